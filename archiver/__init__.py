@@ -1,0 +1,1 @@
+"""Archive a project's docs, images and downloads, and read them offline."""

@@ -1,0 +1,81 @@
+"""A capture: one URL fetched at one time, as one line of a CDXJ index.
+
+Source: CDXJ as in WACZ 1.1.1 (``surt-key timestamp14 {json}``, all values strings), with the
+members ``record``, ``original``, ``source``, ``kind``, ``etag`` and ``modified`` of docs/format.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from archiver.core import jsontext
+from archiver.core.errors import InvalidDocument
+from archiver.core.urlkey import surt_key
+
+PAGE = "page"
+REQUISITE = "requisite"
+_LINE_LIMIT = 64 << 10
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What is known of one fetched URL.
+
+    Attributes:
+        url: the URL asked for, percent-encoded.
+        timestamp: when, ``YYYYMMDDhhmmss`` UTC.
+        mime: the media type without parameters; ``warc/revisit`` never appears here.
+        status: the HTTP status, three digits; of the original where the server answered 304.
+        digest: ``sha256:…`` of the payload.
+        source: the name of the doc site it was fetched for.
+        kind: ``page`` or ``requisite``.
+        record: the WARC-Record-ID, ``<urn:uuid:…>``, of the response or revisit record.
+        original: for a revisit, the WARC-Record-ID of the record that holds the payload.
+        etag, modified: the validators to ask with next time.
+    """
+
+    url: str
+    timestamp: str
+    mime: str
+    status: str
+    digest: str
+    source: str
+    kind: str
+    record: str
+    original: str = ""
+    etag: str = ""
+    modified: str = ""
+
+    @property
+    def key(self) -> str:
+        """The SURT key the capture is sorted by."""
+        return surt_key(self.url)
+
+    @property
+    def payload_record(self) -> str:
+        """The WARC-Record-ID of the record in which the payload's bytes are."""
+        return self.original or self.record
+
+    def to_cdxj(self) -> str:
+        """Return the capture's index line, without a newline."""
+        members = {name: getattr(self, name) for name in _NAMES if name != "timestamp"}
+        return f"{self.key} {self.timestamp} " + jsontext.dump_line({k: v for k, v in members.items() if v})
+
+    @classmethod
+    def from_cdxj(cls, line: str) -> Capture:
+        """Read an index line. Raises InvalidDocument where it is malformed."""
+        parts = line.split(" ", 2)
+        if len(parts) != 3:
+            raise InvalidDocument("not a CDXJ line", place=f"{line:.120}")
+        members: dict[str, Any] = jsontext.load_object(
+            parts[2].encode(), limit=_LINE_LIMIT, what=parts[0][:120]
+        )
+        values = {name: members.get(name, "") for name in _NAMES}
+        values["timestamp"] = parts[1]
+        if not all(isinstance(value, str) for value in values.values()) or not values["url"]:
+            raise InvalidDocument("a CDXJ member is missing or not a string", place=f"{line:.120}")
+        return cls(**values)
+
+
+_NAMES = tuple(field.name for field in fields(Capture))

@@ -1,0 +1,43 @@
+"""Times in the forms that the formats want; all UTC, whole seconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+_SNAPSHOT_ID = re.compile(r"\A\d{8}T\d{6}Z\Z")
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC, without fractions of a second."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def iso(moment: datetime) -> str:
+    """Return ``2026-11-23T00:44:00Z`` (WARC-Date, JSON records)."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_iso(text: str) -> datetime:
+    """Read what ``iso`` writes. Raises ValueError for anything else."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def timestamp14(moment: datetime) -> str:
+    """Return ``20261123004400`` (CDXJ)."""
+    return moment.astimezone(timezone.utc).strftime("%Y%m%d%H%M%S")
+
+
+def iso_of_timestamp14(text: str) -> str:
+    """Turn a CDXJ timestamp into the form of WARC-Date. Raises ValueError where it is not one."""
+    return iso(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc))
+
+
+def snapshot_id(moment: datetime) -> str:
+    """Return ``20261123T004400Z``, the name of a snapshot begun at that second."""
+    return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+
+
+def is_snapshot_id(text: str) -> bool:
+    """Say whether a string has the form of a snapshot's name."""
+    return _SNAPSHOT_ID.match(text) is not None

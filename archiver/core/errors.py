@@ -1,0 +1,211 @@
+"""The one tree of errors.
+
+Every class owns a stable ``code`` (what scripts may match on), and every instance carries a
+message, an optional ``place`` (``file:line``, a URL, a digest) and an optional ``hint`` that says
+what to do about it. Only the command line turns errors into exit statuses.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ArchiverError(Exception):
+    """Base of all expected failures.
+
+    Args:
+        message: one sentence without a trailing full stop.
+        place: where it happened: ``file:line``, a URL, a digest, a member's name.
+        hint: what the user can do about it.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, place: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class UsageError(ArchiverError):
+    """The command line asks for something that cannot be done."""
+
+    code = "usage"
+
+
+class SpecError(ArchiverError):
+    """A spec file is not valid; ``place`` is ``file:line``."""
+
+    code = "spec.invalid"
+
+
+class InvalidDigest(ArchiverError):
+    """A string is not a digest of a supported algorithm."""
+
+    code = "digest.invalid"
+
+
+class InvalidReference(ArchiverError):
+    """A string is not an image reference."""
+
+    code = "reference.invalid"
+
+
+class InvalidURL(ArchiverError):
+    """A string is not an absolute http or https URL."""
+
+    code = "url.invalid"
+
+
+class InvalidDocument(ArchiverError):
+    """A JSON document is too large, too deep, not JSON, or not of the expected shape."""
+
+    code = "document.invalid"
+
+
+class ContentError(ArchiverError):
+    """Bytes are not the bytes that were promised."""
+
+    code = "content.wrong"
+
+
+class DigestMismatch(ContentError):
+    """Content hashes to another digest than the one it was asked by."""
+
+    code = "content.digest"
+
+
+class SizeMismatch(ContentError):
+    """Content is longer or shorter than announced."""
+
+    code = "content.size"
+
+
+class StoreError(ArchiverError):
+    """The archive folder cannot be read or written."""
+
+    code = "store.failed"
+
+
+class StorageFull(StoreError):
+    """There is no space left, or a quota is reached."""
+
+    code = "store.full"
+
+
+class StorageDenied(StoreError):
+    """The file system is read-only or permission is missing."""
+
+    code = "store.denied"
+
+
+class FormatUnsupported(StoreError):
+    """The archive was written in a format that this program does not know."""
+
+    code = "store.format"
+
+
+class RecordCorrupt(StoreError):
+    """Something inside the archive is not what the archive's own records say."""
+
+    code = "store.corrupt"
+
+
+class NotArchived(ArchiverError):
+    """The project, snapshot, blob or record that was asked for is not in the archive."""
+
+    code = "store.absent"
+
+
+class LockHeld(ArchiverError):
+    """Another run holds the lock."""
+
+    code = "store.locked"
+
+
+class FetchError(ArchiverError):
+    """Something could not be fetched; ``place`` is the URL."""
+
+    code = "fetch.failed"
+
+
+class HostUnreachable(FetchError):
+    """Name resolution, connection or TLS failed."""
+
+    code = "fetch.unreachable"
+
+
+class FetchTimeout(FetchError):
+    """The server did not answer, or stopped sending, within the time allowed."""
+
+    code = "fetch.timeout"
+
+
+class ResponseBroken(FetchError):
+    """The response ended early or breaks HTTP's framing."""
+
+    code = "fetch.broken"
+
+
+class StatusRefused(FetchError):
+    """The server answered with an error status."""
+
+    code = "fetch.status"
+
+
+class RobotsForbidden(FetchError):
+    """robots.txt forbids what the spec asks for."""
+
+    code = "fetch.robots"
+
+
+class RegistryError(FetchError):
+    """A registry answered something that cannot be used."""
+
+    code = "registry.failed"
+
+
+class AuthenticationFailed(RegistryError):
+    """The registry wants credentials, or refuses the ones given."""
+
+    code = "registry.auth"
+
+
+class ManifestUnknown(RegistryError):
+    """The registry has no such tag or digest."""
+
+    code = "registry.unknown"
+
+
+class ManifestUnsupported(RegistryError):
+    """The manifest is of a kind, size or nesting that is not accepted."""
+
+    code = "registry.manifest"
+
+
+class PlatformMissing(RegistryError):
+    """The image exists, but not for a platform that the spec names."""
+
+    code = "registry.platform"
+
+
+class BundleError(ArchiverError):
+    """A bundle cannot be made or read."""
+
+    code = "bundle.failed"
+
+
+class NotABundle(BundleError):
+    """The file is not recognisable as a bundle."""
+
+    code = "bundle.unrecognised"
+
+
+class BundleDamaged(BundleError):
+    """The bundle's structure contradicts itself; ``place`` names the member."""
+
+    code = "bundle.damaged"

@@ -1,0 +1,94 @@
+"""Reading manifests and indexes: what they point to, without ever rewriting them.
+
+Source: OCI image-spec v1.1 manifest.md and image-index.md; Docker schema 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archiver.core import jsontext
+from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS, Descriptor
+from archiver.core.errors import InvalidDocument
+
+_MOST_POINTERS = 10_000
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A parsed manifest or index.
+
+    ``manifests`` are the children of an index; ``config`` and ``layers`` belong to a manifest.
+    ``config`` is None for an index.
+    """
+
+    media_type: str
+    manifests: tuple[Descriptor, ...] = ()
+    config: Descriptor | None = None
+    layers: tuple[Descriptor, ...] = ()
+    subject: Descriptor | None = None
+    artifact_type: str = ""
+
+    @property
+    def is_index(self) -> bool:
+        """Whether this is an OCI index or a Docker manifest list."""
+        return self.media_type in INDEXES
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """The blobs a manifest points to, config first; empty for an index."""
+        return ((self.config,) if self.config else ()) + self.layers
+
+    @property
+    def pointers(self) -> tuple[Descriptor, ...]:
+        """All that this document points to and that must be there for it to be whole."""
+        return self.manifests + self.blobs
+
+
+def parse_manifest(data: bytes, media_type: str, *, what: str) -> Manifest:
+    """Parse an untrusted manifest.
+
+    Args:
+        data: its exact bytes.
+        media_type: what the registry or the descriptor calls it; where empty, the document's own
+            ``mediaType`` counts.
+        what: names it in errors (a digest or a reference).
+
+    Raises:
+        InvalidDocument: over 4 MiB, not JSON, of another kind than announced, or malformed.
+        InvalidDigest: a pointer's digest is malformed.
+    """
+    document = jsontext.load_object(data, limit=MANIFEST_LIMIT, what=what)
+    declared = document.get("mediaType")
+    kind = media_type or (declared if isinstance(declared, str) else "")
+    if isinstance(declared, str) and declared and kind != declared:
+        raise InvalidDocument(f"announced as {kind} but says it is {declared}"[:300], place=what)
+    if kind in INDEXES:
+        return Manifest(
+            kind, manifests=_pointers(document, "manifests", what), artifact_type=_artifact_type(document)
+        )
+    if kind in MANIFESTS:
+        if "manifests" in document:
+            raise InvalidDocument("an image manifest must not list manifests", place=what)
+        subject = document.get("subject")
+        return Manifest(
+            kind,
+            config=Descriptor.from_json(document.get("config"), what=what),
+            layers=_pointers(document, "layers", what),
+            subject=Descriptor.from_json(subject, what=what) if subject else None,
+            artifact_type=_artifact_type(document),
+        )
+    raise InvalidDocument(f"media type {kind!r:.120} is not a manifest or index", place=what)
+
+
+def _artifact_type(document: dict[str, Any]) -> str:
+    value = document.get("artifactType")
+    return value if isinstance(value, str) else ""
+
+
+def _pointers(document: dict[str, Any], key: str, what: str) -> tuple[Descriptor, ...]:
+    entries = document.get(key)
+    if not isinstance(entries, list) or len(entries) > _MOST_POINTERS:
+        raise InvalidDocument(f"{key!r} is not a list of at most {_MOST_POINTERS} descriptors", place=what)
+    return tuple(Descriptor.from_json(entry, what=what) for entry in entries)

@@ -1,0 +1,188 @@
+"""The snapshot record: what one run for one project was asked for, what it got, what failed.
+
+The record is immutable JSON (docs/format.md, "Snapshot record"). Reading it checks types, so that
+a damaged or hand-edited record is an error with a place and never an exception later on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Mapping, TypeVar
+
+from archiver.core import jsontext
+from archiver.core.clock import is_snapshot_id
+from archiver.core.errors import InvalidDocument, InvalidURL
+from archiver.core.urlkey import Origin
+
+FORMAT = "archiver-snapshot/1"
+_LIMIT = 256 << 20
+
+HEALTHY = "healthy"
+DEGRADED = "degraded"
+GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that was asked for and could not be got.
+
+    ``subject`` is the URL or image reference; ``code`` the error's stable code; ``referrer`` the
+    page or list that named it, where there is one.
+    """
+
+    source: str
+    subject: str
+    code: str
+    message: str
+    referrer: str = ""
+
+
+@dataclass(frozen=True)
+class BrokenLink:
+    """A link of the site itself that leads nowhere (404 or 410) and was never captured."""
+
+    source: str
+    url: str
+    status: str
+    referrer: str = ""
+
+
+@dataclass(frozen=True)
+class SiteResult:
+    """What came of one doc site.
+
+    ``origins`` are those of captured pages, ``requisite_origins`` those that only served
+    requisites. ``fetched`` counts this run's captures, ``carried`` the entries kept from an earlier
+    snapshot, ``unchanged`` the captures that are revisits; ``skipped`` counts URLs by the reason
+    they were left out. ``bytes`` is what came over the wire as bodies.
+    """
+
+    name: str
+    seeds: tuple[str, ...]
+    origins: tuple[str, ...]
+    requisite_origins: tuple[str, ...]
+    verdict: str
+    pages: int
+    requisites: int
+    fetched: int
+    unchanged: int
+    carried: int
+    bytes: int
+    skipped: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """One image as archived: reference -> digest, when, and from where.
+
+    ``digest`` is what the tag resolved to (an index's own digest for a multi-platform image);
+    ``size`` is the sum in bytes of all distinct blobs and manifests kept for it; ``manifests`` are
+    the digests of the platform manifests that are here; ``platforms`` name them in the same order.
+    ``carried`` says that this run could not get it and an earlier snapshot's copy stands in.
+    """
+
+    reference: str
+    digest: str
+    media_type: str
+    size: int
+    platforms: tuple[str, ...]
+    manifests: tuple[str, ...]
+    resolved: str
+    registry: str
+    carried: bool = False
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """One downloaded file: its blob is ``digest``, wrapped as an OCI artifact ``manifest``."""
+
+    url: str
+    path: str
+    digest: str
+    size: int
+    media_type: str
+    manifest: str
+    fetched: str
+    carried: bool = False
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The record of one run. ``spec`` is the spec as it was read; ``captures`` counts index entries."""
+
+    id: str
+    project: str
+    title: str
+    program: str
+    started: str
+    finished: str
+    spec: Mapping[str, Any]
+    sites: tuple[SiteResult, ...]
+    images: tuple[ImageResult, ...]
+    files: tuple[FileResult, ...]
+    failures: tuple[Failure, ...]
+    broken_links: tuple[BrokenLink, ...]
+    captures: int
+    captures_digest: str
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of any site."""
+        verdicts = {site.verdict for site in self.sites}
+        return next((v for v in (GONE, DEGRADED) if v in verdicts), HEALTHY)
+
+    def to_json(self) -> bytes:
+        """Return the record's file content."""
+        return jsontext.dump({"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, data: bytes, *, what: str) -> Snapshot:
+        """Read a record.
+
+        Raises:
+            InvalidDocument: another format, or any member missing or of the wrong type.
+        """
+        document = jsontext.load_object(data, limit=_LIMIT, what=what)
+        if document.pop("format", None) != FORMAT:
+            raise InvalidDocument(f"not a {FORMAT} record", place=what)
+        lists = {"sites": SiteResult, "images": ImageResult, "files": FileResult, "failures": Failure,
+                 "broken_links": BrokenLink}  # fmt: skip
+        for name, kind in lists.items():
+            entries = document.get(name)
+            if not isinstance(entries, list):
+                raise InvalidDocument(f"{name!r} is not a list", place=what)
+            document[name] = tuple(_record(kind, entry, what) for entry in entries)
+        snapshot: Snapshot = _record(cls, document, what)
+        if not is_snapshot_id(snapshot.id):
+            raise InvalidDocument(f"{snapshot.id!r:.40} is not a snapshot id", place=what)
+        for site in snapshot.sites:
+            _check_origins(site.origins + site.requisite_origins, what)
+        return snapshot
+
+
+_T = TypeVar("_T")
+_TYPES = {"str": str, "int": int, "bool": bool, "Mapping[str, Any]": dict, "Mapping[str, int]": dict}
+
+
+def _record(kind: type[_T], document: Any, what: str) -> _T:
+    if not isinstance(document, dict):
+        raise InvalidDocument(f"a {kind.__name__} is not an object", place=what)
+    values: dict[str, Any] = {}
+    for field in fields(kind):  # type: ignore[arg-type]  # every kind passed in is a dataclass
+        value = document.get(field.name)
+        if field.type == "tuple[str, ...]":
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise InvalidDocument(f"{kind.__name__}.{field.name} is not a list of strings", place=what)
+            value = tuple(value)
+        elif str(field.type) in _TYPES and type(value) is not _TYPES[str(field.type)]:
+            raise InvalidDocument(f"{kind.__name__}.{field.name} is missing or of the wrong type", place=what)
+        values[field.name] = value
+    return kind(**values)
+
+
+def _check_origins(origins: tuple[str, ...], what: str) -> None:
+    for text in origins:
+        try:
+            Origin.of(text)
+        except InvalidURL as error:
+            raise InvalidDocument(f"{text!r:.120} is not an origin", place=what) from error

@@ -1,0 +1,137 @@
+"""What a reader can ask of a bundle or of an archive folder: one interface, two implementations.
+
+``offline/bundle.py`` reads a bundle's tar in place, ``offline/archive.py`` an archive folder. The
+server, the registry and search know only what is written here. Everything is read-only and may be
+used by several threads at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO, Iterator, Protocol, Sequence
+
+from archiver.core.capture import Capture
+from archiver.core.digest import Digest
+from archiver.core.snapshot import Failure
+
+
+@dataclass(frozen=True)
+class Response:
+    """An archived HTTP response.
+
+    ``headers`` are as captured, in order. ``body`` has the payload with content coding kept; reading
+    it to its end checks it (ContentError or RecordCorrupt where it is not what was captured).
+    The caller closes it.
+    """
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    body: IO[bytes]
+
+
+class Site(Protocol):
+    """One archived doc site."""
+
+    project: str
+    name: str
+    seeds: tuple[str, ...]
+    origins: tuple[str, ...]
+    requisite_origins: tuple[str, ...]
+    pages: int
+    newest: str  # timestamp14 of the newest capture; empty where there is none
+
+    def captures(self, key: str) -> Sequence[Capture]:
+        """Return the captures whose SURT key is ``key``, in index order; empty where there are none."""
+
+    def all_captures(self) -> Iterator[Capture]:
+        """Yield every capture in index order."""
+
+    def response(self, capture: Capture) -> Response:
+        """Open a capture's response; for a revisit, the original's body.
+
+        Raises:
+            RecordCorrupt: the record is missing, or is not the one that the capture names.
+        """
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image or artifact that can be pulled: its full reference, and what that points to."""
+
+    project: str
+    reference: str
+    digest: Digest
+    media_type: str
+    size: int
+    platforms: tuple[str, ...]
+
+
+class ImageShelf(Protocol):
+    """The images of one holding and the blobs behind them."""
+
+    images: tuple[Image, ...]
+
+    def size(self, digest: Digest) -> int | None:
+        """Return a blob's (or manifest's) size in bytes, or None where it is not here."""
+
+    def open(self, digest: Digest) -> IO[bytes]:
+        """Open a blob or manifest, seekable. Raises NotArchived where it is not here.
+
+        The stream itself checks nothing: whoever sends it on checks what it sends.
+        """
+
+
+@dataclass(frozen=True)
+class File:
+    """One downloaded file; ``path`` is ``<host>/<path>``."""
+
+    project: str
+    path: str
+    url: str
+    digest: Digest
+    size: int
+    media_type: str
+
+
+class FileShelf(Protocol):
+    """The downloaded files of one holding."""
+
+    files: tuple[File, ...]
+
+    def open(self, file: File) -> IO[bytes]:
+        """Open a file, seekable."""
+
+
+@dataclass(frozen=True)
+class SearchIndex:
+    """A search index that is there but must be copied out, or is a file already.
+
+    ``path`` is a file that SQLite can open in place, or empty; then ``open`` of the holding's
+    ``open_search`` gives its bytes, to be checked against ``digest``.
+    """
+
+    project: str
+    digest: Digest | None
+    size: int
+    path: str = ""
+
+
+class Holding(Protocol):
+    """One project at one snapshot, as a bundle or an archive folder has it."""
+
+    project: str
+    title: str
+    snapshot: str
+    created: str
+    sites: Sequence[Site]
+    images: ImageShelf
+    files: FileShelf
+    failures: tuple[Failure, ...]
+    search: SearchIndex | None
+
+    def open_search(self) -> IO[bytes]:
+        """Open the bytes of the search index. Raises NotArchived where there is none."""
+
+    def close(self) -> None:
+        """Close what is open."""

@@ -1,0 +1,124 @@
+"""The model of a spec: one project's doc sites, images and files. Documented in specs/README.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from archiver.core.descriptor import Platform
+from archiver.core.digest import Digest
+from archiver.core.errors import ArchiverError
+from archiver.core.reference import Reference
+from archiver.core.urlkey import Origin
+from archiver.store.paths import is_project_name
+
+_NAME = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
+
+
+def _web_url(text: str) -> str:
+    _reword(Origin.of, text)
+    return text
+
+
+def _reference(text: str) -> str:
+    _reword(Reference.parse, text)
+    return text
+
+
+def _platform(text: str) -> str:
+    _reword(Platform.parse, text)
+    return text
+
+
+def _sha256(text: object) -> object:
+    if isinstance(text, str):
+        _reword(Digest.parse, f"sha256:{text.removeprefix('sha256:')}")
+        return text.removeprefix("sha256:")
+    return text
+
+
+def _project_name(text: str) -> str:
+    if not is_project_name(text):
+        raise ValueError("a project's name is lowercase letters, digits and .-_ and not 'images'")
+    return text
+
+
+def _reword(parse: object, text: str) -> None:
+    try:
+        parse(text)  # type: ignore[operator]  # one of the parsers above
+    except ArchiverError as error:
+        raise ValueError(f"{error.message}" + (f" ({error.hint})" if error.hint else "")) from error
+
+
+WebURL = Annotated[str, AfterValidator(_web_url)]
+ImageReference = Annotated[str, AfterValidator(_reference)]
+PlatformName = Annotated[str, AfterValidator(_platform)]
+Sha256 = Annotated[str, BeforeValidator(_sha256)]
+ProjectName = Annotated[str, AfterValidator(_project_name)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Scope(_Model):
+    """Which URLs are a site's pages, beside the seeds' folders."""
+
+    include: tuple[str, ...] = Field((), description="URL prefixes that belong to the site as well")
+    exclude: tuple[str, ...] = Field((), description="URL prefixes that do not, whatever else says")
+
+
+class DocSite(_Model):
+    """A doc site to crawl."""
+
+    name: str = Field("docs", pattern=_NAME, description="names the site within the project")
+    seeds: tuple[WebURL, ...] = Field(min_length=1, description="where the crawl begins")
+    scope: Scope = Scope()
+    robots: Literal["obey", "ignore"] = Field("obey", description="whether robots.txt is obeyed")
+    connections: int = Field(8, ge=1, le=64, description="how many connections a host gets at the same time")
+    delay: float = Field(0, ge=0, le=600, description="seconds between requests to one host")
+
+
+class ImageSet(_Model):
+    """Container images to pull."""
+
+    platforms: tuple[PlatformName, ...] = Field(
+        ("linux/amd64",), min_length=1, description="which platforms of a multi-platform image to keep"
+    )
+    refs: tuple[ImageReference, ...] = Field((), description="image references")
+    lists: tuple[str, ...] = Field(
+        (),
+        description="files (relative to the spec) or URLs with a reference a line, # comments, ## sections",
+    )
+    sections: tuple[str, ...] = Field((), description="the sections of the lists to take; empty: all")
+
+
+class FileSource(_Model):
+    """A file to download."""
+
+    url: WebURL
+    sha256: Sha256 | None = Field(None, description="64 hex digits; the download must have this digest")
+
+
+class Spec(_Model):
+    """What to archive for one project."""
+
+    project: ProjectName = Field(description="names the project; also its folder in the archive")
+    title: str = Field("", description="for people; the project's name where it is left out")
+    contact: str = Field(
+        "", description="an address put into the User-Agent, so that a site's owner can reach you"
+    )
+    docs: tuple[DocSite, ...] = ()
+    images: ImageSet | None = None
+    files: tuple[FileSource, ...] = ()
+
+    @model_validator(mode="after")
+    def _sources_are_distinct(self) -> Spec:
+        names = [site.name for site in self.docs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two doc sites are named {name!r}")
+        if not (self.docs or self.images or self.files):
+            raise ValueError("a spec needs at least one of docs, images and files")
+        return self

@@ -1,0 +1,1 @@
+"""The archive folder on disk (docs/format.md). Standard library only; runs on Python 3.9."""

@@ -1,0 +1,85 @@
+"""Durable writes: temporary file, content, fsync, rename, fsync of the folder.
+
+A crash at any moment leaves the old file or the new one, and at worst a ``.tmp-…`` file that
+nothing points to.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Iterator
+
+from archiver.core.errors import StorageDenied, StorageFull, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEMPORARY_PREFIX = ".tmp-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors about ``path`` into the error tree's.
+
+    Raises:
+        StorageFull, StorageDenied, StoreError: in place of OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _FULL:
+            raise StorageFull(
+                reason, place=str(path), hint="free some space and run the same command again"
+            ) from error
+        if error.errno in _DENIED:
+            raise StorageDenied(reason, place=str(path)) from error
+        raise StoreError(reason, place=str(path)) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in a folder durable."""
+    if os.name == "nt":  # Windows cannot open folders; NTFS journals renames itself
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file that takes the name ``path`` when the block ends without an error.
+
+    The temporary file stands in the same folder; on an error it is removed and ``path`` is as it was.
+
+    Raises:
+        StoreError: or a subclass, for what the file system refuses.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w+b") as stream:
+                os.chmod(name, 0o644)  # noqa: PTH101 - mkstemp gives a string; archives are meant to be shared
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(name, path)  # noqa: PTH105 - see above
+        except BaseException:
+            with suppress(OSError):  # what stays is garbage that prune removes
+                os.unlink(name)  # noqa: PTH108 - see above
+            raise
+        sync_folder(path.parent)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file durably. Raises StoreError or a subclass."""
+    with atomic_file(path) as stream:
+        stream.write(data)

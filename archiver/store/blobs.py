@@ -1,0 +1,137 @@
+"""Content-addressed blobs: ``blobs/<algorithm>/<hex>`` of an OCI image layout.
+
+No byte gets a final name before the whole has the digest and size that were promised. Reading and
+writing are two classes, so that what may not write has no method for it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Iterator
+
+from archiver.core.digest import ContentCheck, Digest
+from archiver.core.errors import NotArchived, RecordCorrupt
+from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors, sync_folder
+
+
+class BlobReader:
+    """Reads the blobs below ``root/blobs``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def path(self, digest: Digest) -> Path:
+        """Return where a blob is, or would be."""
+        return self._root / "blobs" / digest.algorithm / digest.hex
+
+    def size(self, digest: Digest) -> int | None:
+        """Return a blob's size in bytes, or None where it is not here."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def open(self, digest: Digest) -> IO[bytes]:
+        """Open a blob. Raises NotArchived where it is not here."""
+        path = self.path(digest)
+        with storage_errors(path):
+            try:
+                return path.open("rb")
+            except FileNotFoundError as error:
+                raise NotArchived("no such blob", place=str(digest)) from error
+
+    def read(self, digest: Digest, limit: int) -> bytes:
+        """Return a small blob whole and checked.
+
+        Raises:
+            NotArchived: it is not here.
+            RecordCorrupt: it is larger than ``limit`` or its content has another digest.
+        """
+        with self.open(digest) as stream:
+            data = stream.read(limit + 1)
+        if len(data) > limit:
+            raise RecordCorrupt(f"blob is larger than {limit} bytes", place=str(digest))
+        hasher = digest.hasher()
+        hasher.update(data)
+        if hasher.hexdigest() != digest.hex:
+            raise RecordCorrupt("blob's content has another digest", place=str(digest))
+        return data
+
+
+class BlobStore(BlobReader):
+    """Reads and writes blobs."""
+
+    @contextmanager
+    def writer(self, digest: Digest, size: int | None = None) -> Iterator[BlobWriter]:
+        """Open a blob for writing; leaving the block checks it and gives it its name, durably.
+
+        Args:
+            digest: what the content must hash to.
+            size: its length in bytes, where known.
+
+        Raises:
+            SizeMismatch, DigestMismatch: the content is wrong; nothing is kept.
+            StoreError: or a subclass, for what the file system refuses.
+        """
+        target = self.path(digest)
+        with self._staged() as (stream, name):
+            writer = BlobWriter(stream, ContentCheck(digest, size))
+            yield writer
+            writer.check.finish()
+            self._name(stream, name, target)
+
+    def put(self, data: bytes) -> Digest:
+        """Store bytes under their sha256 digest and return it."""
+        digest = Digest.of(data)
+        if self.size(digest) != len(data):
+            with self.writer(digest, len(data)) as writer:
+                writer.write(data)
+        return digest
+
+    def put_stream(self, stream: IO[bytes]) -> tuple[Digest, int]:
+        """Store a stream whose digest is not known beforehand; return sha256 digest and size."""
+        with self._staged() as (staged, name):
+            hasher, size = Digest.of(b"").hasher(), 0
+            for chunk in iter(lambda: stream.read(1 << 18), b""):
+                hasher.update(chunk)
+                size += staged.write(chunk)
+            digest = Digest("sha256", hasher.hexdigest())
+            self._name(staged, name, self.path(digest))
+        return digest, size
+
+    @contextmanager
+    def _staged(self) -> Iterator[tuple[IO[bytes], Path]]:
+        folder = self._root / "blobs" / "sha256"
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=folder)
+            try:
+                with os.fdopen(descriptor, "wb") as stream:
+                    yield stream, Path(name)
+            finally:
+                Path(name).unlink(missing_ok=True)
+
+    @staticmethod
+    def _name(stream: IO[bytes], name: Path, target: Path) -> None:
+        stream.flush()
+        os.fsync(stream.fileno())
+        name.chmod(0o644)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        name.replace(target)
+        sync_folder(target.parent)
+
+
+class BlobWriter:
+    """Takes one blob's content in order."""
+
+    def __init__(self, stream: IO[bytes], check: ContentCheck) -> None:
+        self._stream = stream
+        self.check = check
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes. Raises SizeMismatch once there are more than announced."""
+        self.check.update(chunk)
+        self._stream.write(chunk)

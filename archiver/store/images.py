@@ -1,0 +1,130 @@
+"""The OCI image layout that all projects share: ``archives/images/``.
+
+``index.json`` has one entry a tag (the newest good) and digest-only entries for older ones. It is
+rewritten as a whole under a lock, after every blob that it reaches is durable.
+
+Source: OCI image-spec v1.1, image-layout.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Iterable
+
+from archiver.core import jsontext
+from archiver.core.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
+from archiver.core.errors import InvalidDocument, NotArchived
+from archiver.store.atomic import storage_errors, write_atomically
+from archiver.store.blobs import BlobReader, BlobStore
+from archiver.store.locks import shared_lock, waiting_lock
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+INDEX_LIMIT = 64 << 20
+STORE_LOCK = ".store.lock"  # writers share it for a run; prune will hold it alone
+_INDEX_LOCK = ".index.lock"
+
+
+def read_index(root: Path) -> tuple[Descriptor, ...]:
+    """Return the entries of a layout's ``index.json``.
+
+    Raises:
+        NotArchived: there is no layout at ``root``.
+        InvalidDocument, InvalidDigest: the index is malformed.
+    """
+    path = root / "index.json"
+    with storage_errors(path):
+        if not path.is_file():
+            raise NotArchived("no image layout here", place=str(root))
+        document = jsontext.load_object(path.read_bytes(), limit=INDEX_LIMIT, what=str(path))
+    entries = document.get("manifests")
+    if not isinstance(entries, list):
+        raise InvalidDocument("'manifests' is not a list", place=str(path))
+    return tuple(Descriptor.from_json(entry, what=str(path)) for entry in entries)
+
+
+class ImageLayout:
+    """An OCI image layout open for writing; made where it does not exist."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.blobs = BlobStore(root)
+        with storage_errors(root):
+            (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+        if not (root / "index.json").is_file():
+            with waiting_lock(root / _INDEX_LOCK):
+                if not (root / "index.json").is_file():
+                    self._write_index(())
+        if not (root / "oci-layout").is_file():
+            write_atomically(root / "oci-layout", LAYOUT)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Share the store with other writers for as long as the block lasts; prune waits."""
+        return shared_lock(self.root / STORE_LOCK)
+
+    def entries(self) -> tuple[Descriptor, ...]:
+        """Return the entries of index.json."""
+        return read_index(self.root)
+
+    def point(self, named: Iterable[tuple[str, Descriptor]]) -> None:
+        """Make names point to manifests that are already stored, in one rewrite of index.json.
+
+        A name's earlier target stays as an entry without a name. Naming what is named already
+        changes nothing.
+
+        Args:
+            named: pairs of full reference (``docker.io/library/redis:7``; empty for digest-only)
+                and the manifest's or index's descriptor.
+
+        Raises:
+            NotArchived: a manifest is not in the store; index.json is left as it was.
+        """
+        wanted = list(named)
+        for name, descriptor in wanted:
+            if self.blobs.size(descriptor.digest) is None:
+                raise NotArchived(
+                    f"cannot name {name or 'it'}: no such manifest", place=str(descriptor.digest)
+                )
+        with waiting_lock(self.root / _INDEX_LOCK):
+            entries = list(self.entries())
+            before = list(entries)
+            for name, descriptor in wanted:
+                entries = _pointing(entries, name, descriptor)
+            if entries != before:
+                self._write_index(entries)
+
+    def _write_index(self, entries: Iterable[Descriptor]) -> None:
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [entry.to_json() for entry in entries],
+        }
+        write_atomically(self.root / "index.json", jsontext.dump(document))
+
+
+def blob_reader(root: Path) -> BlobReader:
+    """Open a layout's blobs for reading only."""
+    return BlobReader(root)
+
+
+def _pointing(entries: list[Descriptor], name: str, descriptor: Descriptor) -> list[Descriptor]:
+    kept: list[Descriptor] = []
+    for entry in entries:
+        if name and entry.annotations.get(REF_NAME) == name:
+            if entry.digest == descriptor.digest:
+                return entries
+            kept.append(replace(entry, annotations={}))
+        else:
+            kept.append(entry)
+    annotations = {REF_NAME: name, CONTAINERD_NAME: name} if name else {}
+    named = [*kept, replace(descriptor, annotations=annotations)]
+    tagged = {entry.digest for entry in named if entry.annotations}
+    result: list[Descriptor] = []
+    for entry in named:
+        repeated = any(other.digest == entry.digest and not other.annotations for other in result)
+        if entry.annotations or (entry.digest not in tagged and not repeated):
+            result.append(entry)
+    return sorted(result, key=lambda entry: (entry.annotations.get(REF_NAME, ""), entry.digest))

@@ -1,0 +1,155 @@
+"""Where things are in an archive folder, and the folder's format version.
+
+Source: docs/format.md, "The archive folder".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archiver.core import jsontext
+from archiver.core.clock import is_snapshot_id
+from archiver.core.errors import FormatUnsupported, NotArchived, UsageError
+from archiver.store.atomic import storage_errors, write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = "archiver-archive/1"
+_MARKER = "archive.json"
+_PROJECT = re.compile(r"\A[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?\Z")
+_RESERVED = frozenset({"images"})
+
+
+def is_project_name(name: str) -> bool:
+    """Say whether a name can be a project's: a lowercase file name that is not taken by the layout."""
+    return _PROJECT.match(name) is not None and name not in _RESERVED and ".." not in name
+
+
+@dataclass(frozen=True)
+class ProjectPaths:
+    """The files of one project."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.root.name
+
+    @property
+    def state(self) -> Path:
+        """The frontier; a cache."""
+        return self.root / "state.sqlite"
+
+    @property
+    def warc(self) -> Path:
+        """The folder of WARC files."""
+        return self.root / "warc"
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of snapshot records and their capture indexes."""
+        return self.root / "snapshots"
+
+    @property
+    def locator(self) -> Path:
+        """The rebuildable map from record ID to place."""
+        return self.root / "locator"
+
+    @property
+    def good(self) -> Path:
+        """Holds the id of the newest snapshot fit to hand over."""
+        return self.root / "good"
+
+    @property
+    def lock(self) -> Path:
+        """Locked while a run works on the project."""
+        return self.root / ".lock"
+
+    def record(self, snapshot: str) -> Path:
+        """The snapshot's record."""
+        return self.snapshots / f"{snapshot}.json"
+
+    def captures(self, snapshot: str) -> Path:
+        """The snapshot's capture index."""
+        return self.snapshots / f"{snapshot}.cdxj.gz"
+
+    def search(self, snapshot: str) -> Path:
+        """The snapshot's search index; a cache."""
+        return self.root / "search" / f"{snapshot}.sqlite"
+
+
+@dataclass(frozen=True)
+class ArchivePaths:
+    """The files of an archive folder. Get one from ``create_archive`` or ``open_archive``."""
+
+    root: Path
+
+    @property
+    def images(self) -> Path:
+        """The OCI image layout that all projects share."""
+        return self.root / "images"
+
+    def project(self, name: str) -> ProjectPaths:
+        """The files of a project, which need not exist. Raises UsageError for an impossible name."""
+        if not is_project_name(name):
+            raise UsageError(f"{name!r:.80} cannot be a project's name")
+        return ProjectPaths(self.root / name)
+
+    def projects(self) -> tuple[str, ...]:
+        """The names of the projects that have at least one snapshot, sorted."""
+        with storage_errors(self.root):
+            return tuple(
+                sorted(
+                    folder.name
+                    for folder in self.root.iterdir()
+                    if is_project_name(folder.name) and _has_snapshot(folder / "snapshots")
+                )
+            )
+
+
+def is_archive(root: Path) -> bool:
+    """Say whether a folder is an archive folder."""
+    return (root / _MARKER).is_file()
+
+
+def create_archive(root: Path) -> ArchivePaths:
+    """Open an archive folder for writing, making it where it does not exist.
+
+    Raises:
+        FormatUnsupported: the folder was written by a program with another format.
+        StoreError: the folder cannot be made.
+    """
+    if not is_archive(root):
+        write_atomically(root / _MARKER, jsontext.dump({"format": FORMAT}))
+    return open_archive(root)
+
+
+def open_archive(root: Path) -> ArchivePaths:
+    """Open an existing archive folder.
+
+    Raises:
+        NotArchived: there is no archive at ``root``.
+        FormatUnsupported: it has another format.
+    """
+    marker = root / _MARKER
+    if not marker.is_file():
+        raise NotArchived("no archive here", place=str(root), hint="name the folder with --archives DIR")
+    with storage_errors(marker):
+        document = jsontext.load_object(marker.read_bytes(), limit=1 << 16, what=str(marker))
+    if document.get("format") != FORMAT:
+        raise FormatUnsupported(
+            f"format {document.get('format')!r:.80}; this program knows {FORMAT}",
+            place=str(marker),
+            hint="use the version of the program that wrote it, or a newer one",
+        )
+    return ArchivePaths(root)
+
+
+def _has_snapshot(folder: Path) -> bool:
+    return folder.is_dir() and any(
+        entry.suffix == ".json" and is_snapshot_id(entry.stem) for entry in folder.iterdir()
+    )

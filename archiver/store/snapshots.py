@@ -1,0 +1,112 @@
+"""Snapshot records and their capture indexes on disk.
+
+A snapshot's record is written last: whatever it names is durable before it exists.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING, Iterable, Iterator
+
+from archiver.core.capture import Capture
+from archiver.core.clock import is_snapshot_id
+from archiver.core.digest import Digest
+from archiver.core.errors import NotArchived, RecordCorrupt
+from archiver.core.snapshot import Snapshot
+from archiver.store.atomic import atomic_file, storage_errors, write_atomically
+
+if TYPE_CHECKING:
+    from archiver.store.paths import ProjectPaths
+
+_MOST_LINE = 64 << 10
+
+
+def write_captures(paths: ProjectPaths, snapshot: str, captures: Iterable[Capture]) -> tuple[int, str]:
+    """Write a snapshot's capture index, sorted; return how many entries it has and its digest.
+
+    The digest is of the compressed file. Same captures, same bytes.
+    """
+    lines = sorted((capture.to_cdxj() + "\n").encode("ascii", "backslashreplace") for capture in captures)
+    path = paths.captures(snapshot)
+    with atomic_file(path) as stream:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=6, mtime=0) as packed:
+            packed.writelines(lines)
+        stream.seek(0)
+        digest, _ = Digest.of_stream(stream)
+    return len(lines), str(digest)
+
+
+def read_captures(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[Capture]:
+    """Yield a snapshot's captures in index order, after checking the index against the record.
+
+    Raises:
+        RecordCorrupt: the index is missing, has another digest than the record says, or is malformed.
+    """
+    path = paths.captures(snapshot.id)
+    with storage_errors(path):
+        if not path.is_file():
+            raise RecordCorrupt("the snapshot's capture index is missing", place=str(path))
+        with path.open("rb") as stream:
+            digest, _ = Digest.of_stream(stream)
+            if str(digest) != snapshot.captures_digest:
+                raise RecordCorrupt("the capture index is not the one the snapshot names", place=str(path))
+            stream.seek(0)
+            try:
+                with gzip.GzipFile(fileobj=stream) as packed:
+                    while line := packed.readline(_MOST_LINE):
+                        yield Capture.from_cdxj(line.decode("utf-8"))
+            except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
+                raise RecordCorrupt(f"the capture index cannot be read: {error}", place=str(path)) from error
+
+
+def write_snapshot(paths: ProjectPaths, snapshot: Snapshot) -> None:
+    """Write a snapshot's record; everything it names must be durable already."""
+    write_atomically(paths.record(snapshot.id), snapshot.to_json())
+
+
+def list_snapshots(paths: ProjectPaths) -> tuple[str, ...]:
+    """Return the ids of a project's snapshots, oldest first."""
+    with storage_errors(paths.snapshots):
+        if not paths.snapshots.is_dir():
+            return ()
+        found = (entry.stem for entry in paths.snapshots.iterdir() if entry.suffix == ".json")
+        return tuple(sorted(stem for stem in found if is_snapshot_id(stem)))
+
+
+def read_snapshot(paths: ProjectPaths, snapshot: str) -> Snapshot:
+    """Read a snapshot's record.
+
+    Raises:
+        NotArchived: the project has no such snapshot.
+        InvalidDocument: the record is damaged.
+    """
+    path = paths.record(snapshot)
+    with storage_errors(path):
+        if not is_snapshot_id(snapshot) or not path.is_file():
+            known = ", ".join(list_snapshots(paths)) or "none"
+            raise NotArchived(
+                f"no snapshot {snapshot!r:.60} of {paths.name}", hint=f"snapshots there are: {known:.400}"
+            )
+        return Snapshot.from_json(path.read_bytes(), what=str(path))
+
+
+def good_snapshot(paths: ProjectPaths) -> str:
+    """Return the id of the newest snapshot fit to hand over.
+
+    Raises:
+        NotArchived: there is none.
+    """
+    with storage_errors(paths.good):
+        if paths.good.is_file():
+            name = paths.good.read_text("ascii", "replace").strip()
+            if is_snapshot_id(name) and paths.record(name).is_file():
+                return name
+    raise NotArchived(
+        f"{paths.name} has no good snapshot", place=str(paths.root), hint="run: archiver archive SPEC"
+    )
+
+
+def set_good(paths: ProjectPaths, snapshot: str) -> None:
+    """Make a snapshot the one that bundle and serve use."""
+    write_atomically(paths.good, f"{snapshot}\n".encode())
