@@ -8,11 +8,12 @@ used by several threads at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import IO, Iterator, Protocol, Sequence
+from typing import IO, TYPE_CHECKING, Iterator, Protocol, Sequence
 
-from archiver.core.capture import Capture
-from archiver.core.digest import Digest
-from archiver.core.snapshot import Failure
+if TYPE_CHECKING:
+    from archiver.core.capture import Capture
+    from archiver.core.digest import Digest
+    from archiver.core.snapshot import Failure
 
 
 @dataclass(frozen=True)
