@@ -38,9 +38,10 @@ class UsageError(ArchiverError):
 
 
 class SpecError(ArchiverError):
-    """A spec file is not valid; ``place`` is ``file:line``."""
+    """A spec file is not valid; ``place`` is ``file:line``, ``more`` the further problems of the file."""
 
     code = "spec.invalid"
+    more: tuple[SpecError, ...] = ()
 
 
 class InvalidDigest(ArchiverError):

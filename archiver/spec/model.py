@@ -13,6 +13,7 @@ from archiver.core.reference import Reference
 from archiver.core.urlkey import Origin
 from archiver.store.paths import is_project_name
 
+_TAKEN_NAMES = frozenset({"images", "files"})  # the other sources' names in reports
 _NAME = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 
 
@@ -38,6 +39,12 @@ def _sha256(text: object) -> object:
     return text
 
 
+def _site_name(text: str) -> str:
+    if text in _TAKEN_NAMES:
+        raise ValueError(f"a doc site cannot be named {text!r}")
+    return text
+
+
 def _project_name(text: str) -> str:
     if not is_project_name(text):
         raise ValueError("a project's name is lowercase letters, digits and .-_ and not 'images'")
@@ -55,6 +62,7 @@ WebURL = Annotated[str, AfterValidator(_web_url)]
 ImageReference = Annotated[str, AfterValidator(_reference)]
 PlatformName = Annotated[str, AfterValidator(_platform)]
 Sha256 = Annotated[str, BeforeValidator(_sha256)]
+SiteName = Annotated[str, Field(pattern=_NAME), AfterValidator(_site_name)]
 ProjectName = Annotated[str, AfterValidator(_project_name)]
 
 
@@ -72,7 +80,7 @@ class Scope(_Model):
 class DocSite(_Model):
     """A doc site to crawl."""
 
-    name: str = Field("docs", pattern=_NAME, description="names the site within the project")
+    name: SiteName = Field("docs", description="names the site within the project")
     seeds: tuple[WebURL, ...] = Field(min_length=1, description="where the crawl begins")
     scope: Scope = Scope()
     robots: Literal["obey", "ignore"] = Field("obey", description="whether robots.txt is obeyed")
@@ -114,11 +122,7 @@ class Spec(_Model):
     files: tuple[FileSource, ...] = ()
 
     @model_validator(mode="after")
-    def _sources_are_distinct(self) -> Spec:
-        names = [site.name for site in self.docs]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two doc sites are named {name!r}")
+    def _something_is_asked_for(self) -> Spec:
         if not (self.docs or self.images or self.files):
             raise ValueError("a spec needs at least one of docs, images and files")
         return self

@@ -1,0 +1,227 @@
+"""Loading specs from YAML: every complaint has its file and line, and all of them are told at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Iterable, Iterator
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from archiver.core.digest import Digest
+from archiver.core.errors import SpecError
+from archiver.spec.model import Spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+_LIMIT = 1 << 20  # bytes; a spec is written by hand
+_MOST_NODES = 100_000  # a YAML file can name one node many times; this bounds what it unfolds to
+_MOST_DEPTH = 32
+
+_At = tuple["str | int", ...]  # where a value is: keys and list positions from the top
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A valid spec and where it came from.
+
+    ``digest`` is of what the spec says, not of its layout or comments: a run that was interrupted
+    goes on as long as it is the same.
+    """
+
+    spec: Spec
+    path: Path
+    digest: Digest
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths in the spec start from."""
+        return self.path.parent
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The spec as plain data, for the snapshot record."""
+        return self.spec.model_dump(mode="json")
+
+
+def load_spec(path: Path) -> LoadedSpec:
+    """Read and check a spec file.
+
+    Raises:
+        SpecError: the file cannot be read, is not YAML, or is not a valid spec. ``place`` is
+            ``file:line``; ``more`` holds the further problems.
+    """
+    text = _read(path)
+    data, lines = _parse(text, path)
+    if not isinstance(data, dict):
+        raise SpecError("a spec is a mapping that begins with 'project:'", place=f"{path}:1")
+    try:
+        spec = Spec.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise _joined(_problem(detail, lines, path) for detail in _telling(error.errors())) from None
+    repeated = _repeated_names(spec, lines, path)
+    if repeated:
+        raise _joined(repeated)
+    canonical = json.dumps(spec.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    return LoadedSpec(spec, path, Digest.of(canonical.encode()))
+
+
+def spec_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) that editors and CI can check specs with."""
+    schema = Spec.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with JSON's types only: no dates, and ``no``, ``on`` and ``yes`` are words (locale codes are)."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to say it
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"\A(?:true|false)\Z"), ["t", "f"])
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(_LIMIT + 1)
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error.strerror}", place=str(path)) from error
+    if len(raw) > _LIMIT:
+        raise SpecError(f"larger than {_LIMIT} bytes", place=str(path))
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SpecError("not UTF-8 text", place=f"{path}:{line}") from error
+
+
+def _parse(text: str, path: Path) -> tuple[Any, dict[_At, int]]:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        lines = dict(_lines(node, path)) if node is not None else {}
+        return (loader.construct_document(node) if node is not None else None), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise SpecError(f"not valid YAML: {error.problem or error.context}", place=place) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise SpecError(f"not valid YAML: {error}"[:300], place=str(path)) from error
+    finally:
+        loader.dispose()
+
+
+def _lines(root: yaml.Node, path: Path) -> Iterator[tuple[_At, int]]:
+    waiting: list[tuple[_At, yaml.Node]] = [((), root)]
+    count = 0
+    while waiting:
+        at, node = waiting.pop()
+        count += 1
+        if count > _MOST_NODES or len(at) > _MOST_DEPTH:
+            raise SpecError("unfolds to more values, or deeper, than a spec can have", place=str(path))
+        yield at, node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            seen: dict[str, int] = {}
+            for key, value in node.value:
+                name, line = str(key.value), key.start_mark.line + 1
+                if name in seen:
+                    raise SpecError(
+                        f"key {name!r} is here twice; it was in line {seen[name]} already",
+                        place=f"{path}:{line}",
+                    )
+                seen[name] = line
+                yield (*at, name, _KEY), line
+                waiting.append(((*at, name), value))
+        elif isinstance(node, yaml.SequenceNode):
+            waiting.extend(((*at, index), value) for index, value in enumerate(node.value))
+
+
+_KEY = "\0key"  # marks the line of a mapping's key, as against that of its value
+
+
+_MESSAGES = {"string_type": "not a string", "tuple_type": "not a list", "model_type": "not a mapping"}
+_HINTS = {
+    "string_type": "put the value in quotes",
+    "tuple_type": "write each item on a line of its own that begins with '- '",
+}
+
+
+def _joined(problems: Iterable[SpecError]) -> SpecError:
+    first, *more = problems
+    first.more = tuple(more)
+    return first
+
+
+def _telling(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short where its items are wrong, which is the reason."""
+    at = [detail["loc"] for detail in details]
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(len(loc) > len(detail["loc"]) and loc[: len(detail["loc"])] == detail["loc"] for loc in at)
+    ]
+
+
+def _repeated_names(spec: Spec, lines: dict[_At, int], path: Path) -> list[SpecError]:
+    problems = []
+    first_line: dict[str, int] = {}
+    for index, site in enumerate(spec.docs):
+        line = lines.get(("docs", index, "name")) or lines[("docs", index)]
+        if site.name in first_line:
+            message = f"another doc site is named {site.name!r}, in line {first_line[site.name]}"
+            problems.append(
+                SpecError(message, place=f"{path}:{line}", hint="give each site a 'name' of its own")
+            )
+        first_line.setdefault(site.name, line)
+    return problems
+
+
+def _dotted(at: _At) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at)
+    return text.lstrip(".") or "the spec"
+
+
+def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecError:
+    at: _At = tuple(detail["loc"])
+    kind, where = detail["type"], _dotted(at)
+    line = lines.get((*at, _KEY)) if kind == "extra_forbidden" else lines.get(at)
+    shorter = at
+    while line is None and shorter:
+        shorter = shorter[:-1]
+        line = lines.get(shorter)
+    place = f"{path}:{line or 1}"
+    if kind == "extra_forbidden":
+        known = _keys_at(at[:-1])
+        close = difflib.get_close_matches(str(at[-1]), known, 1, 0.5)
+        advice = f"did you mean {close[0]!r}?" if close else f"keys known here: {', '.join(known)}"
+        return SpecError(f"unknown key {at[-1]!r}", place=place, hint=advice)
+    if kind == "missing":
+        return SpecError(f"{where} is missing", place=place)
+    message = _MESSAGES.get(kind) or detail["msg"].removeprefix("Value error, ")
+    return SpecError(f"{where}: {message[:1].lower() + message[1:]}", place=place, hint=_HINTS.get(kind))
+
+
+def _keys_at(at: _At) -> list[str]:
+    model: type[BaseModel] = Spec
+    for part in at:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_in(argument) for argument in getattr(annotation, "__args__", ()))
+    return next(filter(None, inner), None)
