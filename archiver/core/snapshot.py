@@ -6,12 +6,13 @@ a damaged or hand-edited record is an error with a place and never an exception 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Mapping, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Mapping
 
 from archiver.core import jsontext
 from archiver.core.clock import is_snapshot_id
 from archiver.core.errors import InvalidDocument, InvalidURL
+from archiver.core.shape import read_record
 from archiver.core.urlkey import Origin
 
 FORMAT = "archiver-snapshot/1"
@@ -151,33 +152,13 @@ class Snapshot:
             entries = document.get(name)
             if not isinstance(entries, list):
                 raise InvalidDocument(f"{name!r} is not a list", place=what)
-            document[name] = tuple(_record(kind, entry, what) for entry in entries)
-        snapshot: Snapshot = _record(cls, document, what)
+            document[name] = tuple(read_record(kind, entry, what=what) for entry in entries)
+        snapshot: Snapshot = read_record(cls, document, what=what)
         if not is_snapshot_id(snapshot.id):
             raise InvalidDocument(f"{snapshot.id!r:.40} is not a snapshot id", place=what)
         for site in snapshot.sites:
             _check_origins(site.origins + site.requisite_origins, what)
         return snapshot
-
-
-_T = TypeVar("_T")
-_TYPES = {"str": str, "int": int, "bool": bool, "Mapping[str, Any]": dict, "Mapping[str, int]": dict}
-
-
-def _record(kind: type[_T], document: Any, what: str) -> _T:
-    if not isinstance(document, dict):
-        raise InvalidDocument(f"a {kind.__name__} is not an object", place=what)
-    values: dict[str, Any] = {}
-    for field in fields(kind):  # type: ignore[arg-type]  # every kind passed in is a dataclass
-        value = document.get(field.name)
-        if field.type == "tuple[str, ...]":
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise InvalidDocument(f"{kind.__name__}.{field.name} is not a list of strings", place=what)
-            value = tuple(value)
-        elif str(field.type) in _TYPES and type(value) is not _TYPES[str(field.type)]:
-            raise InvalidDocument(f"{kind.__name__}.{field.name} is missing or of the wrong type", place=what)
-        values[field.name] = value
-    return kind(**values)
 
 
 def _check_origins(origins: tuple[str, ...], what: str) -> None:
