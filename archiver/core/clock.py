@@ -38,6 +38,11 @@ def snapshot_id(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
+def parse_snapshot_id(text: str) -> datetime:
+    """Return the second that a snapshot is named for. Raises ValueError where it is not such a name."""
+    return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+
+
 def is_snapshot_id(text: str) -> bool:
     """Say whether a string has the form of a snapshot's name."""
     return _SNAPSHOT_ID.match(text) is not None

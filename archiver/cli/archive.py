@@ -1,0 +1,163 @@
+"""``archiver archive SPEC...``: archive what specs ask for."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator
+
+from archiver.bundle.searchindex import ensure_search_index
+from archiver.cli.check import checked_spec
+from archiver.cli.options import add_archives, add_json, add_quiet
+from archiver.cli.progress import default_progress, size_text
+from archiver.cli.report import report
+from archiver.collect.run import archive_project
+from archiver.core.errors import ArchiverError
+from archiver.offline.exitcodes import COMPLETE, FAILURES, SOURCE_GONE, worst
+from archiver.store.paths import create_archive
+
+if TYPE_CHECKING:
+    import argparse
+
+    from archiver.collect.run import RunResult
+    from archiver.core.progress import Progress
+    from archiver.core.snapshot import Snapshot
+    from archiver.spec.load import LoadedSpec
+    from archiver.store.paths import ArchivePaths
+
+_MOST_LISTED = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the command."""
+    parser.add_argument("specs", metavar="SPEC", nargs="+", type=Path, help="a spec file")
+    add_archives(parser)
+    add_json(parser)
+    add_quiet(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check all specs first, then archive each; the exit code is the worst of them."""
+    specs = [checked_spec(path) for path in args.specs]
+    archive = create_archive(args.archives)
+    progress = default_progress(quiet=args.quiet or args.json)
+    codes, summaries = [], []
+    with stopping() as stop:
+        for loaded in specs:
+            begun = time.monotonic()
+            try:
+                result = archive_one(loaded, archive, stop, progress)
+            except ArchiverError as error:
+                codes.append(report(error))
+                continue
+            codes.append(exit_code_of(result.snapshot))
+            summaries.append(_summary(result, time.monotonic() - begun))
+            if not args.json:
+                print(summary_text(result, time.monotonic() - begun))
+    if args.json and summaries:
+        print(json.dumps(summaries if len(specs) > 1 else summaries[0], indent=1, ensure_ascii=False))
+    return worst(codes)
+
+
+def archive_one(
+    loaded: LoadedSpec, archive: ArchivePaths, stop: threading.Event, progress: Progress
+) -> RunResult:
+    """Archive one project and index it for search."""
+    result = archive_project(loaded, archive, stop=stop, progress=progress)
+    ensure_search_index(archive.project(result.snapshot.project), result.snapshot.id, progress)
+    return result
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C (or SIGTERM) sets before it raises KeyboardInterrupt as usual."""
+    stop = threading.Event()
+
+    def interrupt(number: int, frame: Any) -> None:
+        stop.set()
+        signal.default_int_handler(number, frame)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_code_of(snapshot: Snapshot) -> int:
+    """Return the exit code that a run's snapshot stands for."""
+    if any(site.verdict != "healthy" and site.carried for site in snapshot.sites):
+        return SOURCE_GONE
+    return FAILURES if snapshot.failures else COMPLETE
+
+
+def summary_text(result: RunResult, seconds: float) -> str:
+    """Return what a run did, for people."""
+    snapshot = result.snapshot
+    lines = [
+        f"{snapshot.project}: snapshot {snapshot.id} in {seconds:.1f} s, {size_text(result.bytes)} received"
+    ]
+    for site in snapshot.sites:
+        extra = [f"{site.unchanged} unchanged"] if site.unchanged else []
+        extra += [f"{site.carried} kept from before"] if site.carried else []
+        extra += [site.verdict] if site.verdict != "healthy" else []
+        note = f" ({', '.join(extra)})" if extra else ""
+        lines.append(f"  docs {site.name}: {site.pages} pages, {site.requisites} requisites{note}")
+    if snapshot.images:
+        size = sum(image.size for image in snapshot.images)
+        lines.append(
+            f"  images: {len(snapshot.images)}, {size_text(size)} with what they share counted each time"
+        )
+    if snapshot.files:
+        lines.append(
+            f"  files: {len(snapshot.files)}, {size_text(sum(file.size for file in snapshot.files))}"
+        )
+    if snapshot.broken_links:
+        lines.append(f"  {len(snapshot.broken_links)} broken links of the site itself:")
+        listed = [
+            f"    {link.status} {link.url}" + (f"  (on {link.referrer})" if link.referrer else "")
+            for link in snapshot.broken_links
+        ]
+        lines += _shortened(listed)
+    if snapshot.failures:
+        lines.append(f"  {len(snapshot.failures)} FAILED:")
+        listed = [
+            f"    {failure.source}: {failure.subject}: {failure.message} [{failure.code}]"
+            for failure in snapshot.failures
+        ]
+        lines += _shortened(listed)
+    return "\n".join(lines)
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    more = len(lines) - _MOST_LISTED
+    return (
+        lines if more <= 0 else [*lines[:_MOST_LISTED], f"    … and {more} more, all in the snapshot record"]
+    )
+
+
+def _summary(result: RunResult, seconds: float) -> dict[str, Any]:
+    snapshot = result.snapshot
+    return {
+        "project": snapshot.project,
+        "snapshot": snapshot.id,
+        "complete": not snapshot.failures,
+        "verdict": snapshot.verdict,
+        "resumed": result.resumed,
+        "pages": sum(site.pages for site in snapshot.sites),
+        "requisites": sum(site.requisites for site in snapshot.sites),
+        "captures": snapshot.captures,
+        "unchanged": sum(site.unchanged for site in snapshot.sites),
+        "bytes": result.bytes,
+        "images": len(snapshot.images),
+        "files": len(snapshot.files),
+        "failures": [vars(failure) for failure in snapshot.failures],
+        "broken_links": [vars(link) for link in snapshot.broken_links],
+        "seconds": round(seconds, 3),
+    }

@@ -1,0 +1,81 @@
+"""``archiver bundle PROJECT``: make one file of a project, to be handed over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archiver.bundle.build import build_bundle
+from archiver.cli.options import add_archives, add_json, add_quiet
+from archiver.cli.progress import default_progress, size_text
+from archiver.core.descriptor import Platform
+from archiver.core.errors import InvalidDocument, UsageError
+from archiver.store.paths import open_archive
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the command."""
+    parser.add_argument("project", metavar="PROJECT", help="the project's name, as its spec gives it")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        type=Path,
+        help="a file or a folder (default: here, PROJECT-SNAPSHOT.tar)",
+    )
+    parser.add_argument("--snapshot", metavar="ID", help="a snapshot other than the newest good one")
+    parser.add_argument(
+        "--platform",
+        metavar="OS/ARCH",
+        action="append",
+        default=[],
+        help="take only this platform of multi-platform images; may be repeated",
+    )
+    add_archives(parser)
+    add_json(parser)
+    add_quiet(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the bundle."""
+    try:
+        platforms = [Platform.parse(text) for text in args.platform]
+    except InvalidDocument as error:
+        raise UsageError(error.message, hint="write --platform linux/amd64") from error
+    bundled = build_bundle(
+        open_archive(args.archives),
+        args.project,
+        snapshot=args.snapshot,
+        output=args.output,
+        platforms=platforms,
+        progress=default_progress(quiet=args.quiet or args.json),
+    )
+    if args.json:
+        print(
+            json.dumps(
+                {
+                    "path": str(bundled.path),
+                    "size": bundled.size,
+                    "digest": str(bundled.digest),
+                    "members": bundled.members,
+                    "captures": bundled.captures,
+                    "images": bundled.images,
+                    "files": bundled.files,
+                    "failures": bundled.failures,
+                },
+                indent=1,
+            )
+        )
+    else:
+        print(f"{bundled.path}: {size_text(bundled.size)}, {bundled.digest}")
+        print(f"  {bundled.captures} captures, {bundled.images} images, {bundled.files} files")
+        if bundled.failures:
+            print(f"  {bundled.failures} things could not be archived; the bundle's README lists them")
+        print(f"  check it:  archiver verify {bundled.path}")
+        print(f"  read it:   archiver serve {bundled.path}")
+    return 0

@@ -1,0 +1,78 @@
+"""``archiver check SPEC...``: say whether specs are valid, and what they ask for, without any network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archiver.cli.options import add_json
+from archiver.cli.report import report
+from archiver.collect.images.lists import check_lists
+from archiver.core.errors import SpecError
+from archiver.spec.load import load_spec
+
+if TYPE_CHECKING:
+    import argparse
+
+    from archiver.spec.load import LoadedSpec
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the command."""
+    parser.add_argument("specs", metavar="SPEC", nargs="+", type=Path, help="a spec file")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check each spec; the exit code is the worst of them."""
+    code = 0
+    summaries = []
+    for path in args.specs:
+        try:
+            loaded = checked_spec(path)
+        except SpecError as error:
+            code = report(error)
+            summaries.append(_problems(path, error))
+        else:
+            summary = _summary(loaded)
+            summaries.append(summary)
+            if not args.json:
+                print(
+                    f"{path}: valid; {summary['docs']} doc sites, {summary['images']} image references and "
+                    f"{summary['lists']} image lists, {summary['files']} files"
+                )
+    if args.json:
+        print(json.dumps(summaries if len(summaries) > 1 else summaries[0], indent=1))
+    return code
+
+
+def checked_spec(path: Path) -> LoadedSpec:
+    """Load a spec together with the image lists that lie beside it. Raises SpecError for any problem in them."""
+    loaded = load_spec(path)
+    if loaded.spec.images:
+        check_lists(loaded.spec.images, loaded.folder)
+    return loaded
+
+
+def _summary(loaded: LoadedSpec) -> dict[str, Any]:
+    spec = loaded.spec
+    return {
+        "spec": str(loaded.path),
+        "valid": True,
+        "project": spec.project,
+        "docs": len(spec.docs),
+        "images": len(spec.images.refs) if spec.images else 0,
+        "lists": len(spec.images.lists) if spec.images else 0,
+        "files": len(spec.files),
+        "problems": [],
+    }
+
+
+def _problems(path: Path, error: SpecError) -> dict[str, Any]:
+    problems = [
+        {"place": problem.place, "message": problem.message, "hint": problem.hint}
+        for problem in (error, *error.more)
+    ]
+    return {"spec": str(path), "valid": False, "problems": problems}

@@ -1,0 +1,76 @@
+"""The console script: finds the command, runs it, and turns errors into exit codes.
+
+Only the module of the command that was asked for is imported, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from importlib import import_module
+from typing import Sequence
+
+from archiver.core.errors import ArchiverError
+from archiver.version import PROGRAM
+
+EXIT_INTERRUPTED = 130
+
+# Keeper's commands: module and one line of help. The reader's are defined in archiver.offline.commands.
+KEEPER = {
+    "check": ("archiver.cli.check", "check a spec without using the network"),
+    "schema": ("archiver.cli.schema", "print the JSON Schema of specs"),
+    "archive": ("archiver.cli.archive", "archive what specs ask for"),
+    "bundle": ("archiver.cli.bundle", "make one file of a project, to be handed over"),
+    "demo": ("archiver.cli.demo", "run the whole pipeline against a site and a registry on this machine"),
+}
+READER = {
+    "verify": "check every byte of a bundle",
+    "serve": "serve a bundle or an archive: docs, search, images, files",
+    "search": "search the docs of a bundle or an archive",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code (docs/exit-codes.md)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = next((word for word in arguments if not word.startswith("-")), "")
+    parser = _parser(name)
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit as leaving:  # argparse's own way of ending after --help or a usage error
+        return int(leaving.code or 0)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cron and systemd end runs with it
+    try:
+        return int(args.run(args))
+    except ArchiverError as error:
+        from archiver.cli.report import report  # noqa: PLC0415 - keeps --help instant
+
+        return report(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="archiver",
+        description="Archive a project's docs, images and downloads; hand them over as one verified file "
+        "that works offline.",
+        epilog="archiver demo shows the whole path on this machine. archiver COMMAND --help tells more.",
+    )
+    parser.add_argument("--version", action="version", version=PROGRAM)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command, (module, text) in KEEPER.items():
+        own = commands.add_parser(command, help=text, description=text[0].upper() + text[1:] + ".")
+        if command == name:
+            import_module(module).configure(own)
+    if name in READER:
+        import_module("archiver.offline.commands").add_reader_commands(commands)
+    else:
+        for command, text in READER.items():
+            commands.add_parser(command, help=text)
+    return parser

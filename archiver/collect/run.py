@@ -1,0 +1,272 @@
+"""One run for one project: collect every source of its spec, then write the snapshot that says so.
+
+Order of writing (docs/format.md): WARC records and blobs first, then what points to them, the
+snapshot record next to last and ``good`` last.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Sequence
+
+from archiver.collect.files.download import download_files
+from archiver.collect.images.lists import wanted_references
+from archiver.collect.images.pull import pull_images
+from archiver.collect.web.crawl import crawl
+from archiver.collect.web.frontier import RunState
+from archiver.collect.web.scope import Scope
+
+from archiver.collect.view import merged_captures, with_carried_files, with_carried_images
+from archiver.core.capture import PAGE
+from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
+from archiver.core.descriptor import Platform
+from archiver.core.errors import NotArchived
+from archiver.core.progress import NullProgress
+from archiver.core.snapshot import GONE, HEALTHY, SiteResult, Snapshot
+from archiver.core.urlkey import Origin
+from archiver.store.images import ImageLayout
+from archiver.store.locks import locked
+from archiver.store.snapshots import (
+    good_snapshot,
+    list_snapshots,
+    read_captures,
+    read_snapshot,
+    set_good,
+    write_captures,
+    write_snapshot,
+)
+from archiver.version import PROGRAM, VERSION
+
+if TYPE_CHECKING:
+    import threading
+
+    from archiver.core.capture import Capture
+    from archiver.core.progress import Progress
+    from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult
+    from archiver.spec.load import LoadedSpec
+    from archiver.spec.model import DocSite, Spec
+    from archiver.store.paths import ArchivePaths, ProjectPaths
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did: the snapshot it wrote, and what it moved over the network in bytes."""
+
+    snapshot: Snapshot
+    bytes: int
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class _Sites:
+    results: tuple[SiteResult, ...] = ()
+    captures: tuple[Capture, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    broken_links: tuple[BrokenLink, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Images:
+    results: tuple[ImageResult, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class _Files:
+    results: tuple[FileResult, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    bytes: int = 0
+
+
+def archive_project(
+    loaded: LoadedSpec,
+    archive: ArchivePaths,
+    *,
+    stop: threading.Event,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Archive what a spec asks for, going on with an unfinished run where there is one.
+
+    Args:
+        loaded: the spec.
+        archive: the archive folder, open for writing.
+        stop: set from outside to end the run early; it can be continued by calling again.
+        progress: where to report to.
+
+    Raises:
+        LockHeld: another run works on the project.
+        KeyboardInterrupt: the run was stopped; everything got so far is kept for the next one.
+        StoreError: or a subclass, when the archive cannot be written.
+    """
+    progress = progress or NullProgress()
+    spec, paths = loaded.spec, archive.project(loaded.spec.project)
+    with ExitStack() as held:
+        held.enter_context(locked(paths.lock, paths.name))
+        layout = ImageLayout(archive.images)
+        held.enter_context(layout.writing())
+        state = held.enter_context(closing(RunState(paths.state)))
+        previous = _last_good(paths)
+        run, resumed = _begin(paths, state, str(loaded.digest))
+        if resumed:
+            progress.note(f"{paths.name}: continuing the run of {run}")
+        collector = _Collector(loaded, paths, layout, run, state, stop, progress)
+        sites = collector.sites(previous)
+        images = collector.images(previous)
+        files = collector.files(previous)
+        if stop.is_set():
+            raise KeyboardInterrupt
+        snapshot = _written(paths, loaded, run, sites, images, files)
+        state.finish()
+    moved = sum(site.bytes for site in sites.results) + images.bytes + files.bytes
+    return RunResult(snapshot, moved, resumed)
+
+
+class _Collector:
+    """Runs the collectors of one run and merges what they got with the last good snapshot."""
+
+    def __init__(
+        self,
+        loaded: LoadedSpec,
+        paths: ProjectPaths,
+        layout: ImageLayout,
+        run: str,
+        state: RunState,
+        stop: threading.Event,
+        progress: Progress,
+    ) -> None:
+        self._loaded, self._paths, self._layout = loaded, paths, layout
+        self._run, self._state, self._stop, self._progress = run, state, stop, progress
+        self._agent = user_agent(loaded.spec)
+
+    def sites(self, previous: Snapshot | None) -> _Sites:
+        before = list(read_captures(self._paths, previous)) if previous else []
+        merged = _Sites()
+        for site in self._loaded.spec.docs:
+            earlier = {capture.url: capture for capture in before if capture.source == site.name}
+            merged = self._with_site(merged, site, earlier)
+        return merged
+
+    def _with_site(self, merged: _Sites, site: DocSite, earlier: dict[str, Capture]) -> _Sites:
+        outcome = crawl(
+            site,
+            paths=self._paths,
+            snapshot=self._run,
+            state=self._state,
+            user_agent=self._agent,
+            previous=earlier,
+            progress=self._progress,
+            stop=self._stop,
+        )
+        scope = Scope.of(site)
+        view, carried = merged_captures(
+            earlier.values(), outcome.captures, lambda url: scope.decide(url).inside
+        )
+        pages, requisites = _origins(view)
+        result = SiteResult(
+            name=site.name,
+            seeds=site.seeds,
+            origins=pages,
+            requisite_origins=requisites,
+            verdict=HEALTHY if outcome.seeds_captured else GONE,
+            pages=sum(capture.kind == PAGE for capture in view),
+            requisites=sum(capture.kind != PAGE for capture in view),
+            fetched=outcome.fetched,
+            unchanged=outcome.unchanged,
+            carried=carried,
+            bytes=outcome.bytes,
+            skipped=dict(sorted(outcome.skipped.items())),
+        )
+        return _Sites(
+            (*merged.results, result),
+            (*merged.captures, *view),
+            (*merged.failures, *outcome.failures),
+            (*merged.broken_links, *outcome.broken_links),
+        )
+
+    def images(self, previous: Snapshot | None) -> _Images:
+        wanted = self._loaded.spec.images
+        if wanted is None:
+            return _Images()
+        references, bad_lines = wanted_references(wanted, self._loaded.folder, user_agent=self._agent)
+        outcome = pull_images(
+            references,
+            tuple(Platform.parse(platform) for platform in wanted.platforms),
+            self._layout,
+            user_agent=self._agent,
+            progress=self._progress,
+            stop=self._stop,
+        )
+        results = with_carried_images(
+            outcome.images, map(str, references), previous.images if previous else ()
+        )
+        return _Images(results, (*bad_lines, *outcome.failures), outcome.bytes)
+
+    def files(self, previous: Snapshot | None) -> _Files:
+        wanted = self._loaded.spec.files
+        outcome = download_files(
+            wanted, self._layout, user_agent=self._agent, progress=self._progress, stop=self._stop
+        )
+        results = with_carried_files(
+            outcome.files, (file.url for file in wanted), previous.files if previous else ()
+        )
+        return _Files(results, outcome.failures, outcome.bytes)
+
+
+def user_agent(spec: Spec) -> str:
+    """Return the User-Agent that a spec's requests carry: the program, and whom to write to."""
+    return f"archiver/{VERSION}" + (f" (+{spec.contact})" if spec.contact else "")
+
+
+def _last_good(paths: ProjectPaths) -> Snapshot | None:
+    try:
+        return read_snapshot(paths, good_snapshot(paths))
+    except NotArchived:
+        return None
+
+
+def _begin(paths: ProjectPaths, state: RunState, spec_digest: str) -> tuple[str, bool]:
+    known = list_snapshots(paths)
+    unfinished = state.unfinished
+    if unfinished and unfinished not in known and state.spec_digest == spec_digest:
+        return unfinished, True
+    moment = utc_now()
+    if known:  # ids order snapshots, so a clock that went back must not
+        moment = max(moment, parse_snapshot_id(known[-1]) + timedelta(seconds=1))
+    run = snapshot_id(moment)
+    state.begin(run, spec_digest)
+    return run, False
+
+
+def _origins(view: Sequence[Capture]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    pages = {str(Origin.of(capture.url)) for capture in view if capture.kind == PAGE}
+    others = {str(Origin.of(capture.url)) for capture in view} - pages
+    return tuple(sorted(pages)), tuple(sorted(others))
+
+
+def _written(
+    paths: ProjectPaths, loaded: LoadedSpec, run: str, sites: _Sites, images: _Images, files: _Files
+) -> Snapshot:
+    count, digest = write_captures(paths, run, sites.captures)
+    snapshot = Snapshot(
+        id=run,
+        project=paths.name,
+        title=loaded.spec.title or paths.name,
+        program=PROGRAM,
+        started=iso(parse_snapshot_id(run)),
+        finished=iso(utc_now()),
+        spec=loaded.record,
+        sites=sites.results,
+        images=images.results,
+        files=files.results,
+        failures=(*sites.failures, *images.failures, *files.failures),
+        broken_links=sites.broken_links,
+        captures=count,
+        captures_digest=digest,
+    )
+    write_snapshot(paths, snapshot)
+    if snapshot.captures or snapshot.images or snapshot.files:
+        set_good(paths, run)
+    return snapshot
