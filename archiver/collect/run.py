@@ -102,7 +102,7 @@ def archive_project(
         StoreError: or a subclass, when the archive cannot be written.
     """
     progress = progress or NullProgress()
-    spec, paths = loaded.spec, archive.project(loaded.spec.project)
+    paths = archive.project(loaded.spec.project)
     with ExitStack() as held:
         held.enter_context(locked(paths.lock, paths.name))
         layout = ImageLayout(archive.images)
@@ -118,33 +118,32 @@ def archive_project(
         files = collector.files(previous)
         if stop.is_set():
             raise KeyboardInterrupt
-        snapshot = _written(paths, loaded, run, sites, images, files)
+        snapshot = _written(paths, loaded, run, sites=sites, images=images, files=files)
         state.finish()
     moved = sum(site.bytes for site in sites.results) + images.bytes + files.bytes
     return RunResult(snapshot, moved, resumed)
 
 
+@dataclass(frozen=True)
 class _Collector:
     """Runs the collectors of one run and merges what they got with the last good snapshot."""
 
-    def __init__(
-        self,
-        loaded: LoadedSpec,
-        paths: ProjectPaths,
-        layout: ImageLayout,
-        run: str,
-        state: RunState,
-        stop: threading.Event,
-        progress: Progress,
-    ) -> None:
-        self._loaded, self._paths, self._layout = loaded, paths, layout
-        self._run, self._state, self._stop, self._progress = run, state, stop, progress
-        self._agent = user_agent(loaded.spec)
+    loaded: LoadedSpec
+    paths: ProjectPaths
+    layout: ImageLayout
+    run: str
+    state: RunState
+    stop: threading.Event
+    progress: Progress
+
+    @property
+    def agent(self) -> str:
+        return user_agent(self.loaded.spec)
 
     def sites(self, previous: Snapshot | None) -> _Sites:
-        before = list(read_captures(self._paths, previous)) if previous else []
+        before = list(read_captures(self.paths, previous)) if previous else []
         merged = _Sites()
-        for site in self._loaded.spec.docs:
+        for site in self.loaded.spec.docs:
             earlier = {capture.url: capture for capture in before if capture.source == site.name}
             merged = self._with_site(merged, site, earlier)
         return merged
@@ -152,13 +151,13 @@ class _Collector:
     def _with_site(self, merged: _Sites, site: DocSite, earlier: dict[str, Capture]) -> _Sites:
         outcome = crawl(
             site,
-            paths=self._paths,
-            snapshot=self._run,
-            state=self._state,
-            user_agent=self._agent,
+            paths=self.paths,
+            snapshot=self.run,
+            state=self.state,
+            user_agent=self.agent,
             previous=earlier,
-            progress=self._progress,
-            stop=self._stop,
+            progress=self.progress,
+            stop=self.stop,
         )
         scope = Scope.of(site)
         view, carried = merged_captures(
@@ -187,17 +186,17 @@ class _Collector:
         )
 
     def images(self, previous: Snapshot | None) -> _Images:
-        wanted = self._loaded.spec.images
+        wanted = self.loaded.spec.images
         if wanted is None:
             return _Images()
-        references, bad_lines = wanted_references(wanted, self._loaded.folder, user_agent=self._agent)
+        references, bad_lines = wanted_references(wanted, self.loaded.folder, user_agent=self.agent)
         outcome = pull_images(
             references,
             tuple(Platform.parse(platform) for platform in wanted.platforms),
-            self._layout,
-            user_agent=self._agent,
-            progress=self._progress,
-            stop=self._stop,
+            self.layout,
+            user_agent=self.agent,
+            progress=self.progress,
+            stop=self.stop,
         )
         results = with_carried_images(
             outcome.images, map(str, references), previous.images if previous else ()
@@ -205,9 +204,9 @@ class _Collector:
         return _Images(results, (*bad_lines, *outcome.failures), outcome.bytes)
 
     def files(self, previous: Snapshot | None) -> _Files:
-        wanted = self._loaded.spec.files
+        wanted = self.loaded.spec.files
         outcome = download_files(
-            wanted, self._layout, user_agent=self._agent, progress=self._progress, stop=self._stop
+            wanted, self.layout, user_agent=self.agent, progress=self.progress, stop=self.stop
         )
         results = with_carried_files(
             outcome.files, (file.url for file in wanted), previous.files if previous else ()
@@ -247,7 +246,7 @@ def _origins(view: Sequence[Capture]) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _written(
-    paths: ProjectPaths, loaded: LoadedSpec, run: str, sites: _Sites, images: _Images, files: _Files
+    paths: ProjectPaths, loaded: LoadedSpec, run: str, *, sites: _Sites, images: _Images, files: _Files
 ) -> Snapshot:
     count, digest = write_captures(paths, run, sites.captures)
     snapshot = Snapshot(
