@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Sequence
 from archiver.collect.files.download import download_files
 from archiver.collect.images.lists import wanted_references
 from archiver.collect.images.pull import pull_images
+from archiver.collect.view import merged_captures, with_carried_files, with_carried_images
 from archiver.collect.web.crawl import crawl
 from archiver.collect.web.frontier import RunState
 from archiver.collect.web.scope import Scope
-
-from archiver.collect.view import merged_captures, with_carried_files, with_carried_images
 from archiver.core.capture import PAGE
 from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
 from archiver.core.descriptor import Platform
