@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from archiver.core.errors import InvalidURL
+from archiver.core.urlkey import Origin, surt_key
+
+
+# The expected keys were made with the Internet Archive's own `surt` library.
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("http://127.0.0.1:8000/a/", "1,0,0,127:8000)/a"),
+        ("https://www.Example.com/A/b?z=1&a=2", "com,example)/a/b?a=2&z=1"),
+        ("http://ex.com", "com,ex)/"),
+        ("http://ex.com/a//b/", "com,ex)/a/b"),
+        ("http://ex.com/%7Efoo/%e4%b8%ad?q=%20a", "com,ex)/~foo/%e4%b8%ad?q=%20a"),
+        ("http://ex.com/index.html?", "com,ex)/index.html"),
+        ("http://ex.com/a?b&a=", "com,ex)/a?a=&b"),
+        ("http://ex.com/a|b^c", "com,ex)/a|b^c"),
+        ("http://[::1]:80/x", "::1)/x"),
+        ("http://ex.com/?q=a+b%2Bc", "com,ex)/?q=a+b+c"),
+        ("http://ex.com/a%2Fb%25c", "com,ex)/a/b%25c"),
+        ("http://ex.com/中?q=中", "com,ex)/%e4%b8%ad?q=%e4%b8%ad"),
+        ("http://ex.com:8080/x/?PHPSESSID=0123456789abcdef0123456789abcdef&u=1", "com,ex:8080)/x?u=1"),
+        ('http://ex.com/a"b<c>', 'com,ex)/a"b<c>'),
+        ("http://ww2.x.com/", "com,x,ww2)/"),
+        ("http://localhost:1/a?v=1.2#z", "localhost:1)/a?v=1.2"),
+    ],
+)
+def test_keys_are_those_of_the_field(url, key):
+    """Pywb and wabac look captures up by exactly these keys."""
+    assert surt_key(url) == key
+
+
+def test_keys_hold_no_space_and_no_newline():
+    """A key is one field of a line, whatever the URL escapes."""
+    key = surt_key("http://a/%0A%20%0D%09x")
+    assert not set(key) & set(" \n\r\t")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "x", "/a", "mailto:a@b", "http://", "ftp://a/", "http://[::1", "http://a:b/"]
+)
+def test_what_is_no_web_url_has_no_key(url):
+    """Only absolute http and https URLs have keys and origins."""
+    with pytest.raises(InvalidURL):
+        surt_key(url)
+
+
+def test_origins_compare_as_browsers_do():
+    """Default ports and capitals do not make another origin; another port does."""
+    assert Origin.of("HTTP://Ex.com:80/a") == Origin.of("http://ex.com")
+    assert Origin.of("http://ex.com:81") != Origin.of("http://ex.com")
+    assert str(Origin.of("https://Ex.com:443/x")) == "https://ex.com"
+    assert str(Origin.of("http://[::1]:8080/")) == "http://[::1]:8080"
