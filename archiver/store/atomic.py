@@ -57,7 +57,8 @@ def sync_folder(folder: Path) -> None:
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the name ``path`` when the block ends without an error.
 
-    The temporary file stands in the same folder; on an error it is removed and ``path`` is as it was.
+    The temporary file stands in the same folder; on an error it is removed and ``path`` is as it was. The
+    block must not use the network: every OSError in it is taken for the file system's.
 
     Raises:
         StoreError: or a subclass, for what the file system refuses.

@@ -6,13 +6,14 @@ writing are two classes, so that what may not write has no method for it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Iterator
 
-from archiver.core.digest import ContentCheck, Digest
+from archiver.core.digest import CHUNK, ContentCheck, Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors, sync_folder
 
@@ -78,7 +79,7 @@ class BlobStore(BlobReader):
         """
         target = self.path(digest)
         with self._staged() as (stream, name):
-            writer = BlobWriter(stream, ContentCheck(digest, size))
+            writer = BlobWriter(stream, name, ContentCheck(digest, size))
             yield writer
             writer.check.finish()
             self._name(stream, name, target)
@@ -94,44 +95,51 @@ class BlobStore(BlobReader):
     def put_stream(self, stream: IO[bytes]) -> tuple[Digest, int]:
         """Store a stream whose digest is not known beforehand; return sha256 digest and size."""
         with self._staged() as (staged, name):
-            hasher, size = Digest.of(b"").hasher(), 0
-            for chunk in iter(lambda: stream.read(1 << 18), b""):
+            hasher, size = hashlib.sha256(), 0
+            for chunk in iter(lambda: stream.read(CHUNK), b""):
                 hasher.update(chunk)
-                size += staged.write(chunk)
+                with storage_errors(name):
+                    size += staged.write(chunk)
             digest = Digest("sha256", hasher.hexdigest())
             self._name(staged, name, self.path(digest))
         return digest, size
 
     @contextmanager
     def _staged(self) -> Iterator[tuple[IO[bytes], Path]]:
+        # Only our own file operations stand inside storage_errors: the block that this yields to reads from a
+        # network, and an OSError of a socket is no fault of the store.
         folder = self._root / "blobs" / "sha256"
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=folder)
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    yield stream, Path(name)
-            finally:
-                Path(name).unlink(missing_ok=True)
+            descriptor, path = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=folder)
+        name = Path(path)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                yield stream, name
+        finally:
+            with storage_errors(folder):
+                name.unlink(missing_ok=True)
 
     @staticmethod
     def _name(stream: IO[bytes], name: Path, target: Path) -> None:
-        stream.flush()
-        os.fsync(stream.fileno())
-        name.chmod(0o644)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        name.replace(target)
-        sync_folder(target.parent)
+        with storage_errors(target):
+            stream.flush()
+            os.fsync(stream.fileno())
+            name.chmod(0o644)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            name.replace(target)
+            sync_folder(target.parent)
 
 
 class BlobWriter:
     """Takes one blob's content in order."""
 
-    def __init__(self, stream: IO[bytes], check: ContentCheck) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], name: Path, check: ContentCheck) -> None:
+        self._stream, self._name = stream, name
         self.check = check
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes. Raises SizeMismatch once there are more than announced."""
         self.check.update(chunk)
-        self._stream.write(chunk)
+        with storage_errors(self._name):
+            self._stream.write(chunk)
