@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archiver.core.errors import SpecError
+from archiver.spec.load import load_spec, spec_schema
+
+SPECS = Path(__file__).parents[3] / "specs"
+GOOD = """\
+project: demo
+docs:
+  - seeds: [http://a/docs/]
+    delay: 1
+  - name: zh
+    seeds: [http://a/zh/]
+    scope:
+      include: ["http://b/"]
+images:
+  refs: [redis, "127.0.0.1:5000/a/b:1"]
+files:
+  - url: http://a/f.tgz
+    sha256: sha256:{digest}
+""".format(digest="ab" * 32)
+
+
+def problems(tmp_path, text):
+    """Load a spec that is wrong; return (line, message, hint) of each problem."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(text) if isinstance(text, str) else path.write_bytes(text)
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    found = []
+    for problem in (caught.value, *caught.value.more):
+        name, _, line = problem.place.rpartition(":")
+        assert name == str(path)
+        found.append((int(line), problem.message, problem.hint))
+    return found
+
+
+def test_a_good_spec_loads_with_its_defaults(tmp_path):
+    """What is left out has the documented defaults; the file's folder is where lists are looked for."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(GOOD)
+    loaded = load_spec(path)
+    spec = loaded.spec
+    assert loaded.folder == tmp_path
+    assert [site.name for site in spec.docs] == ["docs", "zh"]
+    assert spec.docs[0].robots == "obey"
+    assert spec.images.platforms == ("linux/amd64",)
+    assert spec.files[0].sha256 == "ab" * 32
+    assert json.loads(json.dumps(loaded.record))["docs"][0]["delay"] == 1
+
+
+def test_the_digest_is_of_what_a_spec_says(tmp_path):
+    """Comments and layout do not make another spec; another seed does."""
+    digests = []
+    for name, text in enumerate((GOOD, "# note\n" + GOOD.replace("[http://a/docs/]", "\n      - http://a/docs/"),
+                                 GOOD.replace("/docs/", "/docs2/"))):  # fmt: skip
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text)
+        digests.append(load_spec(path).digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("delay: 1", "dely: 1", 4, "unknown key 'dely'"),
+        ("delay: 1", "delay: soon", 4, "docs[0].delay"),
+        ("delay: 1", "delay: .nan", 4, "docs[0].delay"),
+        ("delay: 1", "robots: maybe", 4, "'obey' or 'ignore'"),
+        ("[http://a/docs/]", "http://a/docs/", 3, "not a list"),
+        ("[http://a/docs/]", "[ftp://a/]", 3, "http or https"),
+        ("[http://a/docs/]", "[]", 3, "at least 1"),
+        ("name: zh", "name: docs", 5, "another doc site is named 'docs', in line 3"),
+        ("name: zh", "name: images", 5, "cannot be named"),
+        ("name: zh", "name: ../x", 5, "docs[1].name"),
+        ('include: ["http://b/"]', 'inclde: ["http://b/"]', 8, "unknown key 'inclde'"),
+        ("refs: [redis", "refs: [Redis", 10, "lowercase"),
+        ("refs: [redis", "refs: [12", 10, "not a string"),
+        ("sha256: sha256:", "sha256: sha256:zz", 13, "not a sha256"),
+        ("project: demo", "project: images", 1, "project"),
+        ("project: demo", "titel: demo", 1, "project is missing"),
+        ("project: demo", "project: demo\nproject: demo", 2, "twice"),
+        ("  refs:", "  - refs:", 10, "images"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, words):
+    """Unknown keys, wrong types, double names and malformed values name the line they are in."""
+    assert old in GOOD
+    found = problems(tmp_path, GOOD.replace(old, new, 1))
+    assert any(at == line and words in f"{message} {hint}" for at, message, hint in found), found
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    """Nobody has to run the check once a mistake."""
+    found = problems(
+        tmp_path, GOOD.replace("delay: 1", "dely: 1").replace("[redis", "[Redis").replace("http://a/f", "a/f")
+    )
+    assert [line for line, _, _ in found] == sorted({4, 10, 12})
+
+
+def test_an_unknown_key_is_met_with_a_suggestion(tmp_path):
+    """A near miss gets the key that was meant; a far one the keys there are."""
+    assert problems(tmp_path, GOOD.replace("delay", "dealy"))[0][2] == "did you mean 'delay'?"
+    assert "seeds" in problems(tmp_path, GOOD.replace("delay", "zzz"))[0][2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "- a", "a: [", "a: &a [*a]", "a: !!python/object:os.system x", b"project: \xff", "project: [" * 200, "a: 1\n\tb: 2",
+     ("a: &a [1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\n"
+     "e: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f]"), "project: demo"],
+    ids=["empty", "list", "open", "itself", "object", "not UTF-8", "deep", "tab", "laughs", "nothing asked"],
+)  # fmt: skip
+def test_what_is_no_spec_is_a_typed_error(tmp_path, text):
+    """Broken YAML, tags, cycles, bombs and empty files end in an error with the file, never in a traceback."""
+    path = tmp_path / "spec.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    assert str(path) in caught.value.place
+
+
+def test_a_missing_file_is_a_typed_error(tmp_path):
+    """The path is named."""
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "none.yaml")
+    assert "none.yaml" in caught.value.place
+
+
+def test_only_true_and_false_are_booleans(tmp_path):
+    """Norway's country code, `on` and dates stay words."""
+    path = tmp_path / "spec.yaml"
+    path.write_text("project: no\ntitle: 2024-01-01\nimages: {refs: [redis]}\n")
+    assert load_spec(path).spec.project == "no"
+    assert load_spec(path).spec.title == "2024-01-01"
+
+
+def test_shipped_specs_load():
+    """Every spec in specs/ is valid."""
+    found = sorted(SPECS.glob("*.yaml"))
+    assert found
+    for path in found:
+        load_spec(path)
+
+
+def test_every_key_is_documented():
+    """specs/README.md has a row or a mention for each key of the schema."""
+    text = (SPECS / "README.md").read_text()
+    schema = spec_schema()
+    models = [schema, *schema["$defs"].values()]
+    keys = {key for model in models for key in model.get("properties", {})}
+    missing = [key for key in keys if f"`{key}`" not in text and f".{key}`" not in text]
+    assert not missing
