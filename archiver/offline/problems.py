@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Mapping
 
-from archiver.core.errors import BundleDamaged
+from archiver.core.errors import BundleDamaged, FormatUnsupported
 
 Report = Callable[[str, str, str], None]
 """Takes a problem's code, where it is (a member's name, ``: ``, a name inside of it) and details."""
@@ -96,7 +96,9 @@ class Findings:
 
 
 def refuse(code: str, where: str, detail: str) -> None:
-    """Raise BundleDamaged for the first problem; this is a Report."""
+    """Raise BundleDamaged (or FormatUnsupported) for the first problem; this is a Report."""
+    if code == "bundle.format":
+        raise FormatUnsupported(detail, place=where, hint="use the archiver.pyz inside the bundle")
     raise BundleDamaged(
         f"{_printable(detail, 400)} [{code}]",
         place=_printable(where, 400),

@@ -58,7 +58,7 @@ def walk(source: RandomAccess, report: Report, known: Callable[[], Layout] = dic
     position = 0
     for _ in range(_MOST_MEMBERS):
         block = source.read_at(position, BLOCK)
-        if not any(block) and position not in known():
+        if not any(block) and (_is_end(source, position) or position not in known()):
             _check_end(source, position, report)
             return
         entry = read_entry(source, position)
@@ -132,6 +132,10 @@ class _Names:
         self._folders |= folders
 
 
+def _is_end(source: RandomAccess, position: int) -> bool:
+    return position + len(END) == source.size and source.read_at(position, len(END)) == END
+
+
 def _check_end(source: RandomAccess, position: int, report: Report) -> None:
     if source.read_at(position, len(END)) != END:
         report("tar.truncated", f"byte {position}", "the two zero blocks at the end are not whole")
@@ -175,7 +179,7 @@ def _number(field: bytes) -> int | None:
 
 
 def _pax(data: bytes) -> dict[str, bytes]:
-    """Read ``<length> <keyword>=<value>\\n`` records; what is malformed fails the comparison later."""
+    """Read ``length keyword=value`` lines; what is malformed fails the comparison later."""
     fields: dict[str, bytes] = {}
     while data:
         count = _number(data.partition(b" ")[0])

@@ -1,0 +1,121 @@
+"""Whether the tar, bundle.json and SHA256SUMS say the same; digests of data are not computed here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archiver.offline import names
+from archiver.offline.names import CONTENTS, IMAGES, SEARCH, SUMS, UNLISTED
+
+if TYPE_CHECKING:
+    from archiver.core.digest import Digest
+    from archiver.offline.bundlejson import Contents
+    from archiver.offline.problems import Report
+    from archiver.offline.tarwalk import Entry
+
+
+def check_order(present: list[str], report: Report) -> None:
+    """Check that the members that must be there are, and that all stand in their order."""
+    for name in names.REQUIRED:
+        if name not in present:
+            report("member.missing", name, "every bundle has this member")
+    latest = -1
+    for name in present:
+        rank = names.rank(name)
+        if rank is None:
+            report("member.unexpected", name, "no bundle has a member of this name")
+        elif rank < latest:
+            report("member.order", name, "the member stands behind one that it should precede")
+        else:
+            latest = rank
+
+
+def check_members(contents: Contents, members: dict[str, Entry], report: Report) -> None:
+    """Check that bundle.json and the tar have the same members, in the same places."""
+    listed = contents.members
+    there = [name for name in members if name not in UNLISTED]
+    paths = [member.path for member in listed]
+    for name in sorted(set(there) - set(paths)):
+        report("member.unexpected", name, "bundle.json does not list the member")
+    for member in listed:
+        entry = members.get(member.path)
+        if entry is None or member.path in UNLISTED:
+            report("member.missing", member.path, "bundle.json lists the member, the tar does not have it")
+        elif (entry.offset, entry.size) != (member.offset, member.size):
+            report(
+                "bundle.member",
+                member.path,
+                f"{entry.size} bytes at {entry.offset}, but bundle.json says {member.size} at {member.offset}",
+            )
+    common = set(there) & set(paths)
+    if [name for name in paths if name in common] != [name for name in there if name in common]:
+        report("bundle.member", CONTENTS, "the members are not listed once each in the order of the tar")
+
+
+def check_sums(contents: Contents, sums: dict[str, Digest], report: Report) -> None:
+    """Check that bundle.json and SHA256SUMS have the same digests."""
+    for member in contents.members:
+        if member.path in sums and sums[member.path] != member.digest:
+            report("bundle.member", member.path, f"bundle.json and {SUMS} have different digests")
+
+
+def check_references(contents: Contents, members: dict[str, Entry], report: Report) -> None:
+    """Check that what bundle.json describes is among the members that it lists, and the other way round."""
+    by_role: dict[str, list[str]] = {}
+    for member in contents.members:
+        by_role.setdefault(member.role, []).append(member.path)
+        if member.role != names.role(member.path):
+            report("bundle.reference", member.path, f"the role cannot be {member.role!r}")
+    pairs = (
+        ("docs", [site.path for site in contents.docs]),
+        ("search", [SEARCH] if contents.docs else []),
+        ("images", [IMAGES] if contents.images else []),
+        ("file", [file.path for file in contents.files]),
+    )
+    for role, expected in pairs:
+        there = by_role.get(role, [])
+        for path in sorted(set(expected) - set(there)):
+            report("bundle.reference", path, "bundle.json speaks of the member, but does not list it")
+        for path in sorted(set(there) - set(expected)):
+            report("bundle.reference", path, "bundle.json lists the member, but nothing speaks of it")
+    _check_distinct(contents, report)
+    _check_files(contents, report)
+    _check_blobs(contents, members.get(IMAGES), report)
+
+
+def _check_distinct(contents: Contents, report: Report) -> None:
+    named = {
+        "docs": [site.name for site in contents.docs],
+        "images": [image.reference for image in contents.images],
+        "files": [file.path for file in contents.files],
+        "blobs": [str(blob.digest) for blob in contents.blobs],
+    }
+    for what, values in named.items():
+        if len(set(values)) != len(values):
+            report("bundle.reference", CONTENTS, f"two entries of {what!r} have the same name")
+
+
+def _check_files(contents: Contents, report: Report) -> None:
+    listed = {member.path: member for member in contents.members}
+    for file in contents.files:
+        member = listed.get(file.path)
+        differs = member is not None and (
+            member.size != file.size or (file.digest.algorithm == "sha256" and member.digest != file.digest)
+        )
+        if differs:
+            report(
+                "bundle.reference", file.path, "the file's entry has another size or digest than the member's"
+            )
+
+
+def _check_blobs(contents: Contents, images: Entry | None, report: Report) -> None:
+    blobs = {blob.digest for blob in contents.blobs}
+    for blob in contents.blobs:
+        inside = images is not None and (
+            images.offset <= blob.offset and blob.offset + blob.size <= images.offset + images.size
+        )
+        if not inside:
+            report("bundle.reference", str(blob.digest), f"the blob's place is not inside {IMAGES}")
+    for image in contents.images:
+        if image.digest not in blobs and image.digest not in contents.requires:
+            report("images.missing", image.reference, f"no blob {image.digest} is listed for it")

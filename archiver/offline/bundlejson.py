@@ -1,0 +1,195 @@
+"""What bundle.json says: the contents of a bundle, every member typed and checked.
+
+Source: docs/format.md, "bundle.json".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from archiver.core import jsontext
+from archiver.core.clock import is_snapshot_id
+from archiver.core.digest import Digest
+from archiver.core.errors import InvalidDigest, InvalidDocument, InvalidURL
+from archiver.core.shape import read_record
+from archiver.core.snapshot import BrokenLink, Failure
+from archiver.core.urlkey import Origin
+from archiver.offline.names import CONTENTS as NAME
+
+if TYPE_CHECKING:
+    from archiver.offline.problems import Report
+
+FORMAT = "archiver-bundle/1"
+LIMIT = 64 << 20  # bytes
+ROLES = ("readme", "program", "docs", "search", "images", "file")
+
+
+@dataclass(frozen=True)
+class MemberEntry:
+    """A member of the tar; ``offset`` is where its data begins, in bytes."""
+
+    path: str
+    size: int
+    offset: int
+    digest: Digest
+    role: str
+
+
+@dataclass(frozen=True)
+class DocsEntry:
+    """A doc site; ``path`` is its WACZ, ``oldest`` and ``newest`` are timestamps14 of its captures."""
+
+    name: str
+    path: str
+    seeds: tuple[str, ...]
+    origins: tuple[str, ...]
+    requisite_origins: tuple[str, ...]
+    verdict: str
+    pages: int
+    captures: int
+    oldest: str
+    newest: str
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """An image or artifact; ``default_platform`` is the one in manifest.json, empty for artifacts."""
+
+    reference: str
+    digest: Digest
+    media_type: str
+    size: int
+    platforms: tuple[str, ...]
+    default_platform: str
+
+
+@dataclass(frozen=True)
+class BlobEntry:
+    """A blob inside images.tar; ``offset`` counts from the beginning of the bundle, in bytes."""
+
+    digest: Digest
+    size: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A downloaded file; ``path`` is its member's."""
+
+    url: str
+    path: str
+    digest: Digest
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The whole of bundle.json. ``platforms`` is None where the bundle was not narrowed."""
+
+    project: str
+    title: str
+    snapshot: str
+    created: str
+    program: str
+    platforms: tuple[str, ...] | None
+    members: tuple[MemberEntry, ...]
+    docs: tuple[DocsEntry, ...]
+    images: tuple[ImageEntry, ...]
+    blobs: tuple[BlobEntry, ...]
+    files: tuple[FileEntry, ...]
+    failures: tuple[Failure, ...]
+    broken_links: tuple[BrokenLink, ...]
+    requires: tuple[Digest, ...]
+
+
+def read_contents(data: bytes, report: Report) -> Contents | None:
+    """Read bundle.json, reporting every entry that is malformed and leaving it out.
+
+    Returns None where it is no JSON object at all, or one of a format that this program does not know.
+    """
+    try:
+        document = jsontext.load_object(data, limit=LIMIT, what=NAME)
+    except InvalidDocument as error:
+        report("bundle.document", NAME, error.message)
+        return None
+    if document.get("format") != FORMAT:
+        report("bundle.format", NAME, f"format {document.get('format')!r:.80}; this program knows {FORMAT}")
+        return None
+    texts = {name: _text(document, name, report) for name in ("project", "title", "created", "program")}
+    snapshot = _text(document, "snapshot", report)
+    if not is_snapshot_id(snapshot):
+        report("bundle.document", NAME, f"{snapshot!r:.60} is not a snapshot's id")
+    return Contents(
+        snapshot=snapshot,
+        platforms=_platforms(document, report),
+        members=_entries(document, "members", MemberEntry, report),
+        docs=_entries(document, "docs", DocsEntry, report),
+        images=_entries(document, "images", ImageEntry, report),
+        blobs=_entries(document, "blobs", BlobEntry, report),
+        files=_entries(document, "files", FileEntry, report),
+        failures=_entries(document, "failures", Failure, report),
+        broken_links=_entries(document, "broken_links", BrokenLink, report),
+        requires=_digests(document, report),
+        **texts,
+    )
+
+
+_T = TypeVar("_T")
+_COUNTS = ("size", "offset", "pages", "captures")
+
+
+def _entries(document: dict[str, Any], name: str, kind: type[_T], report: Report) -> tuple[_T, ...]:
+    entries = document.get(name)
+    if not isinstance(entries, list):
+        report("bundle.document", NAME, f"{name!r} is not a list")
+        return ()
+    result: list[_T] = []
+    for number, entry in enumerate(entries):
+        try:
+            record = read_record(kind, entry, what=NAME)
+            _check_values(record)
+        except (InvalidDocument, InvalidURL) as error:
+            report("bundle.document", NAME, f"{name}[{number}]: {error.message}")
+        else:
+            result.append(record)
+    return tuple(result)
+
+
+def _check_values(record: object) -> None:
+    for name in _COUNTS:
+        if getattr(record, name, 0) < 0:
+            raise InvalidDocument(f"{name} is negative")
+    if isinstance(record, MemberEntry) and record.role not in ROLES:
+        raise InvalidDocument(f"{record.role!r:.40} is not a role")
+    if isinstance(record, DocsEntry):
+        for origin in record.origins + record.requisite_origins:
+            Origin.of(origin)
+
+
+def _text(document: dict[str, Any], name: str, report: Report) -> str:
+    value = document.get(name)
+    if isinstance(value, str):
+        return value
+    report("bundle.document", NAME, f"{name!r} is not a string")
+    return ""
+
+
+def _platforms(document: dict[str, Any], report: Report) -> tuple[str, ...] | None:
+    options = document.get("options")
+    platforms = options.get("platforms") if isinstance(options, dict) else ""
+    if platforms is None:
+        return None
+    if isinstance(platforms, list) and all(isinstance(item, str) for item in platforms):
+        return tuple(platforms)
+    report("bundle.document", NAME, "'options' has no 'platforms' that is a list or null")
+    return None
+
+
+def _digests(document: dict[str, Any], report: Report) -> tuple[Digest, ...]:
+    try:
+        return tuple(Digest.parse(text) for text in document.get("requires", ""))
+    except (InvalidDigest, TypeError):
+        report("bundle.document", NAME, "'requires' is not a list of digests")
+        return ()

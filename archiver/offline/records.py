@@ -1,0 +1,310 @@
+"""Reading one WARC record in place: a gzip member of a WARC file or of a WACZ's data.warc.gz.
+
+Everything is bounded: header blocks by a constant, the body by the record's own Content-Length, memory
+by the size of a chunk. warcio reads the grammar of the headers; the bounds and digests are kept here.
+
+Source: WARC 1.1, sections 4 and 5, and annex D (one gzip member a record).
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Callable
+
+from warcio.statusandheaders import StatusAndHeadersParser, StatusAndHeadersParserException
+
+from archiver.core.digest import ContentCheck, Digest
+from archiver.core.errors import InvalidDigest, RecordCorrupt
+from archiver.offline.holdings import Response
+
+if TYPE_CHECKING:
+    from warcio.statusandheaders import StatusAndHeaders
+
+    from archiver.offline.windows import RandomAccess
+
+RESPONSE = "response"
+REVISIT = "revisit"
+NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
+_CHUNK = 1 << 16
+_MOST_WARC_HEAD = 256 << 10
+_MOST_HTTP_HEAD = 1 << 20
+_TAIL = b"\r\n\r\n"  # what stands behind a record's block
+
+
+class GzipMember(io.RawIOBase):
+    """What one gzip member holds, as a stream that ends with the member.
+
+    ``consumed`` is, once the end was reached, the member's length in bytes.
+    Reading raises RecordCorrupt where the member is broken, or not whole within ``most`` bytes.
+    """
+
+    def __init__(self, source: RandomAccess, offset: int, most: int) -> None:
+        super().__init__()
+        self._source, self._offset, self._most = source, offset, most
+        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self._waiting = b""
+        self._fed = 0
+        self.consumed = 0
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is 3.12
+        """Fill a buffer with the next bytes and return how many there were; 0 at the member's end."""
+        data = b""
+        while not data and not self._inflater.eof:
+            fresh = self._waiting or self._feed()
+            try:
+                data = self._inflater.decompress(fresh, len(buffer))
+            except zlib.error as error:
+                raise RecordCorrupt(f"not a sound gzip member: {error}", place=self._place) from error
+            self._waiting = self._inflater.unconsumed_tail
+            if not (fresh or data or self._inflater.eof):  # nothing came in, nothing was held back
+                raise RecordCorrupt("the gzip member is not whole", place=self._place)
+        if self._inflater.eof:
+            self.consumed = self._fed - len(self._inflater.unused_data)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _feed(self) -> bytes:
+        data = self._source.read_at(self._offset + self._fed, min(_CHUNK, self._most - self._fed))
+        self._fed += len(data)
+        return data
+
+    @property
+    def _place(self) -> str:
+        return f"byte {self._offset}"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A record's header fields, and where the record begins (bytes)."""
+
+    fields: tuple[tuple[str, str], ...]
+    offset: int
+
+    def get(self, name: str) -> str:
+        """Return a field's value, or an empty string where the record does not have it."""
+        wanted = name.lower()
+        return next((value for key, value in self.fields if key.lower() == wanted), "")
+
+    @property
+    def type(self) -> str:
+        """The record's type: ``response``, ``revisit``, ``request``, ``warcinfo``."""
+        return self.get("WARC-Type")
+
+    @property
+    def id(self) -> str:
+        """The WARC-Record-ID, ``<urn:uuid:…>``."""
+        return self.get("WARC-Record-ID")
+
+    @property
+    def length(self) -> int:
+        """The block's length in bytes. Raises RecordCorrupt where the record does not say it."""
+        text = self.get("Content-Length")
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            raise RecordCorrupt("the record has no Content-Length", place=f"byte {self.offset}")
+        return int(text)
+
+    def digest(self, name: str) -> Digest | None:
+        """Return a digest field's value, or None where the record does not have it.
+
+        Raises:
+            RecordCorrupt: it is no digest in the form of docs/format.md.
+        """
+        try:
+            return Digest.parse(self.get(name)) if self.get(name) else None
+        except InvalidDigest as error:
+            raise RecordCorrupt(f"{name}: {error.message}", place=self.id) from error
+
+
+@dataclass(frozen=True)
+class HttpHead:
+    """The status line and header fields of an archived response."""
+
+    status: int
+    reason: str
+    fields: tuple[tuple[str, str], ...]
+
+
+class Record:
+    """A record opened for one pass, from its headers to the end of its gzip member.
+
+    Args:
+        source: where the record is.
+        offset: where its gzip member begins.
+        most: how many bytes the member may take.
+
+    Raises:
+        RecordCorrupt: what stands there is not the beginning of a WARC 1.1 record.
+    """
+
+    def __init__(self, source: RandomAccess, offset: int, most: int) -> None:
+        self._member = GzipMember(source, offset, most)
+        self._stream: IO[bytes] = io.BufferedReader(self._member, _CHUNK)
+        head = _Head(self._stream, _MOST_WARC_HEAD, f"byte {offset}")
+        fields = _parsed(_WARC, head, f"byte {offset}").headers
+        self.heading = Heading(tuple(fields), offset)
+        self.left = self.heading.length
+
+    def http_head(self, on_bytes: Callable[[bytes], None] | None = None) -> HttpHead:
+        """Read the HTTP status line and fields that the block begins with.
+
+        Args:
+            on_bytes: is given the raw bytes, line by line.
+        """
+        head = _Head(self._stream, min(self.left, _MOST_HTTP_HEAD), self.heading.id, on_bytes)
+        parsed = _parsed(_HTTP, head, self.heading.id)
+        self.left -= head.taken
+        status, _, reason = parsed.statusline.partition(" ")
+        if len(status) != 3 or not status.isascii() or not status.isdigit():
+            raise RecordCorrupt("the archived response has no status", place=self.heading.id)
+        return HttpHead(int(status), reason, tuple(parsed.headers))
+
+    def read(self, size: int) -> bytes:
+        """Return up to ``size`` more bytes of the block; nothing once it is at its end.
+
+        Raises:
+            RecordCorrupt: the gzip member ends before the block does.
+        """
+        data = self._stream.read(min(size, self.left))
+        if not data and size and self.left:
+            raise RecordCorrupt("the record is shorter than it says", place=self.heading.id)
+        self.left -= len(data)
+        return data
+
+    def finish(self) -> int:
+        """Read what follows the block and return the gzip member's length in bytes.
+
+        Raises:
+            RecordCorrupt: the block was not read to its end, or the member holds more than the record.
+        """
+        if self.left or self._stream.read(len(_TAIL) + 1) != _TAIL:
+            raise RecordCorrupt("the record does not end where it says", place=self.heading.id)
+        return self._member.consumed
+
+
+class _Head:
+    """The stream that warcio reads headers from: lines, up to a bound."""
+
+    def __init__(
+        self, stream: IO[bytes], most: int, place: str, on_bytes: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._stream, self._most, self._place, self._on_bytes = stream, most, place, on_bytes
+        self.taken = 0
+
+    def readline(self) -> bytes:
+        line = self._stream.readline(self._most - self.taken + 1)
+        self.taken += len(line)
+        if self.taken > self._most:
+            raise RecordCorrupt("the header block is too long", place=self._place)
+        if self._on_bytes is not None:
+            self._on_bytes(line)
+        return line
+
+
+_WARC = StatusAndHeadersParser(["WARC/1.1"])
+_HTTP = StatusAndHeadersParser(["HTTP/1.0", "HTTP/1.1"])
+
+
+def _parsed(parser: StatusAndHeadersParser, head: _Head, place: str) -> StatusAndHeaders:
+    try:
+        return parser.parse(head)
+    except (StatusAndHeadersParserException, EOFError) as error:
+        raise RecordCorrupt("not the header block of such a record", place=place) from error
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record is said to be: its gzip member's offset and length in bytes, and its WARC-Record-ID."""
+
+    source: RandomAccess
+    offset: int
+    length: int
+    record: str
+
+    def open(self, kind: str) -> Record:
+        """Open the record.
+
+        Raises:
+            RecordCorrupt: what stands there is another record, or one of another type.
+        """
+        record = Record(self.source, self.offset, self.length)
+        if record.heading.id != self.record or record.heading.type != kind:
+            raise RecordCorrupt(
+                f"here is the {record.heading.type:.20} record {record.heading.id:.80}, not {self.record}",
+                place=f"byte {self.offset}",
+            )
+        return record
+
+
+def open_response(
+    place: Place, original: Place | None, digest: str, done: Callable[[], None] = lambda: None
+) -> Response:
+    """Open an archived response.
+
+    Args:
+        place: the response record, or the revisit record.
+        original: for a revisit, the response record that holds the payload.
+        digest: the payload's digest as the index has it.
+        done: called when the body is closed.
+
+    Raises:
+        RecordCorrupt: a record is not what the index says. Closing then remains with the caller.
+    """
+    if original is None:
+        return _open_payload(place, digest, done)
+    revisit = place.open(REVISIT)
+    refers_to = revisit.heading.get("WARC-Refers-To")
+    if refers_to != original.record:
+        raise RecordCorrupt(
+            f"the revisit refers to {refers_to:.80}, not {original.record}", place=place.record
+        )
+    # A 304 has no content headers; otherwise the revisit's own headers belong to this URL and time.
+    own = revisit.left > 0 and revisit.heading.get("WARC-Profile") != NOT_MODIFIED
+    head = revisit.http_head() if own else None
+    response = _open_payload(original, digest, done)
+    return (
+        replace(response, status=head.status, reason=head.reason, headers=head.fields) if head else response
+    )
+
+
+def _open_payload(place: Place, digest: str, done: Callable[[], None]) -> Response:
+    record = place.open(RESPONSE)
+    expected = record.heading.digest("WARC-Payload-Digest")
+    if expected is None or str(expected) != digest:
+        raise RecordCorrupt(f"the index says {digest:.80}, the record {expected}", place=place.record)
+    head = record.http_head()
+    body = io.BufferedReader(_Body(record, ContentCheck(expected, record.left), place.length, done), _CHUNK)
+    return Response(head.status, head.reason, head.fields, body)
+
+
+class _Body(io.RawIOBase):
+    """A payload; its last bytes are handed out only if the whole is what the record promises."""
+
+    def __init__(self, record: Record, check: ContentCheck, length: int, done: Callable[[], None]) -> None:
+        super().__init__()
+        self._record, self._check, self._length, self._done = record, check, length, done
+        self._checked = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is 3.12
+        data = self._record.read(len(buffer))
+        self._check.update(data)
+        if not self._record.left and not self._checked:
+            self._check.finish()
+            if self._record.finish() != self._length:
+                raise RecordCorrupt("the gzip member has another length than the index says")
+            self._checked = True
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._done()
