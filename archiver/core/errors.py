@@ -122,6 +122,12 @@ class NotArchived(ArchiverError):
     code = "store.absent"
 
 
+class SearchUnavailable(ArchiverError):
+    """There is no search index, or it cannot be put where it can be searched."""
+
+    code = "search.off"
+
+
 class LockHeld(ArchiverError):
     """Another run holds the lock."""
 
@@ -210,3 +216,9 @@ class BundleDamaged(BundleError):
     """The bundle's structure contradicts itself; ``place`` names the member."""
 
     code = "bundle.damaged"
+
+
+class BundleIncomplete(BundleError):
+    """What a bundle must hold is missing from the archive or damaged there; ``place`` names it."""
+
+    code = "bundle.incomplete"

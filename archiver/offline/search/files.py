@@ -1,0 +1,179 @@
+"""Getting an index to where SQLite can open it: the one member of a bundle that is copied out.
+
+It goes to a cache named by its digest, checked; where nothing is writable it is read into memory; where that
+is impossible as well, search is off and says why.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterator, Sequence
+
+from archiver.core.digest import Digest, verified_chunks
+from archiver.core.errors import ArchiverError, SearchUnavailable, StoreError
+from archiver.offline.search.index import Hit, SearchResults, open_database, prepare, search
+from archiver.store.atomic import atomic_file
+
+if TYPE_CHECKING:
+    from archiver.offline.holdings import Holding, SearchIndex
+    from archiver.offline.search.query import Query
+
+MEMORY_LIMIT = 512 << 20
+
+
+class SearchFile:
+    """The search index of one holding. May be used by several threads at once.
+
+    Args:
+        holding: whose index it is.
+        cache: the folder to copy into; None for a reader who must not write anywhere.
+    """
+
+    def __init__(self, holding: Holding, cache: Path | None) -> None:
+        self.project = holding.project
+        self._holding = holding
+        self._cache = cache
+        self._preparing = threading.Lock()
+        self._in_memory: sqlite3.Connection | None = None
+        self._memory_turn = threading.Lock()
+        self._path: Path | None = None
+        self._failure: SearchUnavailable | None = None
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    @property
+    def present(self) -> bool:
+        """Whether the holding has an index at all."""
+        return self._holding.search is not None
+
+    def prepare(self) -> None:
+        """Make the index ready; on later calls, tell again how that went.
+
+        Raises:
+            SearchUnavailable: there is no index, it is damaged, or there is no place for it.
+        """
+        with self._preparing:
+            if self._failure is not None:
+                raise self._failure
+            if self._path is not None or self._in_memory is not None:
+                return
+            try:
+                self._place()
+            except SearchUnavailable as error:
+                self._failure = error
+                raise
+            except ArchiverError as error:
+                self._failure = SearchUnavailable(f"the search index is damaged: {error}")
+                raise self._failure from error
+
+    def search(
+        self, query: Query, *, limit: int, offset: int = 0, source: str | None = None
+    ) -> SearchResults:
+        """Search; the index is made ready first if it is not. Raises SearchUnavailable."""
+        self.prepare()
+        with self._database() as database:
+            return search(database, query, limit=limit, offset=offset, source=source)
+
+    def close(self) -> None:
+        """Close what is open; no search may be under way."""
+        for database in self._opened:
+            database.close()
+        self._opened.clear()
+
+    def _place(self) -> None:
+        index = self._holding.search
+        if index is None:
+            raise SearchUnavailable("there is no search index")
+        if index.path:
+            self._path = Path(index.path)
+            return
+        if index.digest is None:
+            raise SearchUnavailable("the search index has no digest to check it by")
+        if self._cache is not None:
+            try:
+                self._path = self._copied(index, index.digest, self._cache)
+            except StoreError:
+                pass  # read-only or full: memory is the other way
+            else:
+                return
+        self._in_memory = self._loaded(index, index.digest)
+
+    def _copied(self, index: SearchIndex, digest: Digest, cache: Path) -> Path:
+        path = cache / "search" / f"{digest.hex}.sqlite"
+        if _is_whole(path, digest, index.size):
+            return path
+        with self._holding.open_search() as source, atomic_file(path) as target:
+            for chunk in verified_chunks(source, digest, index.size):
+                target.write(chunk)
+        return path
+
+    def _loaded(self, index: SearchIndex, digest: Digest) -> sqlite3.Connection:
+        if index.size > MEMORY_LIMIT:
+            raise SearchUnavailable(
+                f"the search index has {index.size} bytes and there is no place to copy it to",
+                hint="name a writable folder with --cache-dir",
+            )
+        database = sqlite3.connect(":memory:", check_same_thread=False)
+        load = getattr(database, "deserialize", None)  # Python 3.11 and later
+        if load is None:
+            raise SearchUnavailable(
+                "there is no place to copy the search index to, and this Python cannot search it in memory",
+                hint="name a writable folder with --cache-dir, or use Python 3.11",
+            )
+        with self._holding.open_search() as source:
+            load(b"".join(verified_chunks(source, digest, index.size)))
+        self._opened.append(database)
+        return prepare(database)
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        if self._in_memory is not None:
+            with self._memory_turn:  # one connection, one thread at a time
+                yield self._in_memory
+            return
+        database: sqlite3.Connection | None = getattr(self._local, "database", None)
+        if database is None:
+            assert self._path is not None
+            database = open_database(self._path)
+            self._local.database = database
+            self._opened.append(database)
+        yield database
+
+
+def search_all(
+    files: Sequence[SearchFile], query: Query, *, limit: int, offset: int = 0, source: str | None = None
+) -> SearchResults:
+    """Search several indexes and merge what they give by score.
+
+    Raises:
+        SearchUnavailable: none of them can be searched; the first one's reason.
+    """
+    hits: list[Hit] = []
+    total = 0
+    failures: list[SearchUnavailable] = []
+    for file in files:
+        try:
+            found = file.search(query, limit=limit + offset, source=source)
+        except SearchUnavailable as error:
+            failures.append(error)
+            continue
+        total += found.total
+        hits += [replace(hit, project=file.project) for hit in found.hits]
+    if failures and len(failures) == len(files):
+        raise failures[0]
+    hits.sort(key=lambda hit: hit.score)
+    return SearchResults(tuple(hits[offset : offset + limit]), total)
+
+
+def _is_whole(path: Path, digest: Digest, size: int) -> bool:
+    try:
+        if path.stat().st_size != size:
+            return False
+        with path.open("rb") as stream:
+            return Digest.of_stream(stream)[0] == digest
+    except OSError:
+        return False

@@ -1,0 +1,165 @@
+"""Requests and replies: the little that the server's parts need to know of WSGI (PEP 3333).
+
+A request is checked once, here: method, target and Host are well-formed or the answer is a plain 4xx.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any, Callable, Iterable, Iterator, Mapping, Union
+from urllib.parse import parse_qs, urlsplit
+
+Headers = tuple[tuple[str, str], ...]
+Body = Union[bytes, Iterator[bytes]]
+Environ = Mapping[str, Any]
+StartResponse = Callable[..., Any]
+PIECE = 64 << 10  # bytes handed to the server at a time; bounds what one slow reader holds in memory
+
+_HOST = re.compile(r"\A([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?\Z")
+_TARGET = re.compile(r"\A[\x21-\x7e]{1,16000}\Z")
+_HEADER_NAME = re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
+_HEADER_VALUE = re.compile(r"\A[\t\x20-\x7e\x80-\xff]{0,8000}\Z")
+_MOST_PARAMETERS = 20
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the client calls this server: ``name`` in lowercase (IPv6 in brackets), ``port`` as written or 0."""
+
+    name: str
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Host | None:
+        """Read a Host header; None where it is malformed."""
+        match = _HOST.match(text)
+        if match is None or int(match[2] or 0) > 65535:
+            return None
+        return cls(match[1].lower(), int(match[2] or 0))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A well-formed request.
+
+    ``path`` is as the client wrote it, percent-escapes kept, and begins with a slash; ``local_port`` is
+    the port it came in by.
+    """
+
+    method: str
+    path: str
+    query: str
+    host: Host
+    scheme: str
+    local_port: int
+    environ: Environ
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the method is GET or HEAD, the only ones that anything here answers."""
+        return self.method in ("GET", "HEAD")
+
+    def header(self, name: str) -> str:
+        """Return a header's value, empty where the client sent none."""
+        return str(self.environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
+
+    def parameter(self, name: str) -> str:
+        """Return the first value of a query parameter, decoded; empty where there is none."""
+        try:
+            found = parse_qs(self.query, max_num_fields=_MOST_PARAMETERS, errors="replace").get(name)
+        except ValueError:  # more parameters than anybody needs
+            found = None
+        return found[0] if found else ""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A response. A body that is an iterator is closed by whoever sends it, sent or not."""
+
+    status: int
+    headers: Headers = ()
+    body: Body = b""
+
+    def with_headers(self, *more: tuple[str, str]) -> Reply:
+        """Return the reply with headers added."""
+        return replace(self, headers=self.headers + more)
+
+
+def read_request(environ: Environ) -> Request | Reply:
+    """Check what came in; where it is malformed return the refusal.
+
+    Source: RFC 9112 sections 3.2 (request target, Host) and 3.2.2 (absolute form).
+    """
+    target = str(environ.get("REQUEST_URI") or environ.get("PATH_INFO") or "/")
+    host_text = str(environ.get("HTTP_HOST", ""))
+    if not _TARGET.match(target):
+        return plain(400, "malformed request target")
+    if not target.startswith("/"):
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return plain(400, "malformed request target")
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            return plain(400, "malformed request target")
+        host_text = parts.netloc
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    local_port = int(environ.get("SERVER_PORT") or 0)
+    if not host_text and environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        host_text = f"127.0.0.1:{local_port}"
+    host = Host.parse(host_text)
+    if host is None:
+        return plain(400, "missing or malformed Host")
+    path, _, query = target.partition("#")[0].partition("?")
+    scheme = str(environ.get("wsgi.url_scheme", "http"))
+    return Request(str(environ.get("REQUEST_METHOD", "")), path, query, host, scheme, local_port, environ)
+
+
+def send(reply: Reply, method: str, start_response: StartResponse) -> Iterable[bytes]:
+    """Hand a reply to the WSGI server. HEAD gets the headers only."""
+    try:
+        phrase = HTTPStatus(reply.status).phrase
+    except ValueError:
+        phrase = "Archived"
+    headers = [pair for pair in reply.headers if is_safe_header(*pair)]
+    if isinstance(reply.body, bytes):
+        if not any(name.lower() == "content-length" for name, _ in headers):
+            headers.append(("Content-Length", str(len(reply.body))))
+        start_response(f"{reply.status} {phrase}", headers)
+        return () if method == "HEAD" else in_pieces(reply.body)
+    start_response(f"{reply.status} {phrase}", headers)
+    if method == "HEAD":
+        close_body(reply)
+        return ()
+    return reply.body
+
+
+def close_body(reply: Reply) -> None:
+    """Release what an unsent body holds open."""
+    close = getattr(reply.body, "close", None)
+    if close is not None:
+        close()
+
+
+def in_pieces(data: bytes) -> Iterator[bytes]:
+    """Cut bytes into pieces that the server buffers in memory."""
+    view = memoryview(data)
+    for at in range(0, len(data), PIECE):
+        yield bytes(view[at : at + PIECE])
+
+
+def is_safe_header(name: str, value: str) -> bool:
+    """Say whether a header can be sent: captured ones come from strangers."""
+    return _HEADER_NAME.match(name) is not None and _HEADER_VALUE.match(value) is not None
+
+
+def plain(status: int, message: str, *headers: tuple[str, str]) -> Reply:
+    """Return a one-line text reply."""
+    content = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
+    return Reply(status, content + headers, f"{message}\n".encode())
+
+
+def method_not_allowed() -> Reply:
+    """Return the refusal of anything but GET and HEAD (RFC 9110 section 15.5.6)."""
+    return plain(405, "only GET and HEAD are answered here", ("Allow", "GET, HEAD"))
