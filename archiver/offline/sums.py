@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 _MOST = 64 << 20  # bytes
 
 
-def _text(sums: Iterable[tuple[str, Digest]]) -> bytes:
-    return "".join(f"{digest.hex}  {name}\n" for name, digest in sums).encode("utf-8")
-
-
 def read_sums(source: RandomAccess, members: dict[str, Entry], report: Report) -> dict[str, Digest]:
     """Return what SHA256SUMS says of each member, after comparing its lines with the members."""
     entry = members.get(SUMS)

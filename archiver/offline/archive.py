@@ -1,0 +1,202 @@
+"""One project of an archive folder, at one snapshot, as a holding."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Iterator, Sequence
+
+from archiver.core.capture import Capture
+from archiver.core.digest import Digest
+from archiver.core.errors import InvalidDigest, NotArchived, RecordCorrupt
+from archiver.offline.cdxj import lines_of_key
+from archiver.offline.holdings import File, Image, SearchIndex
+from archiver.offline.records import Place, open_response
+from archiver.offline.windows import FileAccess
+from archiver.store.atomic import storage_errors
+from archiver.store.blobs import BlobReader
+from archiver.store.locator import ReadOnlyLocator
+from archiver.store.snapshots import good_snapshot, read_captures, read_snapshot
+
+if TYPE_CHECKING:
+    from archiver.core.snapshot import FileResult, ImageResult, SiteResult, Snapshot
+    from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
+    from archiver.store.paths import ProjectPaths
+
+
+class ArchiveSite:
+    """One doc site of a project; see holdings.Site. ``lines`` are its index lines, sorted."""
+
+    def __init__(self, records: ArchiveRecords, project: str, result: SiteResult, lines: list[bytes]) -> None:
+        self.project = project
+        self.name = result.name
+        self.seeds = result.seeds
+        self.origins = result.origins
+        self.requisite_origins = result.requisite_origins
+        self.pages = result.pages
+        self.newest = max((_timestamp(line) for line in lines), default="")
+        self._records = records
+        self._lines = lines
+
+    def captures(self, key: str) -> Sequence[Capture]:
+        """See holdings.Site."""
+        return tuple(map(_capture, lines_of_key(self._lines, key)))
+
+    def all_captures(self) -> Iterator[Capture]:
+        """See holdings.Site."""
+        return map(_capture, self._lines)
+
+    def response(self, capture: Capture) -> Response:
+        """See holdings.Site."""
+        return self._records.response(capture)
+
+
+class ArchiveRecords:
+    """The records in a project's WARC files. Files are opened for each response and closed with its body."""
+
+    def __init__(self, paths: ProjectPaths) -> None:
+        self._paths = paths
+        self._locator = ReadOnlyLocator(paths)
+
+    def response(self, capture: Capture) -> Response:
+        """Open a capture's response. Raises RecordCorrupt where it is not what the capture says."""
+        opened: list[FileAccess] = []
+
+        def close() -> None:
+            for source in opened:
+                source.close()
+
+        try:
+            place = self._place(capture.record, opened)
+            original = self._place(capture.original, opened) if capture.original else None
+            return open_response(place, original, capture.digest, close)
+        except BaseException:
+            close()
+            raise
+
+    def _place(self, record: str, opened: list[FileAccess]) -> Place:
+        try:
+            at = self._locator.find(record)
+        except NotArchived as error:
+            raise RecordCorrupt(error.message, place=record) from error
+        path = self._paths.warc / at.file
+        if path.parent != self._paths.warc or not path.is_file():
+            raise RecordCorrupt("the record's WARC file is missing", place=str(path))
+        opened.append(FileAccess(path))
+        return Place(opened[-1], at.offset, at.length, record)
+
+
+class ArchiveImages:
+    """The images of a snapshot; see holdings.ImageShelf. Blobs are those of the whole archive."""
+
+    def __init__(self, blobs: BlobReader, project: str, images: tuple[ImageResult, ...]) -> None:
+        self.images = tuple(
+            Image(
+                project,
+                image.reference,
+                _digest(image.digest),
+                image.media_type,
+                image.size,
+                image.platforms,
+            )
+            for image in images
+        )
+        self._blobs = blobs
+
+    def size(self, digest: Digest) -> int | None:
+        """See holdings.ImageShelf."""
+        return self._blobs.size(digest)
+
+    def open(self, digest: Digest) -> IO[bytes]:
+        """See holdings.ImageShelf."""
+        return self._blobs.open(digest)
+
+
+class ArchiveFiles:
+    """The downloaded files of a snapshot; see holdings.FileShelf."""
+
+    def __init__(self, blobs: BlobReader, project: str, files: tuple[FileResult, ...]) -> None:
+        self.files = tuple(
+            File(project, file.path, file.url, _digest(file.digest), file.size, file.media_type)
+            for file in files
+        )
+        self._blobs = blobs
+
+    def open(self, file: File) -> IO[bytes]:
+        """See holdings.FileShelf. Raises NotArchived where the file is not in the archive."""
+        return self._blobs.open(file.digest)
+
+
+class ArchiveHolding:
+    """A project at a snapshot; see holdings.Holding. Get one from ``open_project``."""
+
+    def __init__(self, paths: ProjectPaths, snapshot: Snapshot) -> None:
+        self.project = snapshot.project
+        self.title = snapshot.title
+        self.snapshot = snapshot.id
+        self.created = snapshot.finished
+        self.failures = snapshot.failures
+        self.record = snapshot
+        self.sites: Sequence[Site] = _sites(paths, snapshot)
+        blobs = BlobReader(paths.root.parent / "images")
+        self.images: ImageShelf = ArchiveImages(blobs, snapshot.project, snapshot.images)
+        self.files: FileShelf = ArchiveFiles(blobs, snapshot.project, snapshot.files)
+        self._search = paths.search(snapshot.id)
+        self.search: SearchIndex | None = None
+        if self._search.is_file():
+            with storage_errors(self._search):
+                size = self._search.stat().st_size
+            self.search = SearchIndex(snapshot.project, None, size, str(self._search))
+
+    def open_search(self) -> IO[bytes]:
+        """See holdings.Holding."""
+        if self.search is None:
+            raise NotArchived("the snapshot has no search index", place=str(self._search))
+        with storage_errors(self._search):
+            return self._search.open("rb")
+
+    def close(self) -> None:
+        """Do nothing: files are closed with what is read from them."""
+
+
+def open_project(paths: ProjectPaths, snapshot: str | None = None) -> ArchiveHolding:
+    """Open a project of an archive folder.
+
+    Args:
+        paths: the project's files.
+        snapshot: the snapshot's id; the newest one fit to hand over where it is left out.
+
+    Raises:
+        NotArchived: there is no such snapshot.
+        RecordCorrupt, InvalidDocument: the snapshot's record or its capture index is damaged.
+    """
+    return ArchiveHolding(paths, read_snapshot(paths, snapshot or good_snapshot(paths)))
+
+
+def _sites(paths: ProjectPaths, snapshot: Snapshot) -> tuple[ArchiveSite, ...]:
+    if not snapshot.sites:
+        return ()
+    lines: dict[str, list[bytes]] = {site.name: [] for site in snapshot.sites}
+    for capture in read_captures(paths, snapshot):
+        if capture.source not in lines:
+            raise RecordCorrupt(
+                f"the capture index has a doc site {capture.source!r:.80} that the snapshot has not",
+                place=str(paths.captures(snapshot.id)),
+            )
+        # Lines take a fraction of the memory of the objects that they are read into.
+        lines[capture.source].append(capture.to_cdxj().encode("utf-8", "surrogatepass"))
+    records = ArchiveRecords(paths)
+    return tuple(ArchiveSite(records, snapshot.project, site, lines[site.name]) for site in snapshot.sites)
+
+
+def _capture(line: bytes) -> Capture:
+    return Capture.from_cdxj(line.decode("utf-8", "surrogatepass"))
+
+
+def _timestamp(line: bytes) -> str:
+    return line.split(b" ", 2)[1].decode("ascii", "replace")
+
+
+def _digest(text: str) -> Digest:
+    try:
+        return Digest.parse(text)
+    except InvalidDigest as error:
+        raise RecordCorrupt(f"the snapshot's record has a malformed digest: {error.message}") from error

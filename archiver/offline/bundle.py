@@ -1,0 +1,180 @@
+"""A bundle as a holding: everything is read from the tar in place."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Iterator, Sequence
+
+from archiver.core.errors import BundleDamaged, NotArchived
+from archiver.offline.cdxj import ORIGINAL
+from archiver.offline.holdings import File, Image, SearchIndex
+from archiver.offline.imagetar import read_image_tar
+from archiver.offline.names import CONTENTS, FILES, IMAGES, SEARCH
+from archiver.offline.problems import inside, refuse
+from archiver.offline.structure import Structure, read_structure
+from archiver.offline.wacz import Wacz, open_wacz
+from archiver.offline.windows import FileAccess, Part, RandomAccess, open_window
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.core.capture import Capture
+    from archiver.core.digest import Digest
+    from archiver.core.snapshot import Failure
+    from archiver.offline.bundlejson import Contents, DocsEntry
+    from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
+    from archiver.offline.tarwalk import Entry
+
+
+class BundleSite:
+    """One doc site of a bundle; see holdings.Site."""
+
+    def __init__(self, project: str, docs: DocsEntry, wacz: Wacz) -> None:
+        self.project = project
+        self.name = docs.name
+        self.seeds = docs.seeds
+        self.origins = docs.origins
+        self.requisite_origins = docs.requisite_origins
+        self.pages = docs.pages
+        self.newest = docs.newest
+        self._wacz = wacz
+
+    def captures(self, key: str) -> Sequence[Capture]:
+        """See holdings.Site. Raises RecordCorrupt where the index cannot be read."""
+        return tuple(line.capture for line in self._wacz.lines(key) if line.capture.kind != ORIGINAL)
+
+    def all_captures(self) -> Iterator[Capture]:
+        """See holdings.Site. Raises RecordCorrupt where the index cannot be read."""
+        return (line.capture for line in self._wacz.all_lines() if line.capture.kind != ORIGINAL)
+
+    def response(self, capture: Capture) -> Response:
+        """See holdings.Site."""
+        return self._wacz.response(capture)
+
+
+class BundleImages:
+    """The images of a bundle; see holdings.ImageShelf."""
+
+    def __init__(self, source: RandomAccess, contents: Contents) -> None:
+        self.images = tuple(
+            Image(
+                contents.project,
+                image.reference,
+                image.digest,
+                image.media_type,
+                image.size,
+                image.platforms,
+            )
+            for image in contents.images
+        )
+        self._source = source
+        self._blobs = {blob.digest: blob for blob in contents.blobs}
+
+    def size(self, digest: Digest) -> int | None:
+        """See holdings.ImageShelf."""
+        return self._blobs[digest].size if digest in self._blobs else None
+
+    def open(self, digest: Digest) -> IO[bytes]:
+        """See holdings.ImageShelf."""
+        blob = self._blobs.get(digest)
+        if blob is None:
+            raise NotArchived("no such blob in the bundle", place=str(digest))
+        return open_window(self._source, blob.offset, blob.size)
+
+
+class BundleFiles:
+    """The downloaded files of a bundle; see holdings.FileShelf."""
+
+    def __init__(self, source: RandomAccess, contents: Contents, members: dict[str, Entry]) -> None:
+        self.files = tuple(
+            File(
+                contents.project,
+                file.path[len(FILES) :],
+                file.url,
+                file.digest,
+                file.size,
+                file.media_type,
+            )
+            for file in contents.files
+        )
+        self._source = source
+        self._members = members
+
+    def open(self, file: File) -> IO[bytes]:
+        """See holdings.FileShelf. Raises NotArchived where the file is none of this bundle's."""
+        entry = self._members.get(FILES + file.path)
+        if entry is None:
+            raise NotArchived("no such file in the bundle", place=file.path)
+        return open_window(self._source, entry.offset, entry.size)
+
+
+class BundleHolding:
+    """A bundle open for reading; see holdings.Holding. Get one from ``open_bundle``."""
+
+    def __init__(self, source: RandomAccess, structure: Structure, contents: Contents) -> None:
+        self.project = contents.project
+        self.title = contents.title
+        self.snapshot = contents.snapshot
+        self.created = contents.created
+        self.failures: tuple[Failure, ...] = contents.failures
+        self._source = source
+        self._search = structure.members.get(SEARCH)
+        self.sites: Sequence[Site] = tuple(
+            _open_site(source, structure.members, site, contents) for site in contents.docs
+        )
+        self.images: ImageShelf = _open_images(source, structure.members, contents)
+        self.files: FileShelf = BundleFiles(source, contents, structure.members)
+        self.search: SearchIndex | None = (
+            SearchIndex(contents.project, structure.sums[SEARCH], self._search.size) if self._search else None
+        )
+
+    def open_search(self) -> IO[bytes]:
+        """See holdings.Holding."""
+        if self._search is None:
+            raise NotArchived("the bundle has no search index", place=self.project)
+        return open_window(self._source, self._search.offset, self._search.size)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+
+def open_bundle(path: Path) -> BundleHolding:
+    """Open a bundle after checking its structure, sizes and small documents, not its data.
+
+    Raises:
+        NotABundle: the file is not recognisable as a bundle.
+        BundleDamaged: it contradicts itself; the first contradiction is named.
+        FormatUnsupported: it was written in a format that this program does not know.
+        StoreError: it cannot be read.
+    """
+    source = FileAccess(path)
+    try:
+        return _open(source, path)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _open(source: RandomAccess, path: Path) -> BundleHolding:
+    structure = read_structure(source, str(path), refuse)
+    if structure.contents is None:
+        raise BundleDamaged("it cannot be read", place=CONTENTS)
+    return BundleHolding(source, structure, structure.contents)
+
+
+def _open_site(
+    source: RandomAccess, members: dict[str, Entry], site: DocsEntry, contents: Contents
+) -> BundleSite:
+    entry = members[site.path]
+    part = Part(source, entry.offset, entry.size)
+    wacz = open_wacz(part, site.name, inside(refuse, site.path))
+    if wacz is None:
+        raise BundleDamaged("it cannot be read", place=site.path)
+    return BundleSite(contents.project, site, wacz)
+
+
+def _open_images(source: RandomAccess, members: dict[str, Entry], contents: Contents) -> BundleImages:
+    if IMAGES in members:
+        entry = members[IMAGES]
+        read_image_tar(Part(source, entry.offset, entry.size), entry.offset, contents, refuse)
+    return BundleImages(source, contents)
