@@ -1,0 +1,371 @@
+"""``state.sqlite``: the run under way. Which URLs are known, which are still to fetch, what came of them.
+
+On disk, so that a million queued URLs cost no memory, and committed only after the WARC records
+that it speaks of are durable. It is a cache: without it a run begins anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable, Iterator
+
+from archiver.collect.web.urls import origin_of
+from archiver.collect.web.warc import Position
+from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.errors import StorageDenied, StorageFull, StoreError
+from archiver.core.snapshot import BrokenLink, Failure
+from archiver.store.atomic import storage_errors
+
+_VERSION = 1
+_QUEUED, _DONE, _REREAD = 0, 1, 2
+_MOST_HOPS = 20  # redirects in a row
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS run (snapshot TEXT NOT NULL, spec_digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS urls (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL,
+    kind TEXT NOT NULL, seed INTEGER NOT NULL, hops INTEGER NOT NULL, referrer TEXT NOT NULL,
+    state INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, target TEXT NOT NULL DEFAULT '',
+    UNIQUE (source, url)
+);
+CREATE INDEX IF NOT EXISTS queue ON urls (source, host, id) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS rereads ON urls (source, id) WHERE state = 2;
+CREATE TABLE IF NOT EXISTS captures (
+    source TEXT, url TEXT, line TEXT NOT NULL, PRIMARY KEY (source, url)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS skipped (
+    source TEXT, url TEXT, reason TEXT NOT NULL, PRIMARY KEY (source, url)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS problems (
+    source TEXT, url TEXT, code TEXT NOT NULL, message TEXT NOT NULL, referrer TEXT NOT NULL,
+    PRIMARY KEY (source, url)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS broken (
+    source TEXT, url TEXT, status TEXT NOT NULL, referrer TEXT NOT NULL, PRIMARY KEY (source, url)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS robots (
+    source TEXT, host TEXT, status INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (source, host)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS positions (
+    source TEXT PRIMARY KEY, file TEXT NOT NULL, offset INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A URL to fetch: where it was found, whether it is a seed, and how many redirects led to it."""
+
+    url: str
+    kind: str
+    referrer: str = ""
+    seed: bool = False
+    hops: int = 0
+
+
+class RunState:
+    """The state of the run under way of one project. One thread at a time may use it.
+
+    A file that is not a state of this version is replaced: it is a cache.
+
+    Raises:
+        StoreError: or a subclass, here and in every method, where the file system refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise _translated(error, path) from error
+            self._replace()
+
+    @property
+    def unfinished(self) -> str | None:
+        """The snapshot id of a run that was begun and not finished."""
+        row = self.rows("SELECT snapshot FROM run").fetchone()
+        return row[0] if row else None
+
+    @property
+    def spec_digest(self) -> str:
+        """The digest of the spec that the unfinished run was begun with; empty where there is none."""
+        row = self.rows("SELECT spec_digest FROM run").fetchone()
+        return row[0] if row else ""
+
+    def begin(self, snapshot: str, spec_digest: str) -> None:
+        """Forget any earlier run and start a new one."""
+        self.finish()
+        self.rows("INSERT INTO run VALUES (?, ?)", (snapshot, spec_digest))
+        self.commit()
+
+    def finish(self) -> None:
+        """Forget the run: its snapshot is written."""
+        self._connection.close()
+        self._replace()
+
+    def close(self) -> None:
+        """Close the file; what is not committed is forgotten."""
+        self._connection.close()
+
+    def rows(self, statement: str, values: Iterable[object] = ()) -> sqlite3.Cursor:
+        """Run one SQL statement."""
+        with _sqlite_errors(self._path):
+            return self._connection.execute(statement, tuple(values))
+
+    def commit(self) -> None:
+        """Make everything since the last commit permanent."""
+        with _sqlite_errors(self._path):
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        """Forget everything since the last commit."""
+        with _sqlite_errors(self._path):
+            self._connection.rollback()
+
+    def _replace(self) -> None:
+        with storage_errors(self._path):
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        with _sqlite_errors(self._path):
+            self._connection = _connect(self._path)
+
+
+class Frontier:
+    """The URLs of one source in a run's state. Nothing is permanent before ``commit``.
+
+    Attributes:
+        pending: how many URLs of each host (origin) wait to be taken.
+        known: how many URLs there are to fetch in all, done ones included.
+        done: how many are done.
+    """
+
+    def __init__(self, state: RunState, source: str) -> None:
+        self._state, self._source = state, source
+        self._taken: dict[str, int] = {}
+        self.pending: dict[str, int] = dict(
+            state.rows(
+                "SELECT host, count(*) FROM urls WHERE source = ? AND state = 0 GROUP BY host", (source,)
+            )
+        )
+        self.known = self._count("SELECT count(*) FROM urls WHERE source = ?")
+        self.done = self.known - self._count("SELECT count(*) FROM urls WHERE source = ? AND state = 0")
+
+    def add(self, found: Found) -> None:
+        """Queue a URL unless it is known; a known requisite that is found to be a page becomes one."""
+        if found.hops > _MOST_HOPS:
+            self.skip(found.url, "too many redirects")
+            return
+        host = origin_of(found.url)
+        inserted = self._state.rows(
+            "INSERT OR IGNORE INTO urls (source, url, host, kind, seed, hops, referrer, state) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+            (self._source, found.url, host, found.kind, found.seed, found.hops, found.referrer),
+        )
+        if inserted.rowcount:
+            self.known += 1
+            self.pending[host] = self.pending.get(host, 0) + 1
+            return
+        if found.kind == PAGE:
+            self._state.rows(
+                "UPDATE urls SET kind = ?, state = CASE state WHEN 1 THEN 2 ELSE state END "
+                "WHERE source = ? AND url = ? AND kind = ?",
+                (PAGE, self._source, found.url, REQUISITE),
+            )
+        if found.seed:
+            self._state.rows(
+                "UPDATE urls SET seed = 1 WHERE source = ? AND url = ?", (self._source, found.url)
+            )
+
+    def take(self, host: str, most: int) -> list[str]:
+        """Return the next URLs of a host, oldest first; a crash before they are done queues them again."""
+        rows = self._state.rows(
+            "SELECT id, url FROM urls WHERE source = ? AND host = ? AND state = 0 AND id > ? ORDER BY id LIMIT ?",
+            (self._source, host, self._taken.get(host, 0), most),
+        ).fetchall()
+        if rows:
+            self._taken[host] = rows[-1][0]
+        left = self.pending.get(host, 0) - len(rows)
+        if left > 0 and rows:
+            self.pending[host] = left
+        else:
+            self.pending.pop(host, None)
+        return [url for _, url in rows]
+
+    def entry(self, url: str) -> Found | None:
+        """Return what is known of a URL to fetch, or None."""
+        row = self._state.rows(
+            "SELECT url, kind, referrer, seed, hops FROM urls WHERE source = ? AND url = ?",
+            (self._source, url),
+        ).fetchone()
+        return Found(row[0], row[1], row[2], bool(row[3]), row[4]) if row else None
+
+    def settle(self, url: str, *, size: int = 0, target: str = "") -> None:
+        """Mark a URL as done.
+
+        Args:
+            url: the URL.
+            size: the bytes of body that came for it.
+            target: where it redirects to.
+        """
+        changed = self._state.rows(
+            "UPDATE urls SET state = 1, bytes = ?, target = ? WHERE source = ? AND url = ? AND state = 0",
+            (size, target, self._source, url),
+        )
+        self.done += changed.rowcount
+
+    def capture(self, capture: Capture) -> None:
+        """Keep a capture; a later one of the same URL replaces it."""
+        self._state.rows(
+            "INSERT OR REPLACE INTO captures VALUES (?, ?, ?)", (self._source, capture.url, capture.to_cdxj())
+        )
+
+    def captured(self, url: str) -> Capture | None:
+        """Return this run's capture of a URL, or None."""
+        row = self._state.rows(
+            "SELECT line FROM captures WHERE source = ? AND url = ?", (self._source, url)
+        ).fetchone()
+        return Capture.from_cdxj(row[0]) if row else None
+
+    def skip(self, url: str, reason: str) -> None:
+        """Keep why a URL is not fetched; the first reason stays."""
+        self._state.rows("INSERT OR IGNORE INTO skipped VALUES (?, ?, ?)", (self._source, url, reason))
+
+    def fail(self, url: str, code: str, message: str, referrer: str) -> None:
+        """Keep a failure."""
+        self._state.rows(
+            "INSERT OR REPLACE INTO problems VALUES (?, ?, ?, ?, ?)",
+            (self._source, url, code, message, referrer),
+        )
+
+    def broken_link(self, url: str, status: int, referrer: str) -> None:
+        """Keep a broken link."""
+        self._state.rows(
+            "INSERT OR REPLACE INTO broken VALUES (?, ?, ?, ?)", (self._source, url, str(status), referrer)
+        )
+
+    def rereads(self) -> list[str]:
+        """Return URLs captured as requisites that turned out to be pages; ``reread`` ends each."""
+        return [
+            url
+            for (url,) in self._state.rows(
+                "SELECT url FROM urls WHERE source = ? AND state = 2 ORDER BY id LIMIT 100", (self._source,)
+            )
+        ]
+
+    def reread(self, url: str) -> None:
+        """Mark such a URL as done."""
+        self._state.rows("UPDATE urls SET state = 1 WHERE source = ? AND url = ?", (self._source, url))
+
+    def keep_robots(self, host: str, status: int, body: bytes) -> None:
+        """Keep what a host answered to the request for its robots.txt."""
+        self._state.rows(
+            "INSERT OR REPLACE INTO robots VALUES (?, ?, ?, ?)", (self._source, host, status, body)
+        )
+
+    def robots(self) -> Iterator[tuple[str, int, bytes]]:
+        """Yield host, status and body of every robots.txt kept."""
+        yield from self._state.rows("SELECT host, status, body FROM robots WHERE source = ?", (self._source,))
+
+    def position(self) -> Position | None:
+        """Return how far the WARC files were durable at the last commit."""
+        row = self._state.rows(
+            "SELECT file, offset FROM positions WHERE source = ?", (self._source,)
+        ).fetchone()
+        return Position(*row) if row else None
+
+    def commit(self, position: Position | None) -> None:
+        """Make everything permanent; call it after the WARC files are durable up to ``position``."""
+        if position is not None:
+            self._state.rows(
+                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
+                (self._source, position.file, position.offset),
+            )
+        self._state.commit()
+
+    def rollback(self) -> None:
+        """Forget everything since the last commit. The counts here are then out of date."""
+        self._state.rollback()
+
+    def captures(self) -> tuple[Capture, ...]:
+        """Return this run's captures, sorted by URL."""
+        rows = self._state.rows("SELECT line FROM captures WHERE source = ? ORDER BY url", (self._source,))
+        return tuple(Capture.from_cdxj(line) for (line,) in rows)
+
+    def failures(self) -> tuple[Failure, ...]:
+        """Return the failures, sorted by URL."""
+        rows = self._state.rows(
+            "SELECT source, url, code, message, referrer FROM problems WHERE source = ? ORDER BY url",
+            (self._source,),
+        )
+        return tuple(Failure(*row) for row in rows)
+
+    def broken_links(self) -> tuple[BrokenLink, ...]:
+        """Return the broken links, sorted by URL."""
+        rows = self._state.rows(
+            "SELECT source, url, status, referrer FROM broken WHERE source = ? ORDER BY url", (self._source,)
+        )
+        return tuple(BrokenLink(*row) for row in rows)
+
+    def skipped(self) -> dict[str, int]:
+        """Return how many URLs were left out for each reason; a URL captured after all is not counted."""
+        rows = self._state.rows(
+            "SELECT reason, count(*) FROM skipped WHERE source = ? AND NOT EXISTS (SELECT 1 FROM captures "
+            "WHERE captures.source = skipped.source AND captures.url = skipped.url) GROUP BY reason",
+            (self._source,),
+        )
+        return dict(rows)
+
+    def bytes(self) -> int:
+        """Return how many bytes of bodies came."""
+        return self._count("SELECT coalesce(sum(bytes), 0) FROM urls WHERE source = ?")
+
+    def target(self, url: str) -> str:
+        """Return where a URL redirects to; empty where it does not."""
+        row = self._state.rows(
+            "SELECT target FROM urls WHERE source = ? AND url = ?", (self._source, url)
+        ).fetchone()
+        return row[0] if row else ""
+
+    def _count(self, statement: str) -> int:
+        return int(self._state.rows(statement, (self._source,)).fetchone()[0])
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False)
+    try:
+        _check_version(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and version != _VERSION:
+        raise sqlite3.DatabaseError("the state is of another version")
+
+
+@contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+
+
+def _translated(error: sqlite3.Error, path: Path) -> StoreError:
+    kind = {sqlite3.SQLITE_FULL: StorageFull, sqlite3.SQLITE_READONLY: StorageDenied,
+            sqlite3.SQLITE_PERM: StorageDenied, sqlite3.SQLITE_CANTOPEN: StorageDenied}  # fmt: skip
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return kind.get(code, StoreError)(str(error), place=str(path))

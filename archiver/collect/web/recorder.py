@@ -1,0 +1,211 @@
+"""Writing exchanges down: as responses, or as revisits of what an earlier snapshot has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Mapping
+
+from archiver.collect.web.coding import READ, decoded
+from archiver.collect.web.extract import NO_LINKS, Links, links_of, may_have_links
+from archiver.collect.web.fetch import header_value
+from archiver.collect.web.warc import IDENTICAL, NOT_MODIFIED, Revisit
+from archiver.core.clock import parse_iso, timestamp14
+from archiver.core.errors import NotArchived, RecordCorrupt, ResponseBroken
+
+if TYPE_CHECKING:
+    from archiver.collect.web.fetch import Exchange
+    from archiver.collect.web.payloads import PayloadReader, StoredRecord
+    from archiver.collect.web.warc import Position, WarcOutput
+    from archiver.core.capture import Capture
+    from archiver.store.locator import Location, Locator
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A response as the WARC has it, just written or read back.
+
+    Attributes:
+        url: what was asked for.
+        record: the WARC-Record-ID of the response or revisit record.
+        timestamp: when, 14 digits.
+        status, headers: as received, so 304 where that was the answer.
+        digest: of the payload.
+        size: the bytes of body that came over the wire.
+        revisited: for a revisit, the earlier capture.
+        payload_headers, payload: of the response that has the payload; the payload is cut at the
+            bound of coding.READ, and empty where its type has no links.
+    """
+
+    url: str
+    record: str
+    timestamp: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    digest: str
+    size: int
+    revisited: Capture | None
+    payload_headers: tuple[tuple[str, str], ...]
+    payload: bytes
+
+    def header(self, name: str) -> str:
+        """Return a header of the response itself, or an empty string."""
+        return header_value(self.headers, name)
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of the response that has the payload."""
+        return header_value(self.payload_headers, "Content-Type")
+
+    def content(self) -> bytes:
+        """Return the payload without its content coding; empty where the coding is unknown."""
+        return decoded(self.payload, header_value(self.payload_headers, "Content-Encoding")) or b""
+
+    def links(self) -> Links:
+        """Return what the document refers to."""
+        return links_of(self.content(), self.url, self.content_type) if self.payload else NO_LINKS
+
+
+class Recorder:
+    """Writes a source's exchanges to its WARC files and reads them back. Belongs to the coordinator.
+
+    Args:
+        output: the WARC files.
+        locator: learns where records are, once they are durable.
+        payloads: reads records back.
+        previous: the source's captures in the last good snapshot, by URL.
+    """
+
+    def __init__(
+        self, output: WarcOutput, locator: Locator, payloads: PayloadReader, previous: Mapping[str, Capture]
+    ) -> None:
+        self._output, self._locator, self._payloads, self._previous = output, locator, payloads, previous
+        self._unlocated: list[Location] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many captures are written but not durable."""
+        return len(self._unlocated)
+
+    def conditions(self, url: str) -> tuple[tuple[str, str], ...]:
+        """Return the request headers that ask for a URL only if it changed since the last good snapshot."""
+        earlier = self._previous.get(url)
+        if earlier is None or earlier.status != "200" or not self._payloads.knows(earlier.payload_record):
+            return ()
+        pairs = (("If-None-Match", earlier.etag), ("If-Modified-Since", earlier.modified))
+        return tuple((name, value) for name, value in pairs if value)
+
+    def write(self, exchange: Exchange, *, conditional: bool) -> Recorded | None:
+        """Write an exchange down.
+
+        Args:
+            exchange: what was sent and received; its body is left where it ends.
+            conditional: whether the request had ``conditions``.
+
+        Returns:
+            None where the server says "not modified" but what it speaks of cannot be read any more:
+            ask again without conditions.
+
+        Raises:
+            ResponseBroken: a 304 that was not asked for.
+            StoreError: or a subclass, where the file system refuses.
+        """
+        unchanged = exchange.status == 304
+        if unchanged and not conditional:
+            raise ResponseBroken("answered 304 to an unconditional request", place=exchange.url)
+        earlier = self._previous.get(exchange.url)
+        same = exchange.status == 200 and exchange.size > 0
+        if earlier is not None and (unchanged or (same and exchange.digest == earlier.digest)):
+            original = self._original(earlier)
+            if original is not None:
+                return self._write_revisit(exchange, earlier, original)
+            if unchanged:
+                return None
+        location = self._output.write(exchange)
+        self._unlocated.append(location)
+        exchange.body.seek(0)
+        looked_at = may_have_links(exchange.header("Content-Type"))
+        return Recorded(
+            exchange.url,
+            location.id,
+            timestamp14(exchange.moment),
+            exchange.status,
+            exchange.headers,
+            exchange.digest,
+            exchange.size,
+            None,
+            exchange.headers,
+            exchange.body.read(READ) if looked_at else b"",
+        )
+
+    def adopt(self, location: Location) -> Recorded | None:
+        """Read back a record that is durable but not accounted for; None where it cannot be used."""
+        try:
+            stored = self._payloads.read_at(location)
+            earlier = self._previous.get(stored.url) if stored.refers_to else None
+            original = self._original(earlier) if earlier else None
+        except RecordCorrupt:
+            return None
+        if stored.refers_to and (earlier is None or original is None):
+            return None
+        self._unlocated.append(location)
+        return _read_back(stored, location.id, earlier, original or stored)
+
+    def reread(self, capture: Capture) -> Recorded:
+        """Read a durable capture of this run back, with its payload.
+
+        Raises:
+            NotArchived, RecordCorrupt: it cannot be read.
+        """
+        stored = self._payloads.read(capture.record)
+        payload = self._payloads.read(capture.original) if capture.original else stored
+        return _read_back(stored, capture.record, None, payload)
+
+    def sync(self) -> Position | None:
+        """Make everything written durable, tell the locator, and return how far the files are durable."""
+        position = self._output.sync()
+        if self._unlocated:
+            self._locator.add(self._unlocated)
+            self._unlocated = []
+        return position
+
+    def _write_revisit(self, exchange: Exchange, earlier: Capture, original: StoredRecord) -> Recorded:
+        profile = NOT_MODIFIED if exchange.status == 304 else IDENTICAL
+        location = self._output.write(
+            exchange, Revisit(profile, earlier.payload_record, original.url, original.date, earlier.digest)
+        )
+        self._unlocated.append(location)
+        return Recorded(
+            exchange.url,
+            location.id,
+            timestamp14(exchange.moment),
+            exchange.status,
+            exchange.headers,
+            earlier.digest,
+            exchange.size,
+            earlier,
+            original.headers,
+            original.body if may_have_links(original.header("Content-Type")) else b"",
+        )
+
+    def _original(self, earlier: Capture) -> StoredRecord | None:
+        """Read the record that holds an earlier capture's payload; None where it cannot be relied on."""
+        try:
+            stored = self._payloads.read(earlier.payload_record)
+        except (NotArchived, RecordCorrupt):
+            return None
+        return stored if stored.type == "response" and stored.digest == earlier.digest else None
+
+
+def _read_back(stored: StoredRecord, record: str, earlier: Capture | None, payload: StoredRecord) -> Recorded:
+    return Recorded(
+        stored.url,
+        record,
+        timestamp14(parse_iso(stored.date)),
+        stored.status,
+        stored.headers,
+        stored.digest,
+        stored.size,
+        earlier,
+        payload.headers,
+        payload.body if may_have_links(payload.header("Content-Type")) else b"",
+    )
