@@ -1,0 +1,87 @@
+"""Child processes of tests: started in the foreground, waited for until they answer, always ended."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING, Callable, Iterator, Mapping, Sequence
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE = 60  # seconds after which something that should have happened long ago counts as broken
+
+
+def need(*programs: str) -> None:
+    """Skip the test where a program is not installed; .ci/run installs them all."""
+    for program in programs:
+        if not (shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")):
+            pytest.skip(f"{program} is not installed")
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program while the block lasts; its output goes to a file. SIGTERM ends it, SIGKILL a stubborn one."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=cwd
+        )
+        try:
+            yield process
+        finally:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
+    """Ask a process to end, make it end where it does not, and return its exit code."""
+    if process.poll() is None:
+        process.send_signal(number)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def wait_until(happened: Callable[[], bool], process: subprocess.Popen[bytes], *, what: str) -> None:
+    """Return as soon as something has happened; fail where the process ends first, or after a minute.
+
+    What other programs do inside is not signalled to us, so this looks again and again.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
+            if happened():
+                return
+            pytest.fail(f"{what}: the process ended first, with {process.returncode}")
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: did not happen within {PATIENCE} s")
+
+
+def accepts(port: int) -> bool:
+    """Say whether somebody accepts connections on a loopback port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

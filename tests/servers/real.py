@@ -1,0 +1,295 @@
+"""Real origins on loopback: nginx with a doc site from Debian, and Debian's registry with real images."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from servers.processes import accepts, free_port, need, running, wait_until
+
+_NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+worker_processes 1;
+{user}
+events {{ worker_connections 256; }}
+http {{
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    log_format path '$request_method $status $request_uri';
+    access_log {folder}/access.log path;
+    client_body_temp_path {folder}/temp;
+    proxy_temp_path {folder}/temp;
+    fastcgi_temp_path {folder}/temp;
+    uwsgi_temp_path {folder}/temp;
+    scgi_temp_path {folder}/temp;
+    server {{
+        listen 127.0.0.1:{port};
+        root {root};
+        index index.html;
+        gzip on;
+        gzip_types text/css application/javascript text/plain;
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder served by nginx."""
+
+    url: str
+    root: Path
+    log: Path
+
+    def requests(self) -> list[str]:
+        """Return the lines of the access log so far, ``METHOD STATUS path``, oldest first."""
+        return self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+
+
+def python_docs() -> Path:
+    """Return the folder of Python's own documentation as Debian packages it, or skip."""
+    need("dpkg-query")
+    for package in ("python3.11-doc", "python3-doc"):
+        listed = subprocess.run(["dpkg-query", "-L", package], capture_output=True, text=True, check=False)
+        for line in listed.stdout.splitlines():
+            if line.endswith("/library/functions.html"):
+                return Path(line).resolve().parent.parent
+    pytest.skip("Debian's python3-doc is not installed")
+
+
+@contextlib.contextmanager
+def nginx(root: Path, folder: Path) -> Iterator[Site]:
+    """Serve a folder with nginx on a loopback port of its own; configuration and logs go to ``folder``."""
+    need("nginx")
+    port = free_port()
+    config = folder / "nginx.conf"
+    user = f"user {_user_name()};" if os.geteuid() == 0 else ""
+    config.write_text(_NGINX.format(folder=folder, port=port, root=root, user=user))
+    command = ["nginx", "-c", str(config), "-p", str(folder), "-e", str(folder / "error.log")]
+    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+    with running(command, log=folder / "nginx.log", env=path) as process:
+        wait_until(lambda: accepts(port), process, what="nginx")
+        # The probe above left no request, so the log begins with the first real one.
+        yield Site(f"http://127.0.0.1:{port}", root, folder / "access.log")
+
+
+def _user_name() -> str:
+    import pwd  # noqa: PLC0415 - POSIX only, as nginx's user directive
+
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Debian's docker-registry on loopback. ``host`` is what references begin with."""
+
+    host: str
+    storage: Path
+    log: Path
+    credentials: tuple[str, str] | None = None
+
+    def push(self, layout: Path, tag: str, name: str) -> None:
+        """Push an image, or a whole index, from an OCI layout as ``name`` (``repository:tag``)."""
+        login = ["--dest-creds", ":".join(self.credentials)] if self.credentials else []
+        skopeo(
+            "copy",
+            "--all",
+            "--dest-tls-verify=false",
+            *login,
+            f"oci:{layout}:{tag}",
+            f"docker://{self.host}/{name}",
+        )
+
+    def damage(self, digest: str) -> None:
+        """Flip a byte of a blob behind the registry's back, so that it sends other bytes than it promises."""
+        algorithm, value = digest.split(":")
+        path = self.storage / "docker/registry/v2/blobs" / algorithm / value[:2] / value / "data"
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
+
+# What `htpasswd -nbB keeper secret` writes: the registry takes bcrypt only.
+_HTPASSWD = "keeper:$2y$05$FWdT/D6HX8VKa6pSNZT3aOsQndXeNk0GFgBGHo8humbtQCd.JAo5i\n"
+
+
+@contextlib.contextmanager
+def docker_registry(folder: Path, *, private: bool = False) -> Iterator[Registry]:
+    """Run Debian's registry with its storage in ``folder``; a private one wants keeper's password by Basic."""
+    need("docker-registry", "skopeo")
+    port = free_port()
+    storage = folder / "storage"
+    config: dict[str, Any] = {
+        "version": "0.1",
+        "log": {"level": "warn", "accesslog": {"disabled": False}},
+        "storage": {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": True}},
+        "http": {"addr": f"127.0.0.1:{port}", "secret": "only for tests"},
+    }
+    if private:
+        (folder / "htpasswd").write_text(_HTPASSWD)
+        config["auth"] = {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}}
+    (folder / "registry.json").write_text(json.dumps(config))  # JSON is YAML
+    log = folder / "registry.log"
+    with running(["docker-registry", "serve", str(folder / "registry.json")], log=log) as process:
+        wait_until(lambda: accepts(port), process, what="docker-registry")
+        yield Registry(f"127.0.0.1:{port}", storage, log, ("keeper", "secret") if private else None)
+
+
+def skopeo(*arguments: str) -> str:
+    """Run skopeo and return its output; its complaint is the failure's message."""
+    need("skopeo")
+    done = subprocess.run(["skopeo", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"skopeo {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+def debian_root(folder: Path) -> Path:
+    """Make a small Debian root as a tar with mmdebstrap, from the mirror and suite that this machine uses."""
+    need("mmdebstrap", "apt-get")
+    targets = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(CODENAME)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    match = re.search(r"^Debian (\S+/debian/?) ([a-z]+)$", targets, re.MULTILINE)
+    if match is None:
+        pytest.skip("apt knows no Debian mirror to make a root from")
+    root = folder / "debian.tar"
+    made = subprocess.run(
+        ["mmdebstrap", "--quiet", "--variant=extract", "--include=base-files,bash,coreutils", match[2],
+         str(root), match[1]],
+        capture_output=True, text=True, check=False, cwd=folder,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip(f"mmdebstrap cannot make a root here: {made.stderr[-400:]}")
+    return root
+
+
+@dataclass(frozen=True)
+class Images:
+    """A registry filled with real images. All three tags share the layer with the Debian root."""
+
+    registry: Registry
+    base: str
+    tools: str
+    multi: str
+
+    @property
+    def references(self) -> tuple[str, str, str]:
+        """The references of all images."""
+        return (self.base, self.tools, self.multi)
+
+
+def fill(registry: Registry, folder: Path) -> Images:
+    """Make the images from a Debian root with umoci, push them with skopeo, and return their references."""
+    need("umoci")
+    layout = folder / "layout"
+    root = debian_root(folder)
+    umoci("init", "--layout", str(layout))
+    for tag, architecture in (("base", "amd64"), ("arm", "arm64")):
+        umoci("new", "--image", f"{layout}:{tag}")
+        umoci("raw", "add-layer", "--image", f"{layout}:{tag}", str(root))
+        umoci("config", "--image", f"{layout}:{tag}", "--architecture", architecture, "--os", "linux",
+              "--config.cmd", "/bin/bash")  # fmt: skip
+    extra = folder / "extra.tar"
+    with tarfile.open(extra, "w") as archive:
+        content = b"A file of the second layer.\n" * 1000
+        entry = tarfile.TarInfo("usr/local/share/tools.txt")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    umoci("raw", "add-layer", "--image", f"{layout}:base", "--tag", "tools", str(extra))
+    add_index(layout, "multi", {"amd64": "base", "arm64": "arm"})
+    names = {"base": "debian/base:12", "tools": "debian/tools:1.0", "multi": "debian/multi:latest"}
+    for tag, name in names.items():
+        registry.push(layout, tag, name)
+    return Images(registry, **{tag: f"{registry.host}/{name}" for tag, name in names.items()})
+
+
+def umoci(*arguments: str) -> None:
+    """Run umoci; its complaint is the failure's message."""
+    done = subprocess.run(["umoci", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"umoci {' '.join(arguments)}: {done.stderr}"
+
+
+def add_index(layout: Path, tag: str, variants: dict[str, str]) -> None:
+    """Add a multi-platform index to an OCI layout: architecture -> the tag of its image there."""
+    top = json.loads((layout / "index.json").read_text())
+    by_tag = {entry["annotations"]["org.opencontainers.image.ref.name"]: entry for entry in top["manifests"]}
+    manifests = [
+        {
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": by_tag[name]["digest"],
+            "size": by_tag[name]["size"],
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for architecture, name in variants.items()
+    ]
+    media_type = "application/vnd.oci.image.index.v1+json"
+    index = _json({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests})
+    _tag(layout, tag, media_type, index)
+
+
+def tiny_layout(layout: Path, tag: str, text: str) -> str:
+    """Make an OCI layout with one image whose only layer holds a file with ``text``; return the layer's digest."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        entry = tarfile.TarInfo("text")
+        entry.size = len(text.encode())
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    layer = gzip.compress(plain.getvalue(), mtime=0)
+    diff = "sha256:" + hashlib.sha256(plain.getvalue()).hexdigest()
+    config = _json(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [diff]},
+        }
+    )
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": _put(layout, "application/vnd.oci.image.config.v1+json", config),
+            "layers": [described := _put(layout, "application/vnd.oci.image.layer.v1.tar+gzip", layer)],
+        }
+    )
+    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    _tag(layout, tag, "application/vnd.oci.image.manifest.v1+json", manifest)
+    return str(described["digest"])
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, indent=1).encode()
+
+
+def _put(layout: Path, media_type: str, content: bytes) -> dict[str, Any]:
+    value = hashlib.sha256(content).hexdigest()
+    path = layout / "blobs" / "sha256" / value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return {"mediaType": media_type, "digest": f"sha256:{value}", "size": len(content)}
+
+
+def _tag(layout: Path, tag: str, media_type: str, content: bytes) -> None:
+    path = layout / "index.json"
+    top = json.loads(path.read_text()) if path.exists() else {"schemaVersion": 2, "manifests": []}
+    entry = _put(layout, media_type, content)
+    entry["annotations"] = {"org.opencontainers.image.ref.name": tag}
+    top["manifests"].append(entry)
+    path.write_text(json.dumps(top))
