@@ -164,6 +164,22 @@ class StatusRefused(FetchError):
     code = "fetch.status"
 
 
+class ServerBusy(FetchError):
+    """The server cannot answer for now: 408, 429 or a 5xx; ``wait`` is the seconds it asks for, if it does."""
+
+    code = "fetch.busy"
+
+    def __init__(self, message: str, *, place: str | None = None, wait: float | None = None) -> None:
+        super().__init__(message, place=place)
+        self.wait = wait
+
+
+class UnexpectedContent(FetchError):
+    """The server answered with something of another kind, such as a web page in place of an archive."""
+
+    code = "fetch.content"
+
+
 class RobotsForbidden(FetchError):
     """robots.txt forbids what the spec asks for."""
 
@@ -198,6 +214,12 @@ class PlatformMissing(RegistryError):
     """The image exists, but not for a platform that the spec names."""
 
     code = "registry.platform"
+
+
+class Stopped(ArchiverError):
+    """The run was asked to stop; what it has done so far is kept."""
+
+    code = "stopped"
 
 
 class BundleError(ArchiverError):

@@ -80,6 +80,20 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         sync_folder(path.parent)
 
 
+def move_durably(temporary: Path, path: Path) -> None:
+    """Give a finished file that another library wrote (SQLite) its final name on the same file system.
+
+    Raises:
+        StoreError: or a subclass, for what the file system refuses.
+    """
+    with storage_errors(path):
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a whole file durably. Raises StoreError or a subclass."""
     with atomic_file(path) as stream:

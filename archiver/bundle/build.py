@@ -1,0 +1,248 @@
+"""Makes a bundle: plans every member, checks that there is room, then writes the tar in one pass."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Sequence
+
+from archiver.bundle import manifest, members, runtime
+from archiver.bundle.imageclosure import image_contents
+from archiver.bundle.imagestar import ImagesTar, blob_member
+from archiver.bundle.manifest import Contents
+from archiver.bundle.members import HashingSink, Member, Packed, Sink, check_names, small_member
+from archiver.bundle.rawrecords import RawRecords
+from archiver.bundle.readme import plaintext, webpage
+from archiver.bundle.searchindex import ensure_search_index, page_titles
+from archiver.bundle.siteclosure import site_contents
+from archiver.bundle.tar import TarWriter, data_offsets, tar_size
+from archiver.bundle.wacz import Wacz
+from archiver.core.digest import CHUNK, Digest
+from archiver.core.errors import BundleIncomplete, StorageFull
+from archiver.core.progress import NullProgress, Progress
+from archiver.store.atomic import atomic_file, storage_errors
+from archiver.store.images import blob_reader
+from archiver.store.snapshots import good_snapshot, read_captures, read_snapshot
+
+if TYPE_CHECKING:
+    from archiver.core.descriptor import Platform
+    from archiver.core.progress import Task
+    from archiver.store.blobs import BlobReader
+    from archiver.store.paths import ArchivePaths
+
+_NO_DIGEST = Digest("sha256", "0" * 64)  # as long as any, to measure with
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A finished bundle: where it is, its length in bytes, the tar's own sha256 digest, and counts of what it holds."""
+
+    path: Path
+    size: int
+    digest: Digest
+    members: int
+    images: int
+    captures: int
+    files: int
+    failures: int
+
+
+def build_bundle(
+    archive: ArchivePaths,
+    project: str,
+    *,
+    snapshot: str | None = None,
+    output: Path | None = None,
+    platforms: Sequence[Platform] = (),
+    progress: Progress | None = None,
+) -> Bundled:
+    """Pack a snapshot into one file. Same snapshot, platforms, program, Python and SQLite: same bytes.
+
+    Args:
+        archive: the archive folder.
+        project: the project's name.
+        snapshot: the snapshot's id; None for the project's good one.
+        output: the file to make, or a folder to make it in; None for the current folder.
+        platforms: which platforms of multi-platform images to pack; empty for all that are archived.
+        progress: is told of the pages indexed and the bytes written.
+
+    Raises:
+        NotArchived: no such project or snapshot.
+        BundleIncomplete: something that the snapshot names is missing from the archive or damaged there.
+        BundleError: it cannot be packed: two names collide.
+        StorageFull: the file does not fit; nothing is left under its name.
+        StoreError: the archive cannot be read, or the file not be written.
+    """
+    progress = progress or NullProgress()
+    paths = archive.project(project)
+    record = read_snapshot(paths, snapshot or good_snapshot(paths))
+    index = ensure_search_index(paths, record.id, progress)
+    store = blob_reader(archive.images)
+    raw = RawRecords(paths)
+    titles = page_titles(index) if index else {}
+    sites = site_contents(record, read_captures(paths, record), raw)
+    images, left_out = image_contents(record, store, platforms)
+    for failure in left_out:
+        progress.warn(f"{failure.subject} is left out: {failure.message}")
+    images_tar = ImagesTar(images, store) if images else None
+    contents = Contents(
+        record,
+        tuple(platforms),
+        tuple(Wacz(record, site, titles.get(site.result.name, {}), raw) for site in sites if site.captures),
+        images,
+        images_tar.blobs if images_tar else (),
+        record.files,
+        (*record.failures, *left_out),
+    )
+    _check_files(contents, store)
+    plan = _Plan(contents, _members(contents, images_tar, index, store))
+    return _write(plan, _target(output, contents.name), progress)
+
+
+def _members(
+    contents: Contents, images: ImagesTar | None, index: Path | None, store: BlobReader
+) -> tuple[Member, ...]:
+    """The members in front of bundle.json, in the order of docs/format.md."""
+    found = [
+        small_member("README.html", members.README, webpage.render(contents)),
+        small_member("README.txt", members.README, plaintext.render(contents)),
+        small_member(runtime.NAME, members.PROGRAM, runtime.build_runtime()),
+        *(wacz.member() for wacz in contents.docs),
+    ]
+    if index is not None:
+        found.append(_file_member("docs/search.sqlite", members.SEARCH, index))
+    if images is not None:
+        found.append(images.member())
+    found += [
+        blob_member(manifest.file_path(file), members.FILE, Digest.parse(file.digest), file.size, store)
+        for file in sorted(contents.files, key=lambda file: file.path)
+    ]
+    return tuple(found)
+
+
+def _file_member(path: str, role: str, source: Path) -> Member:
+    with storage_errors(source):
+        size = source.stat().st_size
+
+    def write(sink: Sink) -> None:
+        with source.open("rb") as stream:
+            for chunk in iter(lambda: stream.read(CHUNK), b""):
+                sink.write(chunk)
+
+    return Member(path, size, role, write)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Everything that will be written but digests, and so the exact size of the whole."""
+
+    contents: Contents
+    members: tuple[Member, ...]
+
+    def closing_members(self, packed: Sequence[Packed]) -> tuple[Member, Member]:
+        """bundle.json and SHA256SUMS over the members in front of them."""
+        images = next((member.offset for member in packed if member.role == members.IMAGES), 0)
+        described = manifest.bundle_json(self.contents, packed, images)
+        listed = Packed(manifest.NAME, len(described), 0, Digest.of(described), "")
+        return (
+            small_member(manifest.NAME, "", described),
+            small_member(manifest.SUMS, "", manifest.sums((*packed, listed))),
+        )
+
+    @property
+    def size(self) -> int:
+        """How many bytes the tar will have."""
+        layout = [(member.path, member.size) for member in self.members]
+        guessed = [
+            Packed(member.path, member.size, offset, _NO_DIGEST, member.role)
+            for member, offset in zip(self.members, data_offsets(layout))
+        ]
+        return tar_size(layout + [(last.path, last.size) for last in self.closing_members(guessed)])
+
+
+def _write(plan: _Plan, target: Path, progress: Progress) -> Bundled:
+    check_names([*(member.path for member in plan.members), manifest.NAME, manifest.SUMS])
+    size = plan.size
+    _check_space(target, size)
+    try:
+        with atomic_file(target) as stream, closing(progress.task(target.name, "B", size)) as task:
+            whole = HashingSink(_Reported(stream, task))
+            tar = TarWriter(whole)
+            packed: list[Packed] = []
+            for member in plan.members:
+                task.describe(member.path)
+                packed.append(_add(tar, member))
+            for member in plan.closing_members(packed):
+                tar.add(member)
+            tar.finish()
+    except StorageFull as error:
+        raise StorageFull(
+            f"{error.message}; the bundle needs {size} bytes", place=str(target), hint=error.hint
+        ) from error
+    contents = plan.contents
+    return Bundled(
+        target,
+        tar.offset,
+        whole.digest,
+        len(plan.members) + 2,
+        len(contents.images),
+        sum(len(wacz.site.captures) for wacz in contents.docs),
+        len(contents.files),
+        len(contents.failures),
+    )
+
+
+def _add(tar: TarWriter, member: Member) -> Packed:
+    """Write a member and hash it on its way."""
+    digest = _NO_DIGEST
+
+    def write(sink: Sink) -> None:
+        nonlocal digest
+        hashing = HashingSink(sink)
+        member.write(hashing)
+        digest = hashing.digest
+
+    offset = tar.add(replace(member, write=write))
+    return Packed(member.path, member.size, offset, digest, member.role)
+
+
+class _Reported:
+    """Passes bytes on to the file and tells the progress task of them."""
+
+    def __init__(self, sink: Sink, task: Task) -> None:
+        self._sink, self._task = sink, task
+
+    def write(self, data: bytes) -> None:
+        self._sink.write(data)
+        self._task.advance(len(data))
+
+
+def _target(output: Path | None, name: str) -> Path:
+    if output is None:
+        return Path(name)
+    return output / name if output.is_dir() else output
+
+
+def _check_files(contents: Contents, store: BlobReader) -> None:
+    """Refuse, before anything is written, a downloaded file that the archive has lost."""
+    for file in contents.files:
+        size = store.size(Digest.parse(file.digest))
+        if size != file.size:
+            problem = "is not here" if size is None else f"has {size} bytes instead of {file.size}"
+            raise BundleIncomplete(f"the blob of {file.url} {problem}", place=file.digest)
+
+
+def _check_space(target: Path, size: int) -> None:
+    """Refuse to begin what cannot fit."""
+    folder = target.absolute().parent
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    if free < size:
+        raise StorageFull(
+            f"the bundle needs {size} bytes, {free} are free",
+            place=str(folder),
+            hint="free some space, or name another place with --output",
+        )

@@ -1,0 +1,198 @@
+"""Which blobs the images of a snapshot need, for the platforms that are packed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Mapping, Sequence
+
+from archiver.core.descriptor import (
+    DOCKER_CONFIG,
+    MANIFEST_LIMIT,
+    OCI_CONFIG,
+    Descriptor,
+    Platform,
+)
+from archiver.core.digest import Digest
+from archiver.core.errors import ArchiverError, BundleIncomplete
+from archiver.core.manifest import Manifest, parse_manifest
+from archiver.core.snapshot import Failure
+
+if TYPE_CHECKING:
+    from archiver.core.snapshot import ImageResult, Snapshot
+    from archiver.store.blobs import BlobReader
+
+_PREFERRED = Platform("linux", "amd64")
+_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+_DEEPEST = 4  # indexes within indexes
+
+
+@dataclass(frozen=True)
+class ImageContent:
+    """One image or artifact to pack.
+
+    Attributes:
+        result: what the snapshot says of it; ``platforms``, ``manifests`` and ``size`` narrowed to what is packed.
+        root: the manifest or index that the reference points to.
+        blobs: size in bytes of everything it needs, by digest: indexes, manifests, configs, layers.
+        default: the manifest that ``docker load`` gets; None for what is no image.
+        default_platform: the platform of ``default``, as text; empty where there is none.
+    """
+
+    result: ImageResult
+    root: Descriptor
+    blobs: Mapping[Digest, int]
+    default: Manifest | None
+    default_platform: str
+
+
+def image_contents(
+    snapshot: Snapshot, store: BlobReader, platforms: Sequence[Platform]
+) -> tuple[tuple[ImageContent, ...], tuple[Failure, ...]]:
+    """Return the images to pack in the snapshot's order, and those that have no platform asked for.
+
+    Args:
+        snapshot: the record of the run.
+        store: the archive's blobs.
+        platforms: which platforms to pack; empty for all that the archive has.
+
+    Raises:
+        BundleIncomplete: a blob is missing, has another size than its descriptor says, or a manifest is
+            not the one that the snapshot names.
+    """
+    found: dict[str, ImageContent] = {}
+    left_out: list[Failure] = []
+    for result in snapshot.images:
+        narrowed = _narrowed(result, platforms)
+        if narrowed is None:
+            wanted = ", ".join(map(str, platforms))
+            left_out.append(
+                Failure("images", result.reference, "bundle.platform", f"not archived for {wanted}")
+            )
+        elif result.reference not in found:
+            found[result.reference] = _content(narrowed, store, _preference(snapshot))
+    return tuple(found.values()), tuple(left_out)
+
+
+def _narrowed(result: ImageResult, wanted: Sequence[Platform]) -> ImageResult | None:
+    """The result with only the platforms wanted; None where an image has none of them."""
+    if len(result.platforms) != len(result.manifests):
+        raise BundleIncomplete("the snapshot has not one manifest a platform", place=result.reference)
+    pairs = list(zip(result.platforms, result.manifests))
+    if not wanted or not any(result.platforms):  # an artifact runs nowhere and everywhere
+        return result
+    kept = [(name, digest) for name, digest in pairs if _matches(name, wanted)]
+    if not kept:
+        return None
+    return replace(
+        result,
+        platforms=tuple(name for name, _ in kept),
+        manifests=tuple(digest for _, digest in kept),
+    )
+
+
+def _matches(name: str, wanted: Sequence[Platform]) -> bool:
+    return bool(name) and any(Platform.parse(name).matches(platform) for platform in wanted)
+
+
+def _preference(snapshot: Snapshot) -> tuple[Platform, ...]:
+    """linux/amd64, then the platforms in the order of the spec."""
+    images = snapshot.spec.get("images")
+    names = images.get("platforms") if isinstance(images, dict) else None
+    listed = [Platform.parse(name) for name in names or () if isinstance(name, str)]
+    return (_PREFERRED, *listed)
+
+
+def _content(result: ImageResult, store: BlobReader, preference: Sequence[Platform]) -> ImageContent:
+    root_digest = Digest.parse(result.digest)
+    size = store.size(root_digest)
+    if size is None:
+        raise BundleIncomplete(
+            f"{result.reference} points to a manifest that is not here", place=result.digest
+        )
+    root = Descriptor(result.media_type, root_digest, size)
+    walk = _Walk(store, result)
+    walk.visit(root, 0)
+    missing = set(walk.kept) - set(walk.manifests)
+    if missing:
+        raise BundleIncomplete(
+            f"{result.reference} does not list this manifest, though the snapshot says so",
+            place=str(min(missing)),
+        )
+    default, platform = _default(result, walk.manifests, preference)
+    return ImageContent(replace(result, size=sum(walk.blobs.values())), root, walk.blobs, default, platform)
+
+
+def _default(
+    result: ImageResult, manifests: Mapping[Digest, Manifest], preference: Sequence[Platform]
+) -> tuple[Manifest | None, str]:
+    """Choose the one platform that a ``docker save`` archive can carry for a tag."""
+    named = dict(zip(result.manifests, result.platforms))
+    runnable = [
+        (named.get(str(digest), ""), manifest)
+        for digest, manifest in manifests.items()
+        if _is_image(manifest)
+    ]
+    for wanted in preference:
+        for name, manifest in runnable:
+            if name and Platform.parse(name).matches(wanted):
+                return manifest, name
+    if not runnable:
+        return None, ""
+    name, manifest = runnable[0]
+    return manifest, name
+
+
+def _is_image(manifest: Manifest) -> bool:
+    config = manifest.config
+    return config is not None and config.media_type in _CONFIGS and not manifest.artifact_type
+
+
+class _Walk:
+    """Collects what an image needs, from its root down."""
+
+    def __init__(self, store: BlobReader, result: ImageResult) -> None:
+        self._store, self._reference = store, result.reference
+        self.kept = {Digest.parse(text) for text in result.manifests}
+        self.blobs: dict[Digest, int] = {}
+        self.manifests: dict[Digest, Manifest] = {}
+
+    def visit(self, at: Descriptor, depth: int) -> bool:
+        """Collect a manifest or index and what it needs; say whether anything is kept for it."""
+        manifest = self._read(at)
+        if not manifest.is_index:
+            self.manifests[at.digest] = manifest
+            for pointer in manifest.blobs:
+                self._take(pointer)
+            self._take(at)
+            return True
+        if depth == _DEEPEST:
+            raise BundleIncomplete("indexes are nested too deeply", place=str(at.digest))
+        wanted = [self._wanted(child, depth) for child in manifest.manifests]
+        if any(wanted):
+            self._take(at)
+        return any(wanted)
+
+    def _wanted(self, child: Descriptor, depth: int) -> bool:
+        if child.digest in self.kept:
+            return self.visit(child, depth + 1)
+        nested = child.digest not in self.manifests and self._is_index(child)
+        return nested and self.visit(child, depth + 1)
+
+    def _is_index(self, child: Descriptor) -> bool:
+        return Manifest(child.media_type).is_index and self._store.size(child.digest) is not None
+
+    def _read(self, at: Descriptor) -> Manifest:
+        try:
+            data = self._store.read(at.digest, MANIFEST_LIMIT)
+            return parse_manifest(data, at.media_type, what=str(at.digest))
+        except ArchiverError as error:
+            raise BundleIncomplete(
+                f"a manifest of {self._reference} cannot be used: {error.message}", place=str(at.digest)
+            ) from error
+
+    def _take(self, pointer: Descriptor) -> None:
+        size = self._store.size(pointer.digest)
+        if size != pointer.size:
+            problem = "is not here" if size is None else f"has {size} bytes instead of {pointer.size}"
+            raise BundleIncomplete(f"a blob of {self._reference} {problem}", place=str(pointer.digest))
+        self.blobs[pointer.digest] = size

@@ -1,0 +1,131 @@
+"""bundle.json and SHA256SUMS: what a bundle says of itself (docs/format.md, "bundle.json")."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Sequence
+
+from archiver.core import jsontext
+from archiver.version import PROGRAM
+
+if TYPE_CHECKING:
+    from archiver.bundle.imageclosure import ImageContent
+    from archiver.bundle.members import Packed
+    from archiver.bundle.wacz import Wacz
+    from archiver.core.descriptor import Platform
+    from archiver.core.digest import Digest
+    from archiver.core.snapshot import Failure, FileResult, Snapshot
+
+FORMAT = "archiver-bundle/1"
+NAME = "bundle.json"
+SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is packed, as far as it is known before any byte is.
+
+    Attributes:
+        snapshot: the record of the run.
+        platforms: the platforms asked for; empty for all.
+        docs: the doc sites that have captures.
+        images: the images, narrowed to the platforms packed.
+        blobs: digest, size and offset within images.tar of every blob in it.
+        files: the downloaded files.
+        failures: the snapshot's failures and what packing adds to them.
+    """
+
+    snapshot: Snapshot
+    platforms: tuple[Platform, ...]
+    docs: tuple[Wacz, ...]
+    images: tuple[ImageContent, ...]
+    blobs: tuple[tuple[Digest, int, int], ...]
+    files: tuple[FileResult, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def name(self) -> str:
+        """The bundle's file name, where nothing else is asked for."""
+        return f"{self.snapshot.project}-{self.snapshot.id}.tar"
+
+
+def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: int) -> bytes:
+    """Return the bundle's manifest.
+
+    Args:
+        contents: what is packed.
+        members: the members in front of it, in tar order.
+        images_offset: where images.tar's data begins in the bundle, in bytes; 0 where there is none.
+    """
+    snapshot = contents.snapshot
+    return jsontext.dump(
+        {
+            "format": FORMAT,
+            "project": snapshot.project,
+            "title": snapshot.title,
+            "snapshot": snapshot.id,
+            "created": snapshot.finished,
+            "program": PROGRAM,
+            "options": {"platforms": [str(platform) for platform in contents.platforms] or None},
+            "members": [{**asdict(member), "digest": str(member.digest)} for member in members],
+            "docs": [_doc(wacz) for wacz in contents.docs],
+            "images": [_image(image) for image in contents.images],
+            "blobs": [
+                {"digest": str(digest), "size": size, "offset": images_offset + offset}
+                for digest, size, offset in contents.blobs
+            ],
+            "files": [_file(file) for file in contents.files],
+            "failures": [asdict(failure) for failure in contents.failures],
+            "broken_links": [asdict(link) for link in snapshot.broken_links],
+            "requires": [],
+        }
+    )
+
+
+def sums(members: Sequence[Packed]) -> bytes:
+    """Return the checksums of members in the form that ``sha256sum -c`` reads."""
+    return "".join(f"{member.digest.hex}  {member.path}\n" for member in members).encode("utf-8")
+
+
+def file_path(file: FileResult) -> str:
+    """Return a downloaded file's name in the bundle."""
+    return f"files/{file.path}"
+
+
+def _doc(wacz: Wacz) -> dict[str, Any]:
+    site, captures = wacz.site.result, wacz.site.captures
+    times = sorted(held.capture.timestamp for held in captures)
+    return {
+        "name": site.name,
+        "path": wacz.path,
+        "seeds": list(site.seeds),
+        "origins": list(site.origins),
+        "requisite_origins": list(site.requisite_origins),
+        "verdict": site.verdict,
+        "pages": site.pages,
+        "captures": len(captures),
+        "oldest": times[0],
+        "newest": times[-1],
+    }
+
+
+def _image(image: ImageContent) -> dict[str, Any]:
+    result = image.result
+    return {
+        "reference": result.reference,
+        "digest": result.digest,
+        "media_type": result.media_type,
+        "size": result.size,
+        "platforms": list(result.platforms),
+        "default_platform": image.default_platform,
+    }
+
+
+def _file(file: FileResult) -> dict[str, Any]:
+    return {
+        "url": file.url,
+        "path": file_path(file),
+        "digest": file.digest,
+        "size": file.size,
+        "media_type": file.media_type,
+    }

@@ -1,0 +1,209 @@
+"""Builds the full-text index of a snapshot's pages: docs/format.md, "docs/search.sqlite".
+
+The index is a cache beside the snapshot, built once and packed into every bundle of it. Same captures,
+same SQLite, same bytes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterator
+
+from archiver.bundle.documents import Document, decode_html, decoded_body, read_document
+from archiver.bundle.wacz import is_page
+from archiver.core.digest import CHUNK
+from archiver.core.errors import ArchiverError, StorageFull, StoreError
+from archiver.core.progress import NullProgress, Progress
+from archiver.offline.archive import open_project
+from archiver.offline.search.segment import characters, index_text
+from archiver.store.atomic import TEMPORARY_PREFIX, move_durably, storage_errors
+
+if TYPE_CHECKING:
+    from archiver.core.capture import Capture
+    from archiver.offline.holdings import Site
+    from archiver.store.paths import ProjectPaths
+
+VERSION = 1
+_SCHEMA = f"""
+PRAGMA page_size = 4096;
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA user_version = {VERSION};
+CREATE TABLE documents(
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL, timestamp TEXT NOT NULL, title TEXT NOT NULL
+);
+CREATE TABLE sections(
+    id INTEGER PRIMARY KEY, document INTEGER NOT NULL, anchor TEXT NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE sections_fts USING fts5(
+    title, heading, body, characters, content='', prefix='2 3', tokenize='porter unicode61 remove_diacritics 2'
+);
+BEGIN;
+"""
+_FINISH = """
+INSERT INTO sections_fts(sections_fts) VALUES ('optimize');
+COMMIT;
+"""
+
+
+def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress | None = None) -> Path | None:
+    """Return a snapshot's search index, building it where it is not there or of another format.
+
+    Args:
+        paths: the project's files.
+        snapshot: the snapshot's id.
+        progress: is told of pages read; a page that cannot be read is warned of and left out.
+
+    Returns:
+        The index, or None where the snapshot has no HTML page.
+
+    Raises:
+        NotArchived: there is no such snapshot.
+        StoreError: the index cannot be written; StorageFull where there is no space.
+    """
+    path = paths.search(snapshot)
+    if _is_current(path):
+        return path
+    return path if build_search_index(paths, snapshot, path, progress) else None
+
+
+def build_search_index(
+    paths: ProjectPaths, snapshot: str, target: Path, progress: Progress | None = None
+) -> int:
+    """Build a snapshot's search index at ``target``, durably, and return how many pages it has.
+
+    Nothing is written where the snapshot has no HTML page. Raises as ``ensure_search_index`` does.
+    """
+    with closing(open_project(paths, snapshot)) as holding:
+        pages = [
+            (site, capture) for site in holding.sites for capture in site.all_captures() if is_page(capture)
+        ]
+        if pages:
+            with _workspace(target) as folder:
+                _fill(folder / "filled", pages, progress or NullProgress())
+                _compact(folder / "filled", folder / "compact")
+                move_durably(folder / "compact", target)
+    return len(pages)
+
+
+def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:
+    """Return the titles of an index's pages by URL and timestamp, for each doc site's name."""
+    titles: dict[str, dict[tuple[str, str], str]] = {}
+    with _sqlite(index) as connection:
+        for source, url, timestamp, title in connection.execute(
+            "SELECT source, url, timestamp, title FROM documents ORDER BY id"
+        ):
+            titles.setdefault(source, {})[url, timestamp] = title
+    return titles
+
+
+def _is_current(path: Path) -> bool:
+    """Say whether an index is there, whole, and of this format."""
+    if not path.is_file():
+        return False
+    try:
+        with _sqlite(path) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()
+            sound = connection.execute("PRAGMA quick_check(1)").fetchone()
+            return bool(version == (VERSION,) and sound == ("ok",))
+    except StoreError:
+        return False  # a cache: it is built again
+
+
+@contextmanager
+def _workspace(target: Path) -> Iterator[Path]:
+    """A temporary folder beside the target, so that a rename can put the result in its place."""
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=target.parent) as folder:
+            yield Path(folder)
+
+
+@contextmanager
+def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database without implicit transactions. Raises StoreError or StorageFull for SQLite's errors."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        kind = StorageFull if full else StoreError
+        raise kind(f"SQLite: {error}", place=str(path)) from error
+
+
+def _fill(path: Path, pages: list[tuple[Site, Capture]], progress: Progress) -> None:
+    with _sqlite(path) as connection, closing(progress.task("search index", "pages", len(pages))) as task:
+        connection.executescript(_SCHEMA)
+        rows = _Rows(connection)
+        for site, capture in pages:
+            rows.add(capture, _document(site, capture, progress))
+            task.advance()
+        connection.executescript(_FINISH)
+
+
+def _compact(source: Path, target: Path) -> None:
+    """Write the database anew without the free pages that merging left behind."""
+    with _sqlite(source) as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))
+    with storage_errors(target):
+        source.unlink()
+
+
+def _document(site: Site, capture: Capture, progress: Progress) -> Document:
+    try:
+        response = site.response(capture)
+        with closing(response.body) as body:
+            headers = {name.lower(): value for name, value in response.headers}
+            chunks = iter(lambda: body.read(CHUNK), b"")
+            content = decoded_body(chunks, headers.get("content-encoding", ""))
+    except ArchiverError as error:
+        progress.warn(f"{capture.url} is left out of the search index: {error}")
+        return Document("", ())
+    if content is None:
+        progress.warn(f"{capture.url} is left out of the search index: its content coding is not known")
+        return Document("", ())
+    return read_document(decode_html(content, _charset(headers.get("content-type", ""))))
+
+
+def _charset(content_type: str) -> str:
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip("\"'")
+    return ""
+
+
+class _Rows:
+    """Numbers documents and sections in the order they come."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._documents = self._sections = 0
+
+    def add(self, capture: Capture, document: Document) -> None:
+        self._documents += 1
+        self._connection.execute(
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?)",
+            (self._documents, capture.source, capture.url, capture.timestamp, document.title),
+        )
+        for number, section in enumerate(document.sections):
+            self._sections += 1
+            title = document.title if number == 0 else ""
+            self._connection.execute(
+                "INSERT INTO sections VALUES (?, ?, ?, ?, ?)",
+                (self._sections, self._documents, section.anchor, section.heading, section.text),
+            )
+            single = characters(f"{title} {section.heading} {section.text}")
+            self._connection.execute(
+                "INSERT INTO sections_fts(rowid, title, heading, body, characters) VALUES (?, ?, ?, ?, ?)",
+                (
+                    self._sections,
+                    index_text(title),
+                    index_text(section.heading),
+                    index_text(section.text),
+                    single,
+                ),
+            )

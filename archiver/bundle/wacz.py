@@ -1,0 +1,174 @@
+"""A doc site as a WACZ file: its WARC records as they are, an index of them, and the list of pages.
+
+Everything but the records' bytes is made when the file is planned, so that its exact size is known
+before the first byte is written; the records then stream through once.
+
+Source: WACZ 1.1.1 (https://specs.webrecorder.net/wacz/1.1.1/); docs/format.md, "docs/<source>.wacz".
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Mapping
+
+from warcio.warcwriter import WARCWriter
+
+from archiver.bundle.cdxindex import index_lines, zipnum
+from archiver.bundle.members import DOCS, Member, Sink
+from archiver.bundle.zipstream import ZipEntry, ZipWriter, zip_size
+from archiver.core import jsontext
+from archiver.core.capture import PAGE
+from archiver.core.clock import iso_of_timestamp14
+from archiver.core.digest import Digest
+from archiver.version import PROGRAM
+
+if TYPE_CHECKING:
+    from archiver.bundle.rawrecords import RawRecords
+    from archiver.bundle.siteclosure import SiteContent
+    from archiver.core.capture import Capture
+    from archiver.core.snapshot import Snapshot
+
+_ARCHIVE = "archive/data.warc.gz"
+_DATA = "data.warc.gz"
+_HTML = frozenset({"text/html", "application/xhtml+xml"})
+_NO_DIGEST = Digest("sha256", "0" * 64)  # as long as any, to measure with
+
+
+def is_page(capture: Capture) -> bool:
+    """Say whether a capture is a page that people read: HTML, in scope, answered with 200."""
+    return capture.kind == PAGE and capture.status == "200" and capture.mime in _HTML
+
+
+class Wacz:
+    """One doc site's WACZ, planned.
+
+    Args:
+        snapshot: the record of the run.
+        site: the captures and originals to pack; at least one capture.
+        titles: the pages' titles by URL and timestamp.
+        records: where the bytes come from.
+
+    Attributes:
+        site: what it holds.
+        size: its exact length in bytes.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        site: SiteContent,
+        titles: Mapping[tuple[str, str], str],
+        records: RawRecords,
+    ) -> None:
+        self.site = site
+        self._snapshot, self._records = snapshot, records
+        self._warcinfo = _warcinfo(snapshot, site)
+        distinct = {held.at.id: held.at for held in (*site.captures, *site.originals)}
+        self._order = sorted(distinct.values(), key=lambda at: (at.file, at.offset))
+        offsets, end = {}, len(self._warcinfo)
+        for at in self._order:
+            offsets[at.id] = end
+            end += at.pair_length
+        self._archive_size = end
+        index, summary = zipnum(index_lines(site, offsets, _DATA))
+        self._parts = (
+            ("indexes/index.cdx.gz", index),
+            ("indexes/index.idx", summary),
+            ("pages/pages.jsonl", _pages(site, titles)),
+        )
+        small = (*self._parts, *self._packages(_NO_DIGEST))
+        self.size = zip_size(
+            [ZipEntry(_ARCHIVE, end), *(ZipEntry(path, len(data), 0) for path, data in small)]
+        )
+
+    @property
+    def path(self) -> str:
+        """Its name in the bundle."""
+        return f"docs/{self.site.result.name}.wacz"
+
+    def member(self) -> Member:
+        """Return the file as a member of a bundle.
+
+        Writing it raises BundleIncomplete where a record is not the one that the index names.
+        """
+        return Member(self.path, self.size, DOCS, self._write)
+
+    def _write(self, sink: Sink) -> None:
+        packed = ZipWriter(sink)
+        digest = packed.stream(_ARCHIVE, self._archive_size, self._write_records)
+        for path, data in (*self._parts, *self._packages(digest)):
+            packed.add(path, data)
+        packed.finish()
+
+    def _write_records(self, sink: Sink) -> None:
+        sink.write(self._warcinfo)
+        for file, places in groupby(self._order, key=lambda at: at.file):
+            with self._records.open(file) as stream:
+                for at in places:
+                    self._records.copy(stream, at, sink)
+
+    def _packages(self, archive: Digest) -> tuple[tuple[str, bytes], ...]:
+        """``datapackage.json`` and its digest; as long for one digest of the records as for another."""
+        small = ((path, Digest.of(data), len(data)) for path, data in self._parts)
+        package = jsontext.dump(
+            {
+                "profile": "data-package",
+                "wacz_version": "1.1.1",
+                "title": f"{self._snapshot.title}: {self.site.result.name}",
+                "created": self._snapshot.finished,
+                "software": PROGRAM,
+                "resources": [
+                    {"name": path.rpartition("/")[2], "path": path, "hash": str(digest), "bytes": size}
+                    for path, digest, size in ((_ARCHIVE, archive, self._archive_size), *small)
+                ],
+            }
+        )
+        digest = jsontext.dump({"path": "datapackage.json", "hash": str(Digest.of(package))})
+        return ("datapackage.json", package), ("datapackage-digest.json", digest)
+
+
+def _warcinfo(snapshot: Snapshot, site: SiteContent) -> bytes:
+    """The record that a WARC file begins with: the same bytes for the same snapshot and site."""
+    output = io.BytesIO()
+    writer = WARCWriter(output, gzip=True, warc_version="1.1")
+    name = f"archiver:{snapshot.project}/{snapshot.id}/{site.result.name}"
+    fields = {
+        "software": PROGRAM,
+        "format": "WARC File Format 1.1",
+        "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
+        "isPartOf": f"{snapshot.project}/{site.result.name}",
+        "description": f"{snapshot.title}, snapshot {snapshot.id}",
+    }
+    payload = "".join(f"{key}: {value}\r\n" for key, value in fields.items()).encode("utf-8")
+    record = writer.create_warc_record(
+        "",
+        "warcinfo",
+        payload=io.BytesIO(payload),
+        length=len(payload),
+        warc_content_type="application/warc-fields",
+        warc_headers_dict={
+            "WARC-Type": "warcinfo",
+            "WARC-Record-ID": f"<urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}>",
+            "WARC-Filename": _DATA,
+            "WARC-Date": snapshot.finished,
+            "WARC-Block-Digest": str(Digest.of(payload)),
+        },
+    )
+    writer.write_record(record)
+    return output.getvalue()
+
+
+def _pages(site: SiteContent, titles: Mapping[tuple[str, str], str]) -> bytes:
+    lines: list[Any] = [{"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}]
+    for capture in (held.capture for held in site.captures if is_page(held.capture)):
+        lines.append(  # noqa: PERF401 - a comprehension of this shape would be harder to read
+            {
+                "id": capture.record.removeprefix("<urn:uuid:").removesuffix(">"),
+                "url": capture.url,
+                "ts": iso_of_timestamp14(capture.timestamp),
+                "title": titles.get((capture.url, capture.timestamp)) or capture.url,
+            }
+        )
+    return "".join(jsontext.dump_line(line) + "\n" for line in lines).encode("utf-8")
