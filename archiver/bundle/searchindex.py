@@ -41,11 +41,6 @@ CREATE TABLE sections(
 CREATE VIRTUAL TABLE sections_fts USING fts5(
     title, heading, body, characters, content='', prefix='2 3', tokenize='porter unicode61 remove_diacritics 2'
 );
-BEGIN;
-"""
-_FINISH = """
-INSERT INTO sections_fts(sections_fts) VALUES ('optimize');
-COMMIT;
 """
 
 
@@ -137,11 +132,13 @@ def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
 def _fill(path: Path, pages: list[tuple[Site, Capture]], progress: Progress) -> None:
     with _sqlite(path) as connection, closing(progress.task("search index", "pages", len(pages))) as task:
         connection.executescript(_SCHEMA)
+        connection.execute("BEGIN")
         rows = _Rows(connection)
         for site, capture in pages:
             rows.add(capture, _document(site, capture, progress))
             task.advance()
-        connection.executescript(_FINISH)
+        connection.execute("INSERT INTO sections_fts(sections_fts) VALUES ('optimize')")
+        connection.execute("COMMIT")
 
 
 def _compact(source: Path, target: Path) -> None:

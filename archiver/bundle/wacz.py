@@ -139,7 +139,7 @@ def _warcinfo(snapshot: Snapshot, site: SiteContent) -> bytes:
         "format": "WARC File Format 1.1",
         "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
         "isPartOf": f"{snapshot.project}/{site.result.name}",
-        "description": f"{snapshot.title}, snapshot {snapshot.id}",
+        "description": " ".join(f"{snapshot.title}, snapshot {snapshot.id}".split()),
     }
     payload = "".join(f"{key}: {value}\r\n" for key, value in fields.items()).encode("utf-8")
     record = writer.create_warc_record(
