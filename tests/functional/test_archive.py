@@ -1,0 +1,319 @@
+"""``archiver archive SPEC...``: what it leaves on disk, what it says, and the exit code for each way to fail."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator
+
+import pytest
+
+from servers.folder import FolderSite, folder_site
+from servers.processes import free_port, wait_until
+from servers.real import docker_registry, tiny_layout
+
+if TYPE_CHECKING:
+    from servers.console import Console, Outcome
+    from servers.real import Registry
+
+INDEX = """<!doctype html><title>Start</title><link rel=stylesheet href=style.css>
+<h1>Start</h1><p>Words of the start page.</p><a href=second.html>second</a> <img src=dot.svg>"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[FolderSite]:
+    """A site of two pages, a style sheet and an image, without a broken link."""
+    with folder_site(tmp_path / "site") as served:
+        served.write("index.html", INDEX)
+        served.write("second.html", "<!doctype html><title>Second</title><a href=index.html>back</a>")
+        served.write("style.css", "h1 { color: navy }")
+        served.write("dot.svg", '<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>')
+        yield served
+
+
+def _spec(console: Console, **keys: Any) -> Path:
+    return console.write("sample.yaml", json.dumps({"project": "sample", **keys}))
+
+
+def _docs(*seeds: str, name: str = "docs", **keys: Any) -> dict[str, Any]:
+    return {"name": name, "seeds": list(seeds), **keys}
+
+
+def _record(console: Console, project: str = "sample") -> Any:
+    """Return the newest snapshot record."""
+    newest = max((console.folder / "archives" / project / "snapshots").glob("*.json"))
+    return json.loads(newest.read_text("utf-8"))
+
+
+def _blames(outcome: Outcome, subject: str) -> bool:
+    return any(subject in failure["subject"] for failure in outcome.json["failures"])
+
+
+def test_a_site_is_archived_completely(console: Console, site: FolderSite) -> None:
+    """Two pages and what they need: exit code 0, a summary for people, a record, and `good`."""
+    outcome = console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]))
+    assert "sample" in outcome.out
+    record = _record(console)
+    assert record["failures"] == []
+    assert (record["sites"][0]["pages"], record["sites"][0]["requisites"]) == (2, 2)
+    assert (console.folder / "archives" / "sample" / "good").read_text().strip() == record["id"]
+    assert "/second.html" in site.requests
+
+
+def test_progress_is_plain_lines_without_a_terminal(console: Console, site: FolderSite) -> None:
+    """Where output is no terminal there are no control characters, and --json leaves standard output to JSON."""
+    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")])
+    outcome = console.succeed("archive", spec)
+    assert "\r" not in outcome.said
+    assert "\x1b" not in outcome.said
+    summary = console.succeed("archive", spec, "--json").json
+    assert {
+        "project", "snapshot", "complete", "verdict", "pages", "requisites", "captures", "bytes", "images",
+        "files", "failures", "broken_links", "seconds",
+    } <= set(summary)  # fmt: skip
+
+
+def test_several_specs_are_archived_one_after_the_other(console: Console, site: FolderSite) -> None:
+    """Two specs in one command make two projects in one archive, and --json gives a list of two."""
+    one = console.write("one.yaml", json.dumps({"project": "one", "docs": [_docs(f"{site.url}/index.html")]}))
+    two = console.write(
+        "two.yaml", json.dumps({"project": "two", "docs": [_docs(f"{site.url}/second.html")]})
+    )
+    outcome = console.succeed("archive", one, two, "--json")
+    assert [summary["project"] for summary in outcome.json] == ["one", "two"]
+
+
+def test_the_archive_folder_can_be_chosen(console: Console, site: FolderSite, tmp_path: Path) -> None:
+    """--archives DIR goes before ARCHIVER_ARCHIVES, which goes before archives/."""
+    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")])
+    console.environment["ARCHIVER_ARCHIVES"] = str(tmp_path / "by-environment")
+    console.succeed("archive", spec)
+    console.succeed("archive", spec, "--archives", tmp_path / "by-option")
+    assert (tmp_path / "by-environment" / "sample" / "good").is_file()
+    assert (tmp_path / "by-option" / "sample" / "good").is_file()
+    assert not (tmp_path / "archives").exists()
+
+
+def test_a_broken_link_is_reported_and_no_failure(console: Console, site: FolderSite) -> None:
+    """A 404 on a discovered link is the site's own fault: reported with its referrer, exit code 0."""
+    site.write("second.html", "<a href=gone.html>gone</a>")
+    outcome = console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]), "--json")
+    (broken,) = outcome.json["broken_links"]
+    assert broken["url"] == f"{site.url}/gone.html"
+    assert broken["status"] == "404"
+    assert broken["referrer"] == f"{site.url}/second.html"
+    assert outcome.json["failures"] == []
+
+
+def test_a_missing_seed_is_a_failure(console: Console, site: FolderSite) -> None:
+    """A 404 on one of two seeds ends with exit code 3; the other seed's pages are archived."""
+    spec = _spec(console, docs=[_docs(f"{site.url}/index.html", f"{site.url}/nowhere.html")])
+    outcome = console.run("archive", spec, "--json")
+    assert outcome.code == 3
+    assert _blames(outcome, "/nowhere.html")
+    assert outcome.json["complete"] is False
+    assert outcome.json["pages"] >= 2
+    assert [failure["subject"] for failure in _record(console)["failures"]] == [f"{site.url}/nowhere.html"]
+
+
+def test_a_dead_host_does_not_stop_the_rest(console: Console, site: FolderSite) -> None:
+    """A site whose host is dead is a failure, listed on screen and in the record; the other site is archived."""
+    dead = f"http://127.0.0.1:{free_port()}/"
+    spec = _spec(console, docs=[_docs(dead, name="dead"), _docs(f"{site.url}/index.html", name="alive")])
+    outcome = console.run("archive", spec)
+    assert outcome.code == 3, outcome.said
+    assert dead in outcome.said
+    record = _record(console)
+    assert any(failure["subject"].startswith(dead) for failure in record["failures"])
+    assert {entry["name"]: entry["pages"] for entry in record["sites"]}["alive"] == 2
+
+
+def test_a_dead_registry_does_not_stop_the_rest(console: Console, site: FolderSite) -> None:
+    """An image whose registry is dead is a failure; the docs are archived."""
+    reference = f"127.0.0.1:{free_port()}/some/app:1"
+    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")], images={"refs": [reference]})
+    outcome = console.run("archive", spec, "--json")
+    assert outcome.code == 3
+    assert _blames(outcome, reference)
+    assert outcome.json["pages"] == 2
+
+
+def test_files_are_downloaded_and_checked(console: Console, site: FolderSite) -> None:
+    """A file with the digest that the spec names is kept; one with another digest is a failure with exit code 3."""
+    site.write("release.txt", "the release\n")
+    digest = "41cbb2af1e56dc4e8b2fd8f8a4f9bbaa0b1a3d2b7bb7d8a2f2f5c0b7f0f3a6d9"
+    good, bad = {"url": f"{site.url}/release.txt"}, {"url": f"{site.url}/release.txt?again", "sha256": digest}
+    console.succeed("archive", _spec(console, files=[good]))
+    outcome = console.run("archive", _spec(console, files=[good, bad]), "--json")
+    assert outcome.code == 3
+    assert _blames(outcome, "release.txt?again")
+    assert outcome.json["files"] == 1
+
+
+def test_an_altered_blob_is_never_kept(
+    console: Console, site: FolderSite, registry: Registry, tmp_path: Path
+) -> None:
+    """A registry that sends other bytes than it promises is a failure, exit code 3, and no such blob is kept."""
+    layer = tiny_layout(tmp_path / "bad", "bad", "to be altered behind the registry's back")
+    tiny_layout(tmp_path / "good", "good", "as it should be")
+    registry.push(tmp_path / "bad", "bad", "altered/app:1")
+    registry.push(tmp_path / "good", "good", "sound/app:1")
+    registry.damage(layer)
+    bad, good = f"{registry.host}/altered/app:1", f"{registry.host}/sound/app:1"
+    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")], images={"refs": [bad, good]})
+    outcome = console.run("archive", spec, "--json")
+    assert outcome.code == 3
+    assert _blames(outcome, bad)
+    assert (outcome.json["images"], outcome.json["pages"]) == (1, 2)
+    assert [image["reference"] for image in _record(console)["images"]] == [good]
+    assert not (
+        console.folder / "archives" / "images" / "blobs" / "sha256" / layer.partition(":")[2]
+    ).exists()
+
+
+def test_an_unknown_tag_is_a_failure(console: Console, registry: Registry, tmp_path: Path) -> None:
+    """A tag that the registry does not have is a failure with exit code 3."""
+    tiny_layout(tmp_path / "layout", "one", "an image")
+    registry.push(tmp_path / "layout", "one", "known/app:1")
+    refs = [f"{registry.host}/known/app:{tag}" for tag in ("1", "2")]
+    outcome = console.run("archive", _spec(console, images={"refs": refs}), "--json")
+    assert outcome.code == 3
+    assert _blames(outcome, refs[1])
+    assert outcome.json["images"] == 1
+
+
+def test_an_image_list_beside_the_spec_is_read(console: Console, registry: Registry, tmp_path: Path) -> None:
+    """References come from a list next to the spec: its chosen section only, repeated entries once."""
+    for tag in ("one", "two", "three"):
+        tiny_layout(tmp_path / "layout", tag, f"image {tag}")
+        registry.push(tmp_path / "layout", tag, f"listed/{tag}:1")
+    host = registry.host
+    console.write("list.txt", f"##core\n{host}/listed/one:1\n# a comment\n{host}/listed/two:1\n{host}/listed/one:1\n"
+                              f"##extra\n{host}/listed/three:1\n")  # fmt: skip
+    spec = _spec(console, images={"lists": ["list.txt"], "sections": ["core"]})
+    console.succeed("archive", spec)
+    names = {image["reference"] for image in _record(console)["images"]}
+    assert names == {f"{host}/listed/one:1", f"{host}/listed/two:1"}
+
+
+def test_a_private_registry_is_asked_with_the_users_credentials(console: Console, tmp_path: Path) -> None:
+    """Basic credentials come from ~/.docker/config.json; without them the image is a failure."""
+    (tmp_path / "registry").mkdir()
+    with docker_registry(tmp_path / "registry", private=True) as private:
+        tiny_layout(tmp_path / "layout", "one", "a private image")
+        private.push(tmp_path / "layout", "one", "private/app:1")
+        spec = _spec(console, images={"refs": [f"{private.host}/private/app:1"]})
+        assert console.run("archive", spec).code == 3
+        secret = base64.b64encode(b"keeper:secret").decode()
+        console.write(".docker/config.json", json.dumps({"auths": {private.host: {"auth": secret}}}))
+        outcome = console.succeed("archive", spec)
+    assert len(_record(console)["images"]) == 1
+    assert "secret" not in outcome.said
+
+
+def test_a_second_run_at_the_same_time_is_refused(console: Console, site: FolderSite) -> None:
+    """While a run works on a project another one ends at once with exit code 6, and harms nothing."""
+    for number in range(200):
+        site.write(f"page{number}.html", f"<title>{number}</title><a href=page{number + 1}.html>next</a>")
+    spec = _spec(console, docs=[_docs(f"{site.url}/page0.html", delay=1)])
+    with console.started("archive", spec) as process:
+        wait_until(lambda: "/page0.html" in site.requests, process, what="the first run's first request")
+        outcome = console.run("archive", spec)
+        assert outcome.code == 6, outcome.said
+        assert "another run" in outcome.err
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+
+
+def test_ctrl_c_ends_soon_and_says_so(console: Console, site: FolderSite) -> None:
+    """Ctrl-C ends a run with exit code 130 without a traceback, and SIGTERM does the same."""
+    site.write("index.html", "".join(f"<a href=p{number}.html>x</a>" for number in range(500)))
+    for number in range(500):
+        site.write(f"p{number}.html", f"<title>{number}</title>")
+    spec = _spec(console, docs=[_docs(f"{site.url}/index.html", delay=1)])
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        seen = len(site.requests)
+        with console.started("archive", spec) as process:
+            wait_until(lambda seen=seen: len(site.requests) > seen + 1, process, what="requests")
+            process.send_signal(ending)
+            assert process.wait(30) == 130
+        log = (console.folder / "console.log").read_text()
+        assert "interrupted" in log
+        assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("place", ["archives", "archives/deeper"])
+def test_a_folder_that_cannot_be_written_is_a_storage_error(
+    console: Console, site: FolderSite, place: str
+) -> None:
+    """Where a file is in the archive folder's place the exit code is 7, with the path and without a request."""
+    console.write("archives", "a file, not a folder")
+    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")])
+    outcome = console.run("archive", spec, "--archives", console.folder / place)
+    assert outcome.code == 7, outcome.said
+    assert str(console.folder / "archives") in outcome.err
+    assert site.requests == []
+
+
+def test_a_project_folder_that_cannot_be_written_is_a_storage_error(
+    console: Console, site: FolderSite
+) -> None:
+    """Where only the project's own folder is blocked, the exit code is 7 as well."""
+    console.write("archives/archive.json", '{"format": "archiver-archive/1"}')
+    console.write("archives/sample", "a file, not a folder")
+    outcome = console.run("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]))
+    assert outcome.code == 7, outcome.said
+
+
+def test_an_archive_of_another_format_is_refused(console: Console, site: FolderSite) -> None:
+    """An archive folder that a newer program wrote is left alone, with a clear line."""
+    console.write("archives/archive.json", '{"format": "archiver-archive/999"}')
+    outcome = console.run("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]))
+    assert outcome.code not in (0, 1), outcome.said
+    assert "archiver-archive/999" in outcome.err
+    assert site.requests == []
+
+
+def test_the_scope_of_a_site_is_its_seeds_folder(console: Console, site: FolderSite) -> None:
+    """Pages above the seed's folder are left out, the requisites of a page are taken from anywhere."""
+    site.write(
+        "docs/index.html",
+        "<link rel=stylesheet href=/style.css><a href=/second.html>up</a><a href=in.html>in</a>",
+    )
+    site.write("docs/in.html", "<title>in</title>")
+    console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/docs/")]))
+    assert {"/docs/", "/docs/in.html", "/style.css"} <= set(site.requests)
+    assert "/second.html" not in site.requests
+
+
+def test_robots_are_obeyed_unless_told_otherwise(console: Console, site: FolderSite) -> None:
+    """What robots.txt forbids is not asked for, unless the spec says to ignore it."""
+    site.write("robots.txt", "User-agent: *\nDisallow: /second.html\n")
+    console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]))
+    assert "/robots.txt" in site.requests
+    assert "/second.html" not in site.requests
+    console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/index.html", robots="ignore")]))
+    assert "/second.html" in site.requests
+
+
+def test_a_second_run_asks_conditionally(console: Console, site: FolderSite) -> None:
+    """After a finished run the next one makes a new snapshot out of 304 answers."""
+    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")])
+    first = console.succeed("archive", spec, "--json").json
+    second = console.succeed("archive", spec, "--json").json
+    assert second["snapshot"] > first["snapshot"]
+    assert second["captures"] == first["captures"]
+    assert second["bytes"] < first["bytes"]
+    assert len(list((console.folder / "archives" / "sample" / "snapshots").glob("*.json"))) == 2
+
+
+def test_the_record_is_written_last(console: Console, site: FolderSite) -> None:
+    """A crash leaves no temporary file behind in a finished archive, and ids are UTC seconds."""
+    summary = console.succeed(
+        "archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]), "--json"
+    ).json
+    assert re.fullmatch(r"\d{8}T\d{6}Z", summary["snapshot"])
+    assert not [path for path in (console.folder / "archives").rglob("*") if path.name.startswith(".tmp-")]
