@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 
 LAYOUT = "oci-layout"
 INDEX = "index.json"
-MANIFESTS = "manifest.json"
-DOCUMENTS = (LAYOUT, INDEX, MANIFESTS)
+SAVED = "manifest.json"  # as docker save writes it
+DOCUMENTS = (LAYOUT, INDEX, SAVED)
 
 
 @dataclass(frozen=True)
 class ImageTar:
-    """What images.tar holds: ``entries`` are all members in order, ``blobs`` those that are blobs."""
+    """What images.tar holds.
 
+    ``offset`` is where it begins in the bundle, in bytes; ``entries`` are all its members in order, with
+    offsets of their own; ``blobs`` are those of them that are blobs.
+    """
+
+    offset: int
     entries: tuple[Entry, ...]
     blobs: dict[Digest, Entry]
 
@@ -76,7 +81,7 @@ def read_image_tar(source: RandomAccess, offset: int, contents: Contents, report
     if there != [name for name in expected if name in set(there)]:
         report("member.order", "", "the members do not stand in their order")
     _compare(blobs, offset, contents, report)
-    return ImageTar(entries, blobs)
+    return ImageTar(offset, entries, blobs)
 
 
 def _digest(name: str) -> Digest | None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 RESPONSE = "response"
 REVISIT = "revisit"
+REQUEST = "request"
+WARCINFO = "warcinfo"
 NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 _CHUNK = 1 << 16
 _MOST_WARC_HEAD = 256 << 10

@@ -1,0 +1,253 @@
+"""Whether images.tar is whole: every blob is what its name says, and all that is pointed to is there.
+
+Source: OCI image-spec v1.1 (image-layout.md, manifest.md, image-index.md); ``docker save``'s manifest.json.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable
+
+from archiver.core import jsontext
+from archiver.core.descriptor import (
+    CONTAINERD_NAME,
+    DOCKER_CONFIG,
+    INDEXES,
+    MANIFEST_LIMIT,
+    MANIFESTS,
+    OCI_CONFIG,
+    OCI_INDEX,
+    REF_NAME,
+    Descriptor,
+    Platform,
+)
+from archiver.core.errors import ArchiverError
+from archiver.core.manifest import Manifest, parse_manifest
+from archiver.core.reference import Reference
+from archiver.offline.checks.ranges import Range
+from archiver.offline.imagetar import INDEX, LAYOUT, SAVED, ImageTar, blob_name
+from archiver.offline.names import IMAGES
+from archiver.offline.problems import inside
+
+if TYPE_CHECKING:
+    from archiver.core.digest import Digest
+    from archiver.offline.bundlejson import Contents, ImageEntry
+    from archiver.offline.problems import Report
+    from archiver.offline.windows import RandomAccess
+
+_MOST_DOCUMENT = 64 << 20
+_MOST_NESTING = 4  # indexes inside indexes; no registry is known to go beyond two
+
+
+def blob_ranges(tar: ImageTar) -> Iterable[Range]:
+    """Return the ranges of the bundle whose checksums ``check_images`` needs."""
+    return [
+        Range(tar.offset + entry.offset, entry.size, digest.algorithm) for digest, entry in tar.blobs.items()
+    ]
+
+
+def check_images(
+    source: RandomAccess,
+    tar: ImageTar,
+    contents: Contents,
+    sums: dict[Range, str],
+    report: Report,
+) -> None:
+    """Check the content of images.tar.
+
+    Args:
+        source: images.tar.
+        tar: its headers.
+        contents: bundle.json.
+        sums: the checksums of ``blob_ranges``.
+        report: is told of each problem.
+    """
+    report = inside(report, IMAGES)
+    for digest, entry in tar.blobs.items():
+        actual = sums[Range(tar.offset + entry.offset, entry.size, digest.algorithm)]
+        if actual != digest.hex:
+            report("images.digest", entry.name, f"the content hashes to {digest.algorithm}:{actual}")
+    documents = _Documents(source, tar, report)
+    if documents.read(LAYOUT) != {"imageLayoutVersion": "1.0.0"}:
+        report("images.document", LAYOUT, "not the marker of an OCI image layout")
+    named = _check_index(documents, contents, report)
+    graph = _Graph(source, tar, contents, report)
+    for descriptor in named.values():
+        graph.follow(descriptor, INDEX)
+    for digest in sorted(set(tar.blobs) - graph.reached):
+        report("images.unreferenced", blob_name(digest), "nothing points to the blob")
+    _check_saved(documents.read(SAVED), contents.images, graph, report)
+
+
+class _Documents:
+    """The JSON documents in front of the blobs."""
+
+    def __init__(self, source: RandomAccess, tar: ImageTar, report: Report) -> None:
+        self._source, self._tar, self._report = source, tar, report
+
+    def read(self, name: str) -> Any:
+        """Return a document, or None where it is missing (reported with the headers) or malformed."""
+        entry = self._tar.document(name)
+        if entry is None:
+            return None
+        try:
+            data = self._source.read_at(entry.offset, min(entry.size, _MOST_DOCUMENT + 1))
+            return jsontext.load(data, limit=_MOST_DOCUMENT, what=name)
+        except ArchiverError as error:
+            self._report("images.document", name, error.message)
+            return None
+
+
+def _check_index(documents: _Documents, contents: Contents, report: Report) -> dict[str, Descriptor]:
+    """Compare index.json with bundle.json; return its entries by reference."""
+    document = documents.read(INDEX)
+    if document is None:
+        return {}
+    entries = document.get("manifests") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or (document.get("schemaVersion"), document.get("mediaType")) != (
+        2,
+        OCI_INDEX,
+    ):
+        report("images.document", INDEX, "not an OCI image index")
+        return {}
+    named: dict[str, Descriptor] = {}
+    for number, entry in enumerate(entries):
+        try:
+            descriptor = Descriptor.from_json(entry, what=INDEX)
+        except ArchiverError as error:
+            report("images.document", INDEX, f"manifests[{number}]: {error.message}")
+            continue
+        name = descriptor.annotations.get(REF_NAME, "")
+        if not name or name in named or descriptor.annotations.get(CONTAINERD_NAME) != name:
+            report(
+                "images.disagree",
+                INDEX,
+                f"manifests[{number}] has no full name of its own in both annotations",
+            )
+        named[name or f"#{number}"] = descriptor
+    for image in contents.images:
+        found = named.get(image.reference)
+        if found is None:
+            report("images.missing", INDEX, f"no entry for {image.reference}")
+        elif (found.digest, found.media_type) != (image.digest, image.media_type):
+            report(
+                "images.disagree",
+                INDEX,
+                f"{image.reference} is {found.digest}, bundle.json says {image.digest}",
+            )
+    for name in sorted(set(named) - {image.reference for image in contents.images}):
+        report("images.disagree", INDEX, f"bundle.json does not list {name}")
+    return named
+
+
+class _Graph:
+    """Follows descriptors through manifests, each once, and remembers what it reached."""
+
+    def __init__(self, source: RandomAccess, tar: ImageTar, contents: Contents, report: Report) -> None:
+        self._source, self._tar, self._report = source, tar, report
+        self._elsewhere = set(contents.requires)
+        self.reached: set[Digest] = set()
+        self.manifests: dict[Digest, Manifest] = {}
+
+    def follow(self, descriptor: Descriptor, origin: str, depth: int = 0) -> None:
+        """Check that a descriptor's target is there, and all that it points to in turn."""
+        entry = self._tar.blobs.get(descriptor.digest)
+        if entry is None:
+            if descriptor.digest not in self._elsewhere:
+                self._report("images.missing", blob_name(descriptor.digest), f"{origin} points to it")
+            return
+        if entry.size != descriptor.size:
+            self._report("images.size", entry.name, f"{entry.size} bytes, {origin} says {descriptor.size}")
+        seen = descriptor.digest in self.reached
+        self.reached.add(descriptor.digest)
+        if seen or descriptor.media_type not in MANIFESTS | INDEXES:
+            return
+        manifest = self._manifest(descriptor, entry.name)
+        if manifest is None:
+            return
+        if depth > _MOST_NESTING:
+            self._report("images.document", entry.name, "indexes are nested too deeply")
+            return
+        for child in self._children(manifest, entry.name):
+            self.follow(child, entry.name, depth + 1)
+        for blob in manifest.blobs:
+            self.follow(blob, entry.name, depth + 1)
+
+    def _children(self, manifest: Manifest, name: str) -> list[Descriptor]:
+        """An index may lack platforms that were not asked for, but not all of them."""
+        here = [child for child in manifest.manifests if child.digest in self._tar.blobs]
+        if manifest.is_index and manifest.manifests and not here:
+            delta = all(child.digest in self._elsewhere for child in manifest.manifests)
+            if not delta:
+                self._report("images.missing", name, "none of the manifests that the index lists is there")
+        return here
+
+    def _manifest(self, descriptor: Descriptor, name: str) -> Manifest | None:
+        entry = self._tar.blobs[descriptor.digest]
+        data = self._source.read_at(entry.offset, min(entry.size, MANIFEST_LIMIT + 1))
+        try:
+            manifest = parse_manifest(data, descriptor.media_type, what=name)
+        except ArchiverError as error:
+            self._report("images.document", name, error.message)
+            return None
+        self.manifests[descriptor.digest] = manifest
+        return manifest
+
+    def behind(self, digest: Digest, platform: str) -> list[Manifest]:
+        """Return the image manifests behind a digest that can be the one for a platform."""
+        manifest = self.manifests.get(digest)
+        if manifest is None or not manifest.is_index:
+            return [manifest] if manifest else []
+        found: list[Manifest] = []
+        for child in manifest.manifests:
+            # An index need not say what its children run on: then only the image itself knows.
+            if child.platform is None or child.platform.matches(Platform.parse(platform)):
+                found += self.behind(child.digest, platform)
+        return found
+
+
+def _check_saved(document: Any, images: tuple[ImageEntry, ...], graph: _Graph, report: Report) -> None:
+    """Compare manifest.json, which docker and podman load by, with the manifests."""
+    if document is None:
+        return
+    if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
+        report("images.document", SAVED, "not a list of objects")
+        return
+    expected = [
+        image for image in images if image.default_platform or _is_image(graph.manifests.get(image.digest))
+    ]
+    if len(document) != len(expected):
+        report("images.disagree", SAVED, f"{len(document)} entries, where {len(expected)} images should be")
+    for image, entry in zip(expected, document):
+        if entry not in _entries(image, graph):
+            report(
+                "images.disagree",
+                SAVED,
+                f"the entry in the place of {image.reference} is not what its manifest gives",
+            )
+
+
+def _entries(image: ImageEntry, graph: _Graph) -> list[dict[str, Any]]:
+    """Return the entries that an image can have in manifest.json."""
+    try:
+        reference = Reference.parse(image.reference)
+        manifests = graph.behind(image.digest, image.default_platform)
+    except ArchiverError:
+        return []
+    return [
+        {
+            "Config": blob_name(manifest.config.digest),
+            "RepoTags": [f"{reference.name}:{reference.tag}"] if reference.tag else [],
+            "Layers": [blob_name(layer.digest) for layer in manifest.layers],
+        }
+        for manifest in manifests
+        if manifest.config is not None
+    ]
+
+
+def _is_image(manifest: Manifest | None) -> bool:
+    return (
+        manifest is not None
+        and manifest.config is not None
+        and manifest.config.media_type in (OCI_CONFIG, DOCKER_CONFIG)
+        and not manifest.artifact_type
+    )

@@ -1,0 +1,167 @@
+"""Checking a bundle down to its last byte, and telling everything that is wrong with it.
+
+Three passes: the structure (headers and lists), one reading of the whole file for all checksums, then the
+content of each member. Every byte is covered: data by digests, the rest of the tar by regenerating it.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Iterable
+
+from archiver.core.progress import NullProgress, Progress
+from archiver.offline.bundlejson import FORMAT
+from archiver.offline.checks.images import blob_ranges, check_images
+from archiver.offline.checks.index import check_index, check_pages
+from archiver.offline.checks.members import check_members, check_padding, member_ranges
+from archiver.offline.checks.package import check_package, entry_ranges
+from archiver.offline.checks.program import check_program
+from archiver.offline.checks.ranges import Range, sum_ranges
+from archiver.offline.checks.search import check_search
+from archiver.offline.checks.signature import check_signature
+from archiver.offline.checks.warc import check_records
+from archiver.offline.imagetar import ImageTar, read_image_tar
+from archiver.offline.names import IMAGES, PROGRAM, SEARCH, SIGNATURE
+from archiver.offline.problems import Findings, Problem, inside
+from archiver.offline.structure import Structure, read_structure
+from archiver.offline.wacz import Wacz, open_wacz
+from archiver.offline.windows import FileAccess, Part, RandomAccess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.offline.bundlejson import Contents, DocsEntry
+    from archiver.offline.problems import Report
+
+UNSIGNED = "unsigned"
+NOT_CHECKED = "signature not checked"
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What a bundle is and what is wrong with it.
+
+    ``format``, ``project`` and ``snapshot`` are empty where bundle.json cannot be read. ``bytes`` is the
+    file's length; ``captures`` counts those of the snapshot's view that the docs' indexes have. ``problems`` are in the
+    order found.
+    """
+
+    path: str
+    format: str
+    project: str
+    snapshot: str
+    bytes: int
+    members: int
+    captures: int
+    images: int
+    files: int
+    signature: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify_bundle(path: Path, progress: Progress | None = None) -> VerifyReport:
+    """Check every digest, structure and cross-reference of a bundle and list all problems.
+
+    Args:
+        path: the bundle.
+        progress: is told of the bytes read.
+
+    Raises:
+        NotABundle: the file cannot be recognised as a bundle at all.
+        StoreError: the file cannot be read, or there is no room for a temporary copy of the search index.
+    """
+    with closing(FileAccess(path)) as source:
+        findings = Findings()
+        structure = read_structure(source, str(path), findings.report)
+        check = _Check(source, structure, findings.report)
+        check.run(progress or NullProgress())
+        contents = structure.contents
+        return VerifyReport(
+            path=str(path),
+            format=FORMAT if contents else "",
+            project=contents.project if contents else "",
+            snapshot=contents.snapshot if contents else "",
+            bytes=source.size,
+            members=len(structure.members),
+            captures=check.captures,
+            images=len(contents.images) if contents else 0,
+            files=len(contents.files) if contents else 0,
+            signature=NOT_CHECKED if SIGNATURE in structure.members else UNSIGNED,
+            problems=findings.problems,
+        )
+
+
+class _Check:
+    """One verification: opens what the members hold, sums every range once, then looks at the content."""
+
+    def __init__(self, source: RandomAccess, structure: Structure, report: Report) -> None:
+        self._source, self._structure, self._report = source, structure, report
+        self._contents = structure.contents
+        self.captures = 0
+        self._waczs = self._open_docs()
+        self._images = self._open_images()
+
+    def run(self, progress: Progress) -> None:
+        with closing(progress.task("verifying", "B", self._source.size)) as task:
+            sums = sum_ranges(self._source, self._ranges(), task.advance)
+        check_members(self._structure, sums, self._report)
+        check_padding(self._source, self._structure.members.values(), self._report)
+        self._check_docs(sums, progress)
+        if self._images is not None and self._contents is not None:
+            self._check_images(self._images, self._contents, sums)
+        if PROGRAM in self._structure.members:
+            check_program(self._part(PROGRAM), self._report)
+        if SEARCH in self._structure.members and self._contents is not None:
+            sites = {site.name: wacz for site, wacz in self._waczs}
+            check_search(self._part(SEARCH), sites, self._report)
+        if SIGNATURE in self._structure.members:
+            check_signature(self._part(SIGNATURE), self._report)
+
+    def _open_docs(self) -> list[tuple[DocsEntry, Wacz]]:
+        opened: list[tuple[DocsEntry, Wacz]] = []
+        for site in self._contents.docs if self._contents else ():
+            if site.path in self._structure.members:
+                wacz = open_wacz(self._part(site.path), site.name, inside(self._report, site.path))
+                if wacz is not None:
+                    opened.append((site, wacz))
+        return opened
+
+    def _open_images(self) -> ImageTar | None:
+        if IMAGES not in self._structure.members or self._contents is None:
+            return None
+        return read_image_tar(self._part(IMAGES), self._offset(IMAGES), self._contents, self._report)
+
+    def _ranges(self) -> Iterable[Range]:
+        yield from member_ranges(self._structure)
+        for site, wacz in self._waczs:
+            yield from entry_ranges(wacz, self._offset(site.path))
+        if self._images is not None:
+            yield from blob_ranges(self._images)
+
+    def _check_docs(self, sums: dict[Range, str], progress: Progress) -> None:
+        with closing(progress.task("checking docs", "sites", len(self._waczs))) as task:
+            for site, wacz in self._waczs:
+                report = inside(self._report, site.path)
+                check_package(wacz, self._offset(site.path), sums, report)
+                counts = check_index(wacz, site, report)
+                check_pages(wacz, counts, report)
+                check_records(wacz, counts.lines, report)
+                self.captures += counts.captures
+                task.advance()
+
+    def _check_images(self, tar: ImageTar, contents: Contents, sums: dict[Range, str]) -> None:
+        check_padding(self._part(IMAGES), tar.entries, inside(self._report, IMAGES))
+        check_images(self._part(IMAGES), tar, contents, sums, self._report)
+
+    def _part(self, name: str) -> Part:
+        entry = self._structure.members[name]
+        return Part(self._source, entry.offset, entry.size)
+
+    def _offset(self, name: str) -> int:
+        return self._structure.members[name].offset
