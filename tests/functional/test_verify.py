@@ -1,0 +1,188 @@
+"""``archiver verify BUNDLE``: every byte is covered, every problem is told, nothing untrusted is believed."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import shutil
+import tarfile
+from typing import TYPE_CHECKING, Iterator
+
+import pytest
+
+from servers.console import Console
+from servers.folder import folder_site
+from servers.real import docker_registry, tiny_layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("verify")
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Console, Path]:
+    """A small bundle with a page, an image and a file."""
+    console = Console(tmp_path_factory.mktemp("small"))
+    (console.folder / "registry").mkdir()
+    with (
+        folder_site(console.folder / "site") as site,
+        docker_registry(console.folder / "registry") as registry,
+    ):
+        site.write("index.html", "<title>Start</title><h1>Start</h1><p>Some words.")
+        site.write("release.txt", "the release\n")
+        tiny_layout(console.folder / "layout", "one", "an image")
+        registry.push(console.folder / "layout", "one", "some/app:1")
+        spec = {
+            "project": "small",
+            "docs": [{"name": "docs", "seeds": [f"{site.url}/index.html"]}],
+            "images": {"refs": [f"{registry.host}/some/app:1"]},
+            "files": [{"url": f"{site.url}/release.txt"}],
+        }
+        console.succeed("archive", console.write("small.yaml", json.dumps(spec)))
+    console.succeed("bundle", "small", "-o", console.folder / "small.tar")
+    return console, console.folder / "small.tar"
+
+
+@pytest.fixture
+def copy(sound: tuple[Console, Path], tmp_path: Path) -> Iterator[Path]:
+    """A copy of the bundle, for one test to damage."""
+    path = tmp_path / "copy.tar"
+    shutil.copyfile(sound[1], path)
+    yield path
+    path.unlink()
+
+
+def _refused(console: Console, path: Path, *names: str) -> None:
+    outcome = console.run("verify", path)
+    assert outcome.code == 5, outcome.said
+    for name in names:
+        assert name in outcome.said
+
+
+def test_a_sound_bundle_passes(sound: tuple[Console, Path]) -> None:
+    """Exit code 0, and a word about the signature that nobody asked to check."""
+    console, path = sound
+    assert "signature" in console.succeed("verify", path).said
+    assert console.succeed("verify", path, "--json").json["ok"] is True
+
+
+def test_every_region_is_covered(sound: tuple[Console, Path], copy: Path) -> None:
+    """One flipped bit is found wherever it is: in each member's header, first, last and middle byte, and padding."""
+    console, path = sound
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()
+    offsets = {0, 3, 156, 257, copy.stat().st_size - 1, copy.stat().st_size - 1024}
+    for member in members:
+        offsets |= {member.offset + 148, member.offset_data, member.offset_data + member.size - 1}
+        offsets |= {member.offset_data + member.size} if member.size % 512 else set()
+    offsets |= set(random.Random(2).choices(range(copy.stat().st_size), k=8))
+    unnoticed = []
+    for offset in sorted(offsets):
+        _flip(copy, offset)
+        outcome = console.run("verify", copy)
+        if outcome.code != 5:
+            unnoticed.append((offset, outcome.code, outcome.said))
+        _flip(copy, offset)
+    assert not unnoticed
+
+
+def _flip(path: Path, offset: int) -> None:
+    with path.open("r+b") as stream:
+        stream.seek(offset)
+        byte = stream.read(1)[0]
+        stream.seek(offset)
+        stream.write(bytes([byte ^ 1]))
+
+
+def test_bytes_after_the_end_are_found(sound: tuple[Console, Path], copy: Path) -> None:
+    """Nothing can be hidden behind the end of the tar, not even zeros."""
+    console, _ = sound
+    with copy.open("ab") as stream:
+        stream.write(bytes(512))
+    _refused(console, copy)
+
+
+def test_a_member_too_many_is_found(sound: tuple[Console, Path], tmp_path: Path) -> None:
+    """A file slipped in with tar is a problem, and is named."""
+    console, path = sound
+    _repack(path, tmp_path / "more.tar", add="extra.txt")
+    _refused(console, tmp_path / "more.tar", "extra.txt")
+
+
+@pytest.mark.parametrize("name", ["README.txt", "archiver.pyz", "docs/docs.wacz", "images/images.tar"])
+def test_a_missing_member_is_found(sound: tuple[Console, Path], tmp_path: Path, name: str) -> None:
+    """A member taken out with tar is a problem, and is named."""
+    console, path = sound
+    _repack(path, tmp_path / "less.tar", drop=name)
+    _refused(console, tmp_path / "less.tar", name)
+
+
+def _repack(source: Path, target: Path, *, drop: str = "", add: str = "") -> None:
+    """Write a bundle's members anew as other tar programs would, without one of them or with one more."""
+    with tarfile.open(source) as old, tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as new:
+        for member in old.getmembers():
+            if member.name != drop:
+                new.addfile(member, old.extractfile(member))
+        if add:
+            new.addfile(tarfile.TarInfo(add), io.BytesIO())
+
+
+@pytest.mark.parametrize("name", ["../escape.txt", "/etc/escape.txt", "docs/../../escape.txt"])
+def test_a_path_that_leaves_the_bundle_is_refused(
+    sound: tuple[Console, Path], tmp_path: Path, name: str
+) -> None:
+    """A member whose name points outside is refused and nothing is written anywhere."""
+    console, path = sound
+    _repack(path, tmp_path / "evil.tar", add=name)
+    _refused(console, tmp_path / "evil.tar")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 512,
+        b"\0" * 10240,
+        b"hello",
+        b"PK\3\4" + b"x" * 2000,
+        b"<!doctype html>" * 100,
+        b"\xff" * 4096,
+    ],
+    ids=["empty", "block", "zeros", "text", "zip", "html", "noise"],
+)
+def test_what_is_no_bundle_is_a_failed_verification(
+    sound: tuple[Console, Path], tmp_path: Path, content: bytes
+) -> None:
+    """A file too damaged to recognise, or never a bundle, ends with exit code 5 and its name."""
+    console, _ = sound
+    path = tmp_path / "thing.tar"
+    path.write_bytes(content)
+    _refused(console, path, "thing.tar")
+
+
+def test_a_compressed_bundle_is_refused_with_its_name(sound: tuple[Console, Path], tmp_path: Path) -> None:
+    """Somebody's gzip of a bundle is not a bundle."""
+    console, path = sound
+    with tarfile.open(tmp_path / "small.tar.gz", "w:gz") as tar:
+        tar.add(path, "small.tar")
+    _refused(console, tmp_path / "small.tar.gz", "small.tar.gz")
+
+
+def test_a_bundle_that_is_not_there_is_told(sound: tuple[Console, Path], tmp_path: Path) -> None:
+    """A path without a file is an error with its name, neither success nor an internal error."""
+    console, _ = sound
+    outcome = console.run("verify", tmp_path / "nowhere.tar")
+    assert outcome.code not in (0, 1)
+    assert "nowhere.tar" in outcome.err
+
+
+def test_verify_writes_nothing(sound: tuple[Console, Path], tmp_path: Path) -> None:
+    """Verifying leaves neither the bundle nor the folder changed."""
+    _, path = sound
+    shutil.copyfile(path, tmp_path / "only.tar")
+    before = (tmp_path / "only.tar").read_bytes()
+    Console(tmp_path).succeed("verify", tmp_path / "only.tar")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["only.tar"]
+    assert (tmp_path / "only.tar").read_bytes() == before
