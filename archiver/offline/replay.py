@@ -150,6 +150,23 @@ class Replay:
         return Reply(response.status, (*_kept(response.headers), ("Location", mapped)))
 
 
+def read_text(response: Response, limit: int) -> bytes:
+    """Return the beginning of a response's body, at most ``limit`` bytes and a chunk, content coding undone.
+
+    Raises:
+        ContentError, RecordCorrupt: the body is not what was captured, or not in the coding it says.
+    """
+    coding = _value(response.headers, "content-encoding").strip().lower()
+    taken: list[bytes] = []
+    size = 0
+    for chunk in _decoded(response.body, coding if coding in _DECODABLE else ""):
+        taken.append(chunk)
+        size += len(chunk)
+        if size >= limit:
+            break
+    return b"".join(taken)
+
+
 def _make_rewriter(origin: Origin, targets: tuple[tuple[Origin, str], ...]) -> Rewriter:
     return Rewriter(dict(targets), origin.scheme)
 

@@ -1,0 +1,61 @@
+"""Progress as plain lines, for a reader who has nothing but Python."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from archiver.offline.markup import size_text
+
+if TYPE_CHECKING:
+    from archiver.core.progress import Task
+
+_SECONDS_BETWEEN = 5.0
+
+
+class LineProgress:
+    """Writes a line every few seconds while a task lasts; tasks that are over by then stay silent."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def task(self, label: str, unit: str, total: int | None = None) -> Task:
+        """Begin a task."""
+        return _Lines(self._stream, label, unit, total)
+
+    def note(self, message: str) -> None:
+        """Write a line."""
+        self._stream.write(f"{message}\n")
+        self._stream.flush()
+
+    def warn(self, message: str) -> None:
+        """Write a warning."""
+        self.note(f"warning: {message}")
+
+
+class _Lines:
+    def __init__(self, stream: TextIO, label: str, unit: str, total: int | None) -> None:
+        self._stream, self._label, self._unit, self._total = stream, label, unit, total
+        self._done = 0
+        self._next = time.monotonic() + _SECONDS_BETWEEN
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _SECONDS_BETWEEN
+            of = f" of {self._amount(self._total)}" if self._total else ""
+            self._stream.write(f"{self._label}: {self._amount(self._done)}{of}\n")
+            self._stream.flush()
+
+    def expect(self, total: int) -> None:
+        self._total = total
+
+    def describe(self, text: str) -> None:
+        """Say nothing: lines are for how far it has come."""
+
+    def close(self) -> None:
+        """Say nothing: the command reports what came of it."""
+
+    def _amount(self, count: int) -> str:
+        return size_text(count) if self._unit == "B" else f"{count:,} {self._unit}"
