@@ -46,7 +46,7 @@ HOMES = {
 }
 # What the zipapp carries; nothing else may be imported by the packages inside it.
 ZIPAPP = {"warcio", "werkzeug", "waitress"}
-PRINTING = ("cli/", "offline/commands.py")
+PRINTING = ("cli/", "offline/commands.py", "offline/zipapp_main.py")
 EXITING = ("cli/", "offline/zipapp_main.py", "__main__.py")
 PARSING_ARGUMENTS = ("cli/", "offline/commands.py", "offline/zipapp_main.py")
 
@@ -85,8 +85,8 @@ def _imports(source: str) -> frozenset[str]:
                 package = (_module(source) + (".x" if source.endswith("__init__.py") else "")).split(".")
                 base = ".".join([*package[: -node.level], *([base] if base else [])])
             found.update(f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):  # import_module("archiver.…")
-            found.update(re.findall(r"\Aarchiver(?:\.[a-z_]+)+\Z", node.value))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            found.update(str(name.value) for name in node.args[:1] if isinstance(name, ast.Constant))
     return frozenset(found)
 
 
