@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
-from archiver.bundle import manifest, members, runtime
+from archiver.bundle import manifest
+from archiver.bundle.hashing import HashingSink
 from archiver.bundle.imageclosure import image_contents
 from archiver.bundle.imagestar import ImagesTar, blob_member
 from archiver.bundle.manifest import Contents
-from archiver.bundle.members import HashingSink, Member, Packed, Sink, check_names, small_member
+from archiver.bundle.members import Member, Packed, Sink, check_names, small_member
 from archiver.bundle.rawrecords import RawRecords
 from archiver.bundle.readme import plaintext, webpage
+from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import ensure_search_index, page_titles
 from archiver.bundle.siteclosure import site_contents
 from archiver.bundle.tar import TarWriter, data_offsets, tar_size
@@ -22,6 +24,7 @@ from archiver.bundle.wacz import Wacz
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import BundleIncomplete, StorageFull
 from archiver.core.progress import NullProgress, Progress
+from archiver.offline import names
 from archiver.store.atomic import atomic_file, storage_errors
 from archiver.store.images import blob_reader
 from archiver.store.snapshots import good_snapshot, read_captures, read_snapshot
@@ -106,23 +109,23 @@ def _members(
 ) -> tuple[Member, ...]:
     """The members in front of bundle.json, in the order of docs/format.md."""
     found = [
-        small_member("README.html", members.README, webpage.render(contents)),
-        small_member("README.txt", members.README, plaintext.render(contents)),
-        small_member(runtime.NAME, members.PROGRAM, runtime.build_runtime()),
+        small_member(names.FIRST, webpage.render(contents)),
+        small_member("README.txt", plaintext.render(contents)),
+        small_member(names.PROGRAM, build_runtime()),
         *(wacz.member() for wacz in contents.docs),
     ]
     if index is not None:
-        found.append(_file_member("docs/search.sqlite", members.SEARCH, index))
+        found.append(_file_member(names.SEARCH, index))
     if images is not None:
         found.append(images.member())
     found += [
-        blob_member(manifest.file_path(file), members.FILE, Digest.parse(file.digest), file.size, store)
+        blob_member(manifest.file_path(file), Digest.parse(file.digest), file.size, store)
         for file in sorted(contents.files, key=lambda file: file.path)
     ]
     return tuple(found)
 
 
-def _file_member(path: str, role: str, source: Path) -> Member:
+def _file_member(path: str, source: Path) -> Member:
     with storage_errors(source):
         size = source.stat().st_size
 
@@ -131,7 +134,7 @@ def _file_member(path: str, role: str, source: Path) -> Member:
             for chunk in iter(lambda: stream.read(CHUNK), b""):
                 sink.write(chunk)
 
-    return Member(path, size, role, write)
+    return Member(path, size, write)
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,12 @@ class _Plan:
 
     def closing_members(self, packed: Sequence[Packed]) -> tuple[Member, Member]:
         """bundle.json and SHA256SUMS over the members in front of them."""
-        images = next((member.offset for member in packed if member.role == members.IMAGES), 0)
+        images = next((member.offset for member in packed if member.path == names.IMAGES), 0)
         described = manifest.bundle_json(self.contents, packed, images)
-        listed = Packed(manifest.NAME, len(described), 0, Digest.of(described), "")
+        listed = Packed(names.CONTENTS, len(described), 0, Digest.of(described))
         return (
-            small_member(manifest.NAME, "", described),
-            small_member(manifest.SUMS, "", manifest.sums((*packed, listed))),
+            small_member(names.CONTENTS, described),
+            small_member(names.SUMS, manifest.sums((*packed, listed))),
         )
 
     @property
@@ -156,14 +159,14 @@ class _Plan:
         """How many bytes the tar will have."""
         layout = [(member.path, member.size) for member in self.members]
         guessed = [
-            Packed(member.path, member.size, offset, _NO_DIGEST, member.role)
+            Packed(member.path, member.size, offset, _NO_DIGEST)
             for member, offset in zip(self.members, data_offsets(layout))
         ]
         return tar_size(layout + [(last.path, last.size) for last in self.closing_members(guessed)])
 
 
 def _write(plan: _Plan, target: Path, progress: Progress) -> Bundled:
-    check_names([*(member.path for member in plan.members), manifest.NAME, manifest.SUMS])
+    check_names([*(member.path for member in plan.members), names.CONTENTS, names.SUMS])
     size = plan.size
     _check_space(target, size)
     try:
@@ -185,7 +188,7 @@ def _write(plan: _Plan, target: Path, progress: Progress) -> Bundled:
     return Bundled(
         target,
         tar.offset,
-        whole.digest,
+        whole.finish(),
         len(plan.members) + 2,
         len(contents.images),
         sum(len(wacz.site.captures) for wacz in contents.docs),
@@ -202,10 +205,10 @@ def _add(tar: TarWriter, member: Member) -> Packed:
         nonlocal digest
         hashing = HashingSink(sink)
         member.write(hashing)
-        digest = hashing.digest
+        digest = hashing.finish()
 
     offset = tar.add(replace(member, write=write))
-    return Packed(member.path, member.size, offset, digest, member.role)
+    return Packed(member.path, member.size, offset, digest)
 
 
 class _Reported:

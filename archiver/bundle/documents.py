@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, Iterator, Sequence
 
-from bs4.dammit import EncodingDetector, UnicodeDammit
+from bs4.dammit import EncodingDetector
 from selectolax.lexbor import LexborHTMLParser
 
 if TYPE_CHECKING:
@@ -126,13 +126,19 @@ def decode_html(data: bytes, charset: str = "") -> str:
     data, marked = EncodingDetector.strip_byte_order_mark(data)
     declared = EncodingDetector.find_declared_encoding(data, is_html=True)
     named = [name for name in map(_codec, (marked, charset, declared)) if name]
-    for name in (*named, "utf-8"):
+    for name in _candidates(named, data):
         try:
             return data.decode(name)
         except (UnicodeDecodeError, ValueError):
             continue
-    detected = _codec(UnicodeDammit(data[:_DETECT_BYTES], is_html=True).original_encoding)
-    return data.decode((named or [detected or "utf-8"])[0], "replace")
+    return data.decode((*named, "windows-1252")[0], "replace")
+
+
+def _candidates(named: Sequence[str], data: bytes) -> Iterator[str]:
+    yield from named
+    yield "utf-8"
+    if not named:  # a page that says what it is has some damage, and is not something else
+        yield from filter(None, map(_codec, EncodingDetector(data[:_DETECT_BYTES], is_html=True).encodings))
 
 
 def _codec(label: str | None) -> str:

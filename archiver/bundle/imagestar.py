@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence
 
-from archiver.bundle.members import IMAGES, Member, Sink, small_member
+from archiver.bundle.members import Member, Sink, small_member
 from archiver.bundle.tar import TarWriter, data_offsets, tar_size
 from archiver.core import jsontext
 from archiver.core.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
 from archiver.core.digest import Digest, verified_chunks
 from archiver.core.errors import BundleIncomplete, ContentError, NotArchived
 from archiver.core.reference import Reference
+from archiver.offline import names
 from archiver.store.images import LAYOUT
 
 if TYPE_CHECKING:
     from archiver.bundle.imageclosure import ImageContent
     from archiver.store.blobs import BlobReader
-
-PATH = "images/images.tar"
 
 
 class ImagesTar:
@@ -36,12 +35,12 @@ class ImagesTar:
         sizes = {digest: size for image in images for digest, size in image.blobs.items()}
         digests = sorted(sizes)
         members = [
-            small_member("oci-layout", IMAGES, LAYOUT),
-            small_member("index.json", IMAGES, jsontext.dump(_index(images))),
-            small_member("manifest.json", IMAGES, jsontext.dump(_docker_manifest(images))),
+            small_member("oci-layout", LAYOUT),
+            small_member("index.json", jsontext.dump(_index(images))),
+            small_member("manifest.json", jsontext.dump(_docker_manifest(images))),
         ]
         skipped = len(members)
-        members += [blob_member(_path(digest), IMAGES, digest, sizes[digest], store) for digest in digests]
+        members += [blob_member(_path(digest), digest, sizes[digest], store) for digest in digests]
         layout = [(member.path, member.size) for member in members]
         offsets = data_offsets(layout)[skipped:]
         self._members = members
@@ -50,7 +49,7 @@ class ImagesTar:
 
     def member(self) -> Member:
         """Return the tar as a member of a bundle."""
-        return Member(PATH, self.size, IMAGES, self._write)
+        return Member(names.IMAGES, self.size, self._write)
 
     def _write(self, sink: Sink) -> None:
         tar = TarWriter(sink)
@@ -59,7 +58,7 @@ class ImagesTar:
         tar.finish()
 
 
-def blob_member(path: str, role: str, digest: Digest, size: int, store: BlobReader) -> Member:
+def blob_member(path: str, digest: Digest, size: int, store: BlobReader) -> Member:
     """Return a member whose content is a blob, hashed again on its way.
 
     Writing it raises BundleIncomplete, naming the digest, where the archive's copy is missing or damaged.
@@ -77,7 +76,7 @@ def blob_member(path: str, role: str, digest: Digest, size: int, store: BlobRead
                 hint="remove the file from the archive's images/blobs folder and archive again",
             ) from error
 
-    return Member(path, size, role, write)
+    return Member(path, size, write)
 
 
 def _path(digest: Digest) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Sequence
 
 from archiver.core import jsontext
+from archiver.offline import names
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from archiver.core.snapshot import Failure, FileResult, Snapshot
 
 FORMAT = "archiver-bundle/1"
-NAME = "bundle.json"
-SUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
             "created": snapshot.finished,
             "program": PROGRAM,
             "options": {"platforms": [str(platform) for platform in contents.platforms] or None},
-            "members": [{**asdict(member), "digest": str(member.digest)} for member in members],
+            "members": [_member(member) for member in members],
             "docs": [_doc(wacz) for wacz in contents.docs],
             "images": [_image(image) for image in contents.images],
             "blobs": [
@@ -89,7 +88,17 @@ def sums(members: Sequence[Packed]) -> bytes:
 
 def file_path(file: FileResult) -> str:
     """Return a downloaded file's name in the bundle."""
-    return f"files/{file.path}"
+    return f"{names.FILES}{file.path}"
+
+
+def _member(member: Packed) -> dict[str, Any]:
+    return {
+        "path": member.path,
+        "size": member.size,
+        "offset": member.offset,
+        "digest": str(member.digest),
+        "role": names.role(member.path),
+    }
 
 
 def _doc(wacz: Wacz) -> dict[str, Any]:

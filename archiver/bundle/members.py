@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Protocol
 
-from archiver.core.digest import Digest
 from archiver.core.errors import BundleError
 
-README = "readme"
-PROGRAM = "program"
-DOCS = "docs"
-SEARCH = "search"
-IMAGES = "images"
-FILE = "file"
+if TYPE_CHECKING:
+    from archiver.core.digest import Digest
 
 
 class Sink(Protocol):
@@ -32,13 +27,11 @@ class Member:
     Attributes:
         path: its name, relative, ``/`` between its parts.
         size: the length of its content in bytes, which ``write`` keeps to.
-        role: what it is to a reader; one of this module's constants.
         write: sends the content to a sink, in one pass; may be called once only.
     """
 
     path: str
     size: int
-    role: str
     write: Callable[[Sink], None]
 
 
@@ -50,34 +43,15 @@ class Packed:
     size: int
     offset: int
     digest: Digest
-    role: str
 
 
-class HashingSink:
-    """Passes bytes on and hashes them (sha256)."""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._hasher = hashlib.sha256()
-
-    def write(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._hasher.update(data)
-        self._sink.write(data)
-
-    @property
-    def digest(self) -> Digest:
-        """The digest of what has passed so far."""
-        return Digest("sha256", self._hasher.hexdigest())
-
-
-def small_member(path: str, role: str, data: bytes) -> Member:
+def small_member(path: str, data: bytes) -> Member:
     """Return a member whose content is in memory."""
 
     def write(sink: Sink) -> None:
         sink.write(data)
 
-    return Member(path, len(data), role, write)
+    return Member(path, len(data), write)
 
 
 def check_names(paths: Iterable[str]) -> None:
@@ -85,14 +59,18 @@ def check_names(paths: Iterable[str]) -> None:
 
     Raises:
         BundleError: a name is absolute, climbs, holds a backslash or a control character, occurs twice, or
-            differs from another only in case or in how its accents are encoded.
+            differs from another only in case or in how its accents are encoded, or is the folder of another.
     """
     seen: dict[str, str] = {}
+    folders: dict[str, str] = {}
     for path in paths:
         parts = path.split("/")
         if any(part in ("", ".", "..") for part in parts) or "\\" in path or not path.isprintable():
             raise BundleError("this cannot be the name of a bundle's member", place=f"{path!r:.200}")
         folded = unicodedata.normalize("NFC", path).casefold()
-        if folded in seen:
-            raise BundleError(f"its name collides with that of {seen[folded]!r:.200}", place=f"{path!r:.200}")
+        above = [folded[: match.start()] for match in re.finditer("/", folded)]
+        other = seen.get(folded) or folders.get(folded) or next(filter(None, map(seen.get, above)), None)
+        if other:
+            raise BundleError(f"its name collides with that of {other!r:.200}", place=f"{path!r:.200}")
         seen[folded] = path
+        folders.update(dict.fromkeys(above, path))

@@ -15,7 +15,6 @@ from typing import Iterator
 import archiver
 from archiver.core.errors import BundleError
 
-NAME = "archiver.pyz"
 _OWN_PACKAGES = ("core", "store", "offline")
 _OWN_FILES = ("__init__.py", "version.py")
 _MAIN = "offline/zipapp_main.py"

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Iterable
 from archiver.core.capture import Capture
 from archiver.core.clock import parse_iso, timestamp14
 from archiver.core.errors import BundleIncomplete
+from archiver.offline.cdxj import ORIGINAL
 
 if TYPE_CHECKING:
     from archiver.bundle.rawrecords import RawRecords
     from archiver.core.snapshot import SiteResult, Snapshot
     from archiver.store.locator import Location
-
-ORIGINAL = "original"  # the kind of an entry that is there only for revisits to refer to
 
 
 @dataclass(frozen=True)

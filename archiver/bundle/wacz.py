@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Mapping
 from warcio.warcwriter import WARCWriter
 
 from archiver.bundle.cdxindex import index_lines, zipnum
-from archiver.bundle.members import DOCS, Member, Sink
+from archiver.bundle.members import Member, Sink
 from archiver.bundle.zipstream import ZipEntry, ZipWriter, zip_size
 from archiver.core import jsontext
 from archiver.core.capture import PAGE
@@ -93,7 +93,7 @@ class Wacz:
 
         Writing it raises BundleIncomplete where a record is not the one that the index names.
         """
-        return Member(self.path, self.size, DOCS, self._write)
+        return Member(self.path, self.size, self._write)
 
     def _write(self, sink: Sink) -> None:
         packed = ZipWriter(sink)

@@ -13,10 +13,11 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Iterable
 
-from archiver.bundle.members import HashingSink, Sink
+from archiver.bundle.hashing import HashingSink
 from archiver.core.errors import SizeMismatch
 
 if TYPE_CHECKING:
+    from archiver.bundle.members import Sink
     from archiver.core.digest import Digest
 
 _LIMIT = 0xFFFFFFFF
@@ -68,7 +69,7 @@ class ZipWriter:
         self._offset += size
         self._put(_descriptor(entry, content.crc))
         self._central.append(_directory(entry, content.crc, start))
-        return content.digest
+        return content.finish()
 
     def finish(self) -> None:
         """Write the central directory."""

@@ -169,7 +169,7 @@ def state(contents: Contents) -> tuple[str, ...]:
         if broken
         else ""
     )
-    return tuple(filter(None, (*reservations(contents), links, whole)))
+    return tuple(filter(None, (whole, *reservations(contents), links)))
 
 
 def reservations(contents: Contents) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ def _lines(contents: Contents) -> Iterator[str]:
     yield from _heading("Check that it is whole")
     yield from _paragraph("With Python 3.9 or later, nothing else installed and nothing unpacked:")
     yield from _commands(*known.program, *known.verify)
+    yield from _paragraph("(On Windows, write py for python3, here and below.)")
     yield from _paragraph("Without Python, unpack the archive first:")
     yield from _commands(*known.unpack)
     yield from _paragraph("and then on Linux:")
@@ -59,6 +60,10 @@ def _lines(contents: Contents) -> Iterator[str]:
             "feed a cluster, serve the archive as a registry and pull from it, for instance:"
         )
         yield from _commands(*known.serve_network, "", *known.pull)
+        yield from _paragraph(
+            "From another machine, the name of the one that serves stands for localhost; without encryption, "
+            "Docker wants that name among its insecure-registries."
+        )
     if contents.files:
         yield from _heading("Take out the downloads")
         yield from _commands(*known.files)

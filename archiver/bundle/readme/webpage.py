@@ -50,11 +50,11 @@ def _section(step: int, anchor: str, name: str, content: str) -> str:
 
 
 def _state(contents: Contents) -> str:
-    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in facts.state(contents))
-    missing = bool(contents.failures)
-    more = ' <a href="#missing">See what is missing</a>.' if missing else ""
-    kind = "note warn" if missing or facts.reservations(contents) else "note"
-    return f'<div class="{kind}">{said.removesuffix("</p>")}{more}</p></div>'
+    said = [f"<p>{escape(sentence)}</p>" for sentence in facts.state(contents)]
+    if contents.failures:
+        said.append('<p><a href="#missing">See what is missing</a></p>')
+    kind = "note warn" if contents.failures or facts.reservations(contents) else "note"
+    return f'<div class="{kind}">{"".join(said)}</div>'
 
 
 def _check(contents: Contents) -> _Section:
@@ -64,10 +64,10 @@ def _check(contents: Contents) -> _Section:
         "Check that it is whole",
         "<p>With Python 3.9 or later, take the reading program out of the archive first. It needs nothing "
         "installed and unpacks nothing:</p>"
-        + _command("Any system", *known.program, *known.verify)
-        + "<p>It reads every byte and names each file that is damaged. Without Python, unpack the archive and "
+        + _command("Terminal", *known.program, *known.verify)
+        + "<p>On Windows, write <code>py</code> for <code>python3</code>, here and below. The program reads every byte and names each file that is damaged. Without Python, unpack the archive and "
         "check it with what your system has:</p>"
-        + _command("Unpack, any system (Windows 10 and later have tar)", *known.unpack)
+        + _command("Unpack (Windows 10 and later have tar)", *known.unpack)
         + '<div class="side">'
         + _command("Linux", *known.check_linux)
         + _command("macOS", *known.check_macos)
@@ -85,11 +85,11 @@ def _read(contents: Contents) -> _Section | None:
         "Read and search the documentation",
         "<p>Start the reading program and open the address that it prints in your browser. Nothing is unpacked, "
         "nothing is installed, and the browser is kept from the live internet.</p>"
-        + _command("Any system with Python 3.9 or later", *known.serve)
+        + _command("Terminal", *known.serve)
         + "<p>The page that opens has a search box. In a terminal:</p>"
-        + _command("Any system", *known.search)
+        + _command("Terminal", *known.search)
         + "<p>To serve others on your network, let it listen on all addresses:</p>"
-        + _command("Any system", *known.serve_network)
+        + _command("Terminal", *known.serve_network)
         + "<p>Without Python: the files <code>docs/*.wacz</code> are in the WACZ format, which ReplayWeb.page and "
         "other web archive viewers open as well.</p>",
     )
@@ -112,7 +112,9 @@ def _load(contents: Contents) -> _Section | None:
         + "<p>Docker gets one platform of each image this way, the first one named below. For the others, or to "
         "feed a cluster, serve the archive as a registry and pull from it:</p>"
         + _command("The machine that has the archive", *known.serve_network)
-        + _command("The machine that wants an image (for instance)", *known.pull),
+        + _command("For instance; from another machine, its name stands for localhost", *known.pull)
+        + "<p>Served on a network, it is a registry without encryption: Docker wants its name among the "
+        "<code>insecure-registries</code>, Podman the option shown.</p>",
     )
 
 
@@ -123,7 +125,7 @@ def _take(contents: Contents) -> _Section | None:
         "files",
         "Take out the downloads",
         "<p>Downloaded files keep the path they had on their server:</p>"
-        + _command("Any system", *facts.commands(contents).files),
+        + _command("Terminal", *facts.commands(contents).files),
     )
 
 
