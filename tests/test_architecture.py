@@ -8,9 +8,8 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterable, Iterator
 
-import pytest
 import tomllib
 
 from archiver.core import errors
@@ -61,6 +60,10 @@ SOURCES = _sources()
 @cache
 def _tree(source: str) -> ast.Module:
     return ast.parse((PACKAGE / source).read_text("utf-8"), filename=source)
+
+
+def _of(*layers: str) -> list[str]:
+    return [source for source in SOURCES if _layer(source) in layers]
 
 
 def _module(source: str) -> str:
@@ -132,55 +135,65 @@ def _reach(source: str) -> frozenset[str]:
     return frozenset(reached)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_imports_point_downward(source: str) -> None:
+def _offences(sources: Iterable[str], found: Callable[[str], Iterable[object]]) -> dict[str, list[object]]:
+    """Return what breaks a rule, by source file; empty where nothing does."""
+    offences = {source: list(found(source)) for source in sources}
+    return {source: what for source, what in offences.items() if what}
+
+
+def test_imports_point_downward() -> None:
     """A module imports only its own layer and those below it; collect and bundle never import each other."""
-    allowed = MAY_IMPORT[_layer(source)]
-    wrong = {
-        name
-        for name in _ours(source)
-        if len(parts := name.split(".")) > 1 and parts[1] not in allowed and parts[1] != "version"
-    }
-    assert not wrong, f"archiver/{source} may import {sorted(allowed)} only"
+
+    def wrong(source: str) -> set[str]:
+        allowed = MAY_IMPORT[_layer(source)] | {"version"}
+        return {
+            name for name in _ours(source) if len(parts := name.split(".")) > 1 and parts[1] not in allowed
+        }
+
+    assert not _offences(SOURCES, wrong)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_each_library_stays_in_its_layer(source: str) -> None:
+def test_each_library_stays_in_its_layer() -> None:
     """HTTP, YAML, progress bars, WARC and serving are each known to the layers named in the design only."""
-    strays = [name for name in _theirs(source) if name in HOMES and not source.startswith(tuple(HOMES[name]))]
-    assert not strays
+    assert not _offences(
+        SOURCES,
+        lambda source: [
+            name for name in _theirs(source) if name in HOMES and not source.startswith(HOMES[name])
+        ],
+    )
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if _layer(s) in {"core", "store"}])
-def test_core_and_store_need_the_standard_library_only(source: str) -> None:
+def test_core_and_store_need_the_standard_library_only() -> None:
     """The vocabulary and the store import nothing that would have to be installed."""
-    assert not _theirs(source)
+    assert not _offences(_of("core", "store"), _theirs)
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if _layer(s) == "offline"])
-def test_the_reading_side_imports_what_the_zipapp_carries(source: str) -> None:
-    """offline/ and all that it reaches import the standard library and the packages shipped in a bundle."""
-    needed = {name for reached in _reach(source) for name in _theirs(reached)}
-    assert needed <= ZIPAPP
-    assert {_layer(reached) for reached in _reach(source)} <= {
-        "offline",
-        "store",
-        "core",
-        "version",
-        "__init__",
-    }
+def test_the_reading_side_imports_what_the_zipapp_carries() -> None:
+    """What offline/ reaches, lazily too, is the standard library, core, store and the packages in a bundle."""
+
+    def too_much(source: str) -> set[str]:
+        reach = _reach(source)
+        layers = {_layer(reached) for reached in reach} - {"offline", "store", "core", "version", "__init__"}
+        return layers | {name for reached in reach for name in _theirs(reached)} - ZIPAPP
+
+    assert not _offences(_of("offline"), too_much)
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if _layer(s) == "bundle"])
-def test_bundle_uses_only_readers_of_the_reading_side(source: str) -> None:
+def test_bundle_uses_only_readers_of_the_reading_side() -> None:
     """What bundle/ takes from offline/ opens and reads; it never reaches the server or a command line."""
-    taken = {
-        target for name in _ours(source) if (target := _source_of(name)) and target.startswith("offline/")
-    }
-    for target in taken:
-        assert not {"werkzeug", "waitress", "argparse"} & {
-            name.split(".")[0] for reached in _reach(target) for name in _imports(reached)
-        }, f"archiver/{source} imports archiver/{target}"
+
+    def served(source: str) -> list[str]:
+        taken = {target for name in _ours(source) if (target := _source_of(name))}
+        return [
+            f"{target} reaches {name}"
+            for target in taken
+            if target.startswith("offline/")
+            for reached in _reach(target)
+            for name in _imports(reached)
+            if name.split(".")[0] in {"werkzeug", "waitress", "argparse"}
+        ]
+
+    assert not _offences(_of("bundle"), served)
 
 
 def test_every_library_imported_is_declared() -> None:
@@ -193,45 +206,52 @@ def test_every_library_imported_is_declared() -> None:
     assert imported == declared
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_only_command_lines_print(source: str) -> None:
-    """The library reports progress to a protocol; nothing outside the command lines prints or writes to a terminal."""
-    if not source.startswith(PRINTING):
-        printing = {"print", "sys.stdout.write", "sys.stderr.write", "input"}
-        assert not [(call, line) for call, line in _calls(source) if call in printing]
+def test_only_command_lines_print() -> None:
+    """The library reports progress to a protocol; only command lines print, write to a terminal or ask."""
+    speaking = {"print", "sys.stdout.write", "sys.stderr.write", "input"}
+    assert not _offences(
+        (source for source in SOURCES if not source.startswith(PRINTING)),
+        lambda source: [f"{call} in line {line}" for call, line in _calls(source) if call in speaking],
+    )
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_only_entry_points_end_the_process(source: str) -> None:
+def test_only_entry_points_end_the_process() -> None:
     """sys.exit and its like are for the entry points; the library raises errors instead."""
-    if not source.startswith(EXITING):
-        ending = {"sys.exit", "exit", "quit", "os._exit", "os.abort", "SystemExit"}
-        assert not [(call, line) for call, line in _calls(source) if call in ending]
+    ending = {"sys.exit", "exit", "quit", "os._exit", "os.abort", "SystemExit"}
+    assert not _offences(
+        (source for source in SOURCES if not source.startswith(EXITING)),
+        lambda source: [f"{call} in line {line}" for call, line in _calls(source) if call in ending],
+    )
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_only_command_lines_know_argparse(source: str) -> None:
+def test_only_command_lines_know_argparse() -> None:
     """Library functions take values, never a command line's namespace."""
-    if not source.startswith(PARSING_ARGUMENTS):
-        assert not {name for name in _imports(source) if name.split(".")[0] == "argparse"}
+    assert not _offences(
+        (source for source in SOURCES if not source.startswith(PARSING_ARGUMENTS)),
+        lambda source: [name for name in _imports(source) if name.split(".")[0] == "argparse"],
+    )
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_names_are_imported_one_by_one(source: str) -> None:
-    """No star imports, and no module or package that is a grab-bag by its name."""
-    assert not [name for name in _imports(source) if name.endswith(".*")]
-    assert not {"utils", "util", "helpers", "misc", "common"} & {
-        part.removesuffix(".py") for part in Path(source).parts
-    }
+def test_names_are_imported_one_by_one() -> None:
+    """No module imports a star."""
+    assert not _offences(SOURCES, lambda source: [name for name in _imports(source) if name.endswith(".*")])
 
 
-@pytest.mark.parametrize(
-    "source", [s for s in SOURCES if _layer(s) in {"core", "store", "offline", "version"}]
-)
-def test_the_reading_side_parses_as_python_3_9(source: str) -> None:
+def test_no_module_is_a_grab_bag() -> None:
+    """Modules are named for what they do."""
+    bags = {"utils", "util", "helpers", "misc", "common"}
+    assert not [
+        source for source in SOURCES if bags & {part.removesuffix(".py") for part in Path(source).parts}
+    ]
+
+
+def test_the_reading_side_parses_as_python_3_9() -> None:
     """What ships in a bundle uses the grammar of Python 3.9, the oldest that a reader may have."""
-    ast.parse((PACKAGE / source).read_text("utf-8"), feature_version=(3, 9))
-    assert not _newer_than_3_9(_tree(source))
+    for source in _of("core", "store", "offline", "version"):
+        ast.parse((PACKAGE / source).read_text("utf-8"), filename=source, feature_version=(3, 9))
+    assert not _offences(
+        _of("core", "store", "offline", "version"), lambda source: _newer_than_3_9(_tree(source))
+    )
 
 
 def _newer_than_3_9(tree: ast.Module) -> list[int]:
@@ -248,15 +268,21 @@ def _newer_than_3_9(tree: ast.Module) -> list[int]:
     return lines
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if _layer(s) in {"core", "store", "offline"}])
-def test_annotations_are_not_evaluated_on_the_reading_side(source: str) -> None:
+def test_annotations_are_not_evaluated_on_the_reading_side() -> None:
     """Modules with annotations postpone them, since ``X | None`` means nothing to Python 3.9."""
-    annotated = any(
-        isinstance(node, ast.AnnAssign)
-        or (isinstance(node, ast.FunctionDef) and (node.returns or node.args.args))
-        for node in ast.walk(_tree(source))
+
+    def annotations(source: str) -> list[int]:
+        return [
+            node.lineno
+            for node in ast.walk(_tree(source))
+            if isinstance(node, ast.AnnAssign)
+            or (isinstance(node, ast.FunctionDef) and (node.returns or node.args.args))
+        ]
+
+    assert not _offences(
+        (s for s in _of("core", "store", "offline") if "__future__.annotations" not in _imports(s)),
+        lambda source: [] if source == "offline/zipapp_main.py" else annotations(source),
     )
-    assert not annotated or source == "offline/zipapp_main.py" or "__future__.annotations" in _imports(source)
 
 
 def test_the_zipapp_can_say_what_it_needs() -> None:
@@ -287,27 +313,27 @@ def test_error_codes_are_unique() -> None:
     assert len(set(own.values())) == len(own)
 
 
-@pytest.mark.parametrize("error", _error_classes(), ids=lambda cls: cls.__name__)
-def test_each_error_is_documented(error: type[errors.ArchiverError]) -> None:
+def test_each_error_is_documented() -> None:
     """Each class of errors says in its docstring when it is raised."""
-    assert (vars(error).get("__doc__") or "").strip()
+    assert not [cls.__name__ for cls in _error_classes() if not (vars(cls).get("__doc__") or "").strip()]
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if s != "core/errors.py"])
-def test_errors_are_defined_in_one_tree(source: str) -> None:
+def test_errors_are_defined_in_one_tree() -> None:
     """No module keeps a public error class of its own: users catch what core/errors.py names."""
     known = {cls.__name__ for cls in _error_classes()} | {"Exception", "BaseException"}
-    strays = [
-        node.name
-        for node in ast.walk(_tree(source))
-        if isinstance(node, ast.ClassDef)
-        and not node.name.startswith("_")
-        and any(ast.unparse(base).split(".")[-1] in known for base in node.bases)
-    ]
-    assert not strays
+
+    def strays(source: str) -> list[str]:
+        return [
+            node.name
+            for node in ast.walk(_tree(source))
+            if isinstance(node, ast.ClassDef)
+            and not node.name.startswith("_")
+            and any(ast.unparse(base).split(".")[-1] in known for base in node.bases)
+        ]
+
+    assert not _offences((source for source in SOURCES if source != "core/errors.py"), strays)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_each_module_says_what_it_is_for(source: str) -> None:
-    """Every module begins with a docstring."""
-    assert ast.get_docstring(_tree(source)) or not _tree(source).body
+def test_each_module_says_what_it_is_for() -> None:
+    """Every module that has anything in it begins with a docstring."""
+    assert not [s for s in SOURCES if _tree(s).body and not ast.get_docstring(_tree(s))]

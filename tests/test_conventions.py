@@ -15,13 +15,12 @@ TESTS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rg
 READMES = ("README.md", "CONTRIBUTING.md", "specs/README.md", "docs/format.md")
 
 
-@pytest.mark.parametrize("path", TESTS)
-def test_each_test_states_a_behaviour(path: str) -> None:
+def test_each_test_states_a_behaviour() -> None:
     """Every test function has a docstring that says which behaviour it asserts."""
-    tree = ast.parse((ROOT / path).read_text("utf-8"))
     silent = [
         f"{path}:{node.lineno} {node.name}"
-        for node in ast.walk(tree)
+        for path in TESTS
+        for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and node.name.startswith("test_")
         and not (ast.get_docstring(node) or "").strip()
@@ -35,15 +34,15 @@ def test_test_files_have_unique_names() -> None:
     assert not {name for name in names if names.count(name) > 1}
 
 
-@pytest.mark.parametrize("path", TESTS)
-def test_tests_do_not_sleep(path: str) -> None:
+def test_tests_do_not_sleep() -> None:
     """Tests wait for events, not for time to pass."""
-    calls = [
-        ast.unparse(node.func)
+    sleeping = [
+        f"{path}:{node.lineno}"
+        for path in TESTS
         for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
-        if isinstance(node, ast.Call)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "sleep"}
     ]
-    assert not {"time.sleep", "sleep"} & set(calls)
+    assert not sleeping
 
 
 @pytest.mark.parametrize(
