@@ -97,12 +97,11 @@ def exit_code_of(snapshot: Snapshot) -> int:
     return FAILURES if snapshot.failures else COMPLETE
 
 
-def summary_text(result: RunResult, seconds: float) -> str:
+def summary_text(result: RunResult, seconds: float | None = None) -> str:
     """Return what a run did, for people."""
     snapshot = result.snapshot
-    lines = [
-        f"{snapshot.project}: snapshot {snapshot.id} in {seconds:.1f} s, {size_text(result.bytes)} received"
-    ]
+    took = "" if seconds is None else f" in {seconds:.1f} s"
+    lines = [f"{snapshot.project}: snapshot {snapshot.id}{took}, {size_text(result.bytes)} received"]
     for site in snapshot.sites:
         extra = [f"{site.unchanged} unchanged"] if site.unchanged else []
         extra += [f"{site.carried} kept from before"] if site.carried else []

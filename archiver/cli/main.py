@@ -9,12 +9,16 @@ import argparse
 import signal
 import sys
 from importlib import import_module
-from typing import Sequence
+from typing import TYPE_CHECKING, Sequence
 
 from archiver.core.errors import ArchiverError
+from archiver.offline.commands import add_reader_commands
+from archiver.offline.exitcodes import INTERRUPTED
 from archiver.version import PROGRAM
 
-EXIT_INTERRUPTED = 130
+if TYPE_CHECKING:
+    from archiver.core.progress import Progress
+
 
 # Keeper's commands: module and one line of help. The reader's are defined in archiver.offline.commands.
 KEEPER = {
@@ -23,11 +27,6 @@ KEEPER = {
     "archive": ("archiver.cli.archive", "archive what specs ask for"),
     "bundle": ("archiver.cli.bundle", "make one file of a project, to be handed over"),
     "demo": ("archiver.cli.demo", "run the whole pipeline against a site and a registry on this machine"),
-}
-READER = {
-    "verify": "check every byte of a bundle",
-    "serve": "serve a bundle or an archive: docs, search, images, files",
-    "search": "search the docs of a bundle or an archive",
 }
 
 
@@ -49,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
         sys.stderr.close()
         return 0
@@ -68,9 +67,11 @@ def _parser(name: str) -> argparse.ArgumentParser:
         own = commands.add_parser(command, help=text, description=text[0].upper() + text[1:] + ".")
         if command == name:
             import_module(module).configure(own)
-    if name in READER:
-        import_module("archiver.offline.commands").add_reader_commands(commands)
-    else:
-        for command, text in READER.items():
-            commands.add_parser(command, help=text)
+    add_reader_commands(commands, _progress)
     return parser
+
+
+def _progress() -> Progress:
+    from archiver.cli.progress import default_progress  # noqa: PLC0415 - keeps --help instant
+
+    return default_progress(quiet=False)
