@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archiver.offline.holdings import Site
 
 _INDEX = "index.html"
+_MOST_LEVELS = 30
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,19 @@ class Finder:
                 if _same_host(capture.url, origin)
             ]
             yield from sorted(found, key=lambda one: _rank(one, variant))
+
+    def nearest_above(self, url: str) -> str:
+        """Return the URL of the closest folder above a URL that was captured, or nothing."""
+        base, _, path = url.partition("?")[0].partition("://")
+        scheme, folder = base, path.rstrip("/")
+        for _ in range(_MOST_LEVELS):
+            folder, slash, _ = folder.rpartition("/")
+            if not slash:
+                break
+            found = next(self.find(f"{scheme}://{folder}/"), None)
+            if found is not None and found.capture.status == "200":
+                return found.capture.url
+        return ""
 
 
 def _variants(url: str) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Sequence
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from archiver.offline.markup import count_text, day_of_timestamp, esc, page, search_box
 
@@ -72,18 +73,22 @@ def hit_document(hit: Hit, view: View) -> dict[str, Any]:
     }
 
 
-def miss_page(url: str, reason: str, view: View, *, searchable: bool) -> Reply:
-    """Return the page that stands for a URL that is not in the archive."""
-    parts = urlsplit(url)
-    words = " ".join(part for part in parts.path.replace("-", " ").replace("_", " ").split("/") if part)
-    action = f"{view.main}/-/search"
-    search = search_box(words.rsplit(".", 1)[0][-80:], action=action) if searchable else ""
-    folder = (
-        view.locate(url.partition("?")[0].rstrip("/").rpartition("/")[0] + "/")
-        if parts.path.strip("/")
-        else None
+def miss_page(url: str, reason: str, view: View, *, nearest: str = "", searchable: bool) -> Reply:
+    """Return the page that stands for a URL that is not in the archive.
+
+    Args:
+        url: the original URL.
+        reason: why it is not here, where that is known.
+        view: the addresses as this reader sees them.
+        nearest: the original URL of the closest folder above that is here, or empty.
+        searchable: whether there is a search to offer.
+    """
+    search = search_box(_words(url), action=f"{view.main}/-/search") if searchable else ""
+    up = (
+        f'<li><a href="{esc(view.locate(nearest) or nearest)}">The nearest page above it: {esc(nearest)}</a></li>'
+        if nearest
+        else ""
     )
-    up = f'<li><a href="{esc(folder)}">Its folder on this site</a></li>' if folder else ""
     return page(
         "Not in this archive",
         '<main id="main" class="wrap miss"><p class="eyebrow">Offline copy</p><h1>This page is not in the archive</h1>'
@@ -93,6 +98,12 @@ def miss_page(url: str, reason: str, view: View, *, searchable: bool) -> Reply:
         status=404,
         policy=(),
     )
+
+
+def _words(url: str) -> str:
+    """Return the words of a URL's last part, as something to search for."""
+    last = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    return " ".join(re.split(r"[-_.+\s]+", re.sub(r"\.x?html?\Z", "", last)))[:80].strip()
 
 
 def _frame(
@@ -149,7 +160,7 @@ def _pager(text: str, results: SearchResults, offset: int, source: str) -> str:
     links = []
     if offset > 0:
         links.append(link("Previous", max(0, offset - PAGE_SIZE), "prev"))
-    if offset + len(results.hits) < results.total and results.hits:
+    if offset + PAGE_SIZE < results.total:
         links.append(link("Next", offset + PAGE_SIZE, "next"))
     return (
         f'<nav class="pager" id="pager" aria-label="Pages of results">{"".join(links)}</nav>' if links else ""

@@ -80,7 +80,8 @@ class Library:
         self._downloads = Downloads([holding.files for holding in holdings], log)
         sites = [site for holding in holdings for site in holding.sites]
         self._sources = tuple(dict.fromkeys(site.name for site in sites))
-        self._replay = Replay(Finder(sites), self._miss, log)
+        self._finder = Finder(sites)
+        self._replay = Replay(self._finder, self._miss, log)
         self._title = (holdings[0].title or holdings[0].project) if len(holdings) == 1 else "Archive"
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -131,7 +132,8 @@ class Library:
         return asset(request.path[len(ASSETS) :]) if request.path.startswith(ASSETS) else None
 
     def _miss(self, request: Request, view: View, url: str, reason: str) -> Reply:  # noqa: ARG002 - see MissPage
-        return miss_page(url, reason, view, searchable=bool(self._search))
+        nearest = self._finder.nearest_above(url)
+        return miss_page(url, reason, view, nearest=nearest, searchable=bool(self._search))
 
     def _search_page(self, request: Request, view: View) -> Reply:
         text, source = request.parameter("q"), request.parameter("source")

@@ -162,7 +162,8 @@ def search_all(
             failures.append(error)
             continue
         total += found.total
-        hits += [replace(hit, project=file.project) for hit in found.hits]
+        several = len(files) > 1
+        hits += [replace(hit, project=file.project) if several else hit for hit in found.hits]
     if failures and len(failures) == len(files):
         raise failures[0]
     hits.sort(key=lambda hit: hit.score)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 from archiver.core.errors import SearchUnavailable
 from archiver.offline.search.snippet import Snippet, make_snippet
@@ -28,10 +28,14 @@ SELECT sections_fts.rowid AS id, bm25(sections_fts, 8.0, 4.0, 1.0, 0.5) AS score
 FROM sections_fts{join} WHERE sections_fts MATCH ?{where} ORDER BY score, id LIMIT ? OFFSET ?
 """
 _HITS = """
-SELECT d.title, d.url, d.timestamp, d.source, s.anchor, s.heading, s.text, ranked.score
+SELECT s.id, s.document, d.title, d.url, d.timestamp, d.source, s.anchor, s.heading, s.text, ranked.score
 FROM ({ranked}) AS ranked JOIN sections AS s ON s.id = ranked.id JOIN documents AS d ON d.id = s.document
 ORDER BY ranked.score, ranked.id
 """
+# What stands under a page's title where the title is all that its first section has.
+_BELOW_TITLE = (
+    "SELECT id, text FROM sections WHERE document = ? AND id > ? AND text != '' ORDER BY id LIMIT 1"
+)
 _SECTIONS_OF_SOURCE = (
     " JOIN sections ON sections.id = sections_fts.rowid JOIN documents ON documents.id = sections.document"
 )
@@ -137,14 +141,33 @@ def search(
     try:
         (total,) = database.execute(count, given).fetchone()
         rows = database.execute(_HITS.format(ranked=ranked), given + page).fetchall()
+        hits = list(_hits(database, rows, query.terms))
     except sqlite3.Error as error:
         raise SearchUnavailable(f"the search failed: {error}") from error
     finally:
         database.set_progress_handler(None, 0)
-    return SearchResults(tuple(_hit(row, query.terms) for row in rows), total)
+    if not page[1] and len(rows) == total:
+        total = len(hits)  # all are here, so count what is shown
+    return SearchResults(tuple(hits), total)
 
 
-def _hit(row: Sequence[object], terms: tuple[str, ...]) -> Hit:
-    title, url, timestamp, source, anchor, heading, text = (str(value or "") for value in row[:7])
-    score = row[7] if isinstance(row[7], float) else 0.0
-    return Hit(title, url, anchor, heading, make_snippet(text, terms), timestamp, source, score)
+def _hits(
+    database: sqlite3.Connection, rows: Sequence[Sequence[object]], terms: tuple[str, ...]
+) -> Iterator[Hit]:
+    """Yield a hit a section; a title without text of its own takes the section below it along."""
+    shown: set[object] = set()
+    for row in rows:
+        section, document, text = row[0], row[1], str(row[8] or "")
+        if section in shown:
+            continue
+        if not text:
+            below = database.execute(_BELOW_TITLE, (document, section)).fetchone()
+            if below is not None:
+                if below[0] in shown:
+                    continue
+                shown.add(below[0])
+                text = str(below[1])
+        shown.add(section)
+        title, url, timestamp, source, anchor, heading = (str(value or "") for value in row[2:8])
+        score = row[9] if isinstance(row[9], float) else 0.0
+        yield Hit(title, url, anchor, heading, make_snippet(text, terms), timestamp, source, score)
