@@ -38,15 +38,17 @@ _FOLLOWED = frozenset(
 )  # fmt: skip
 _FRAMES = frozenset({"iframe", "frame", "embed"})
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+# Possessive throughout: style sheets are not trusted, and backtracking would be quadratic.
 _CSS_URL = re.compile(
-    r"""url\(\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|((?:[^)\s"'\\]|\\.)*))\s*\)"""
-    r"""|@import\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')""",
-    re.IGNORECASE,
+    r"""url\(\s*+(?:"((?:[^"\\\n]|\\.)*+)"|'((?:[^'\\\n]|\\.)*+)'|((?:[^()\s"'\\]|\\.)*+))\s*+(?:\)|\Z)"""
+    r"""|@import\s*+(?:"((?:[^"\\\n]|\\.)*+)"|'((?:[^'\\\n]|\\.)*+)')""",
+    re.IGNORECASE | re.DOTALL,
 )
 _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
 _REFRESH = re.compile(
-    r"^[\s\d.]*[;,\s]\s*(?:url\s*=\s*)?(?:\"([^\"]*)|'([^']*)|(.*))", re.IGNORECASE | re.DOTALL
+    r"[\s\d.]*+[;,]?+\s*+(?:url\s*+=\s*+)?+(?:\"([^\"]*)|'([^']*)|(.*))", re.IGNORECASE | re.DOTALL
 )
+_CANDIDATE = re.compile(r"[ \t\n\f\r,]*+([^ \t\n\f\r]++)")
 
 
 @dataclass(frozen=True)
@@ -223,16 +225,9 @@ def _add_refresh(found: _Found, attributes: dict[str, str | None]) -> None:
 def srcset_references(text: str) -> Iterator[str]:
     """Yield the URLs of a ``srcset`` attribute (WHATWG HTML, "parse a srcset attribute")."""
     position = 0
-    while position < len(text):
-        while position < len(text) and text[position] in _SPACE + ",":
-            position += 1
-        start = position
-        while position < len(text) and text[position] not in _SPACE:
-            position += 1
-        url = text[start:position]
-        if not url:
-            return
-        if not url.endswith(","):
+    while match := _CANDIDATE.match(text, position):
+        url, position = match[1], match.end()
+        if not url.endswith(","):  # descriptors follow, up to a comma
             comma = text.find(",", position)
             position = len(text) if comma < 0 else comma + 1
         yield url.rstrip(",")

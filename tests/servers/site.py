@@ -1,0 +1,148 @@
+"""A doc site on loopback that answers what a test tells it to, misbehaviour included."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Callable, Iterator, Mapping, Sequence, Union
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer.
+
+    Attributes:
+        body: the bytes, content coding applied already.
+        status: the HTTP status.
+        type: the Content-Type; empty sends none.
+        headers: further headers.
+        chunked: sends the body in two chunks, without Content-Length.
+        cut: sends only so many bytes of the body, then drops the connection.
+        etag: answers 304 where the request's If-None-Match is this.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    type: str = "text/html"
+    headers: tuple[tuple[str, str], ...] = ()
+    chunked: bool = False
+    cut: int | None = None
+    etag: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came in: the target of the request line, and the headers in lowercase."""
+
+    target: str
+    headers: Mapping[str, str]
+
+
+Answer = Union[bytes, Reply, Sequence[Reply], Callable[[Asked], Reply]]
+
+
+def html(*links: str, head: str = "", text: str = "") -> bytes:
+    """Return a page with an ``<a>`` for each link."""
+    anchors = "".join(f'<a href="{link}">x</a>' for link in links)
+    return f"<!DOCTYPE html><html><head>{head}</head><body>{text}{anchors}</body></html>".encode()
+
+
+class Site:
+    """A running server. ``answers`` maps request targets to what they get; the rest gets 404.
+
+    A list of replies is used up one by one, its last reply staying.
+    """
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        self.answers: dict[str, Answer] = dict(answers)
+        self.asked: list[Asked] = []
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def url(self, target: str) -> str:
+        """Return the absolute URL of a target."""
+        return self.origin + target
+
+    def targets(self) -> list[str]:
+        """Return the targets asked for so far, in order of arrival."""
+        with self._lock:
+            return [asked.target for asked in self.asked]
+
+    def forget(self) -> None:
+        """Forget the requests so far."""
+        with self._lock:
+            self.asked.clear()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def reply_to(self, asked: Asked) -> Reply:
+        """Note a request and choose its reply."""
+        with self._lock:
+            self.asked.append(asked)
+            answer = self.answers.get(asked.target, Reply(b"nothing here", 404))
+            if isinstance(answer, list):
+                answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if callable(answer):
+            answer = answer(asked)
+        return answer if isinstance(answer, Reply) else Reply(answer)  # type: ignore[arg-type]
+
+
+@contextmanager
+def serving(answers: Mapping[str, Answer]) -> Iterator[Site]:
+    """Serve a site for as long as the block lasts."""
+    site = Site(answers)
+    try:
+        yield site
+    finally:
+        site.close()
+
+
+def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()})
+            reply = site.reply_to(asked)
+            if reply.etag and asked.headers.get("if-none-match") == reply.etag:
+                reply = Reply(status=304, type="", etag=reply.etag)
+            self.send_response_only(reply.status)
+            if reply.type:
+                self.send_header("Content-Type", reply.type)
+            if reply.etag:
+                self.send_header("ETag", reply.etag)
+            for name, value in reply.headers:
+                self.send_header(name, value)
+            self._send_body(reply)
+
+        def _send_body(self, reply: Reply) -> None:
+            if reply.status == 304:
+                self.end_headers()
+            elif reply.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                half = len(reply.body) // 2
+                for part in (reply.body[:half], reply.body[half:]):
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                self.wfile.write(b"0\r\n\r\n")
+            else:
+                self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body[: reply.cut])
+                self.close_connection = reply.cut is not None
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    return Handler

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from archiver.collect.web.frontier import Found, Frontier, RunState
+from archiver.collect.web.warc import Position
+from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.snapshot import BrokenLink, Failure
+
+RUN = "20261123T004400Z"
+A, B, C = "http://x.org/a", "http://x.org/b", "http://y.org/c"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "project" / "state.sqlite"
+
+
+def _capture(url: str, kind: str = PAGE) -> Capture:
+    return Capture(
+        url, "20261123004401", "text/html", "200", f"sha256:{'0' * 64}", "docs", kind, "<urn:uuid:1>"
+    )
+
+
+def test_a_run_is_unfinished_from_begin_to_finish(path: Path) -> None:
+    """Begin is remembered across processes; finish forgets the run and all its URLs."""
+    with closing(RunState(path)) as state:
+        assert (state.unfinished, state.spec_digest) == (None, "")
+        state.begin(RUN, "sha256:1")
+        frontier = Frontier(state, "docs")
+        frontier.add(Found(A, PAGE))
+        frontier.commit(None)
+    with closing(RunState(path)) as state:
+        assert (state.unfinished, state.spec_digest) == (RUN, "sha256:1")
+        assert Frontier(state, "docs").known == 1
+        state.finish()
+        assert state.unfinished is None
+        assert Frontier(state, "docs").known == 0
+
+
+def test_beginning_again_forgets_the_earlier_run(path: Path) -> None:
+    """A new run starts with an empty frontier."""
+    with closing(RunState(path)) as state:
+        state.begin(RUN, "1")
+        Frontier(state, "docs").add(Found(A, PAGE))
+        state.begin("20261124T000000Z", "2")
+        assert (state.unfinished, Frontier(state, "docs").known) == ("20261124T000000Z", 0)
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b""])
+def test_a_damaged_state_is_replaced(path: Path, content: bytes) -> None:
+    """The state is a cache: a file that cannot be read means a run from the beginning, not an error."""
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with closing(RunState(path)) as state:
+        assert state.unfinished is None
+        state.begin(RUN, "")
+        assert state.unfinished == RUN
+
+
+def test_urls_are_taken_by_host_in_order_of_discovery(path: Path) -> None:
+    """Each host has its own queue, first in first out, and a URL is queued once."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        for url in (A, C, B, A):
+            frontier.add(Found(url, PAGE))
+        assert frontier.pending == {"http://x.org": 2, "http://y.org": 1}
+        assert frontier.take("http://x.org", 1) == [A]
+        assert frontier.take("http://x.org", 5) == [B]
+        assert frontier.take("http://x.org", 5) == []
+        assert frontier.pending == {"http://y.org": 1}
+        assert frontier.take("http://nowhere.org", 5) == []
+
+
+def test_what_was_taken_but_not_settled_is_queued_again(path: Path) -> None:
+    """A crash while URLs are in flight costs asking for them again, nothing else."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        frontier.add(Found(A, PAGE, seed=True))
+        frontier.add(Found(B, REQUISITE, referrer=A, hops=2))
+        frontier.take("http://x.org", 2)
+        frontier.settle(A, size=10)
+        frontier.capture(_capture(A))
+        frontier.commit(Position("f.warc.gz", 123))
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        assert (frontier.known, frontier.done, frontier.bytes()) == (2, 1, 10)
+        assert frontier.take("http://x.org", 5) == [B]
+        assert frontier.entry(B) == Found(B, REQUISITE, A, hops=2)
+        assert frontier.captures() == (_capture(A),)
+        assert frontier.position() == Position("f.warc.gz", 123)
+
+
+def test_nothing_is_permanent_before_commit(path: Path) -> None:
+    """Rolling back, or dying, leaves the state of the last commit."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        frontier.add(Found(A, PAGE))
+        frontier.commit(None)
+        frontier.settle(A)
+        frontier.capture(_capture(A))
+        frontier.rollback()
+        assert frontier.captures() == ()
+        assert Frontier(state, "docs").pending == {"http://x.org": 1}
+
+
+def test_sources_do_not_share_a_frontier(path: Path) -> None:
+    """Two doc sites of one project may know the same URL, each for itself."""
+    with closing(RunState(path)) as state:
+        one, other = Frontier(state, "one"), Frontier(state, "other")
+        one.add(Found(A, PAGE))
+        assert other.entry(A) is None
+        other.add(Found(A, REQUISITE))
+        assert one.take("http://x.org", 1) == other.take("http://x.org", 1) == [A]
+
+
+def test_a_requisite_that_turns_out_to_be_a_page_becomes_one(path: Path) -> None:
+    """Not fetched yet, it is fetched as a page; fetched already, it is to be read again, once."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        for url in (A, B):
+            frontier.add(Found(url, REQUISITE))
+        frontier.settle(A)
+        for url in (A, B, A):
+            frontier.add(Found(url, PAGE))
+        assert frontier.rereads() == [A]
+        frontier.reread(A)
+        assert frontier.rereads() == []
+        entry = frontier.entry(B)
+        assert entry is not None
+        assert entry.kind == PAGE
+        frontier.add(Found(A, REQUISITE))
+        assert frontier.rereads() == []
+
+
+def test_redirects_without_end_are_bounded(path: Path) -> None:
+    """A chain longer than twenty is left, with the reason kept."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        frontier.add(Found(A, PAGE, hops=21))
+        assert (frontier.known, frontier.skipped()) == (0, {"too many redirects": 1})
+
+
+def test_reports_are_sorted_and_distinct(path: Path) -> None:
+    """Failures and broken links come back once a URL, sorted; skipped URLs are counted by reason."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        frontier.fail(B, "fetch.timeout", "first", A)
+        frontier.fail(B, "fetch.status", "last", A)
+        frontier.fail(A, "fetch.robots", "no", "")
+        frontier.broken_link(C, 404, A)
+        for url, reason in ((A, "excluded"), (B, "out of scope"), (B, "excluded"), (C, "out of scope")):
+            frontier.skip(url, reason)
+        frontier.capture(_capture(C, REQUISITE))
+        assert frontier.failures() == (
+            Failure("docs", A, "fetch.robots", "no"),
+            Failure("docs", B, "fetch.status", "last", A),
+        )
+        assert frontier.broken_links() == (BrokenLink("docs", C, "404", A),)
+        assert frontier.skipped() == {"excluded": 1, "out of scope": 1}
+
+
+def test_robots_answers_are_kept(path: Path) -> None:
+    """A continued run need not ask for robots.txt again."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        frontier.keep_robots("http://x.org", 200, b"User-agent: *")
+        assert list(frontier.robots()) == [("http://x.org", 200, b"User-agent: *")]
