@@ -11,9 +11,9 @@ import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Iterator
+from typing import IO, Iterable, Iterator
 
-from archiver.core.digest import CHUNK, ContentCheck, Digest
+from archiver.core.digest import ContentCheck, Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors, sync_folder
 
@@ -92,11 +92,14 @@ class BlobStore(BlobReader):
                 writer.write(data)
         return digest
 
-    def put_stream(self, stream: IO[bytes]) -> tuple[Digest, int]:
-        """Store a stream whose digest is not known beforehand; return sha256 digest and size."""
+    def put_chunks(self, chunks: Iterable[bytes]) -> tuple[Digest, int]:
+        """Store content whose digest is not known beforehand; return sha256 digest and size.
+
+        What taking the next chunk raises goes through, and nothing is kept then.
+        """
         with self._staged() as (staged, name):
             hasher, size = hashlib.sha256(), 0
-            for chunk in iter(lambda: stream.read(CHUNK), b""):
+            for chunk in chunks:
                 hasher.update(chunk)
                 with storage_errors(name):
                     size += staged.write(chunk)

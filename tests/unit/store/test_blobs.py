@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import io
-
 import pytest
 
 from archiver.core.digest import Digest
@@ -56,7 +54,7 @@ def test_a_broken_off_write_leaves_nothing(tmp_path):
 def test_a_stream_is_stored_under_what_it_hashes_to(tmp_path):
     """Content whose digest nobody knew is found by it afterwards."""
     store = BlobStore(tmp_path)
-    assert store.put_stream(io.BytesIO(DATA)) == (DIGEST, len(DATA))
+    assert store.put_chunks([DATA[:3], DATA[3:]]) == (DIGEST, len(DATA))
     assert store.put(DATA) == DIGEST
     assert len(files(tmp_path)) == 1
 

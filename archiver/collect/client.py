@@ -1,0 +1,270 @@
+"""HTTP for registries and downloads: one exchange at a time, with every failure an error of the tree.
+
+Redirects are followed here and not by ``requests``, so that credentials go to the origin they are for
+and nowhere else (an S3 or CDN address that a registry sends blobs from must not see them).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing, contextmanager
+from email.utils import parsedate_to_datetime
+from http.client import responses
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Generator, Iterator, Mapping
+from urllib.parse import urljoin
+
+import requests
+import urllib3
+from requests.auth import AuthBase
+
+from archiver.core.digest import CHUNK
+from archiver.core.errors import (
+    FetchError,
+    FetchTimeout,
+    HostUnreachable,
+    InvalidURL,
+    ResponseBroken,
+    ServerBusy,
+    StatusRefused,
+)
+from archiver.core.urlkey import Origin
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from archiver.collect.retry import Brake, Patience
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 8
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_DIRECT = {"http": "", "https": ""}  # no proxy
+
+
+class Client:
+    """Sends requests. May be used by several threads; close it, or use it as a context manager.
+
+    Proxies come from the environment, except for loopback. ``~/.netrc`` is not read.
+
+    Args:
+        user_agent: what to call ourselves.
+        patience: time limits.
+        brake: ends transfers early.
+    """
+
+    def __init__(self, user_agent: str, patience: Patience, brake: Brake) -> None:
+        self._user_agent, self._patience, self._brake = user_agent, patience, brake
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        authorization: str = "",
+        form: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request and follow redirects; return the answer, whatever its status, body unread.
+
+        The caller closes the response. ``authorization`` goes to the URL's own origin only.
+
+        Raises:
+            FetchError: or a subclass, where there is no answer; ``place`` is the URL.
+            Stopped: the run is to end.
+        """
+        origin = _origin(url)
+        for _ in range(_MOST_REDIRECTS):
+            self._brake.check()
+            allowed = authorization if _origin(url) == origin else ""
+            response = self._send(method, url, headers or {}, allowed, form)
+            target = response.headers.get("Location")
+            if response.status_code not in _REDIRECTS or target is None:
+                return response
+            response.close()
+            target = urljoin(url, _utf8(target))
+            if _origin(url).scheme == "https" and _origin(target).scheme != "https":
+                raise FetchError(f"redirects from https to plain http: {target:.200}", place=url)
+            if method == "POST":
+                raise FetchError(f"answers a POST with a redirect to {target:.200}", place=url)
+            url = target
+        raise FetchError(f"more than {_MOST_REDIRECTS} redirects", place=url)
+
+    def open(self, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+        """GET a URL and return the answer, which has status 200 (or 304 if the headers ask for that).
+
+        Raises:
+            FetchError: as ``exchange``.
+            ServerBusy, StatusRefused: any other status.
+        """
+        response = self.exchange("GET", url, headers=headers)
+        if response.status_code not in (200, 304):
+            with response:
+                raise refusal(response)
+        return response
+
+    def chunks(self, response: requests.Response, *, decode: bool = False) -> Generator[bytes, None, None]:
+        """Yield a response's body and close it.
+
+        Args:
+            response: the answer.
+            decode: undo a Content-Encoding (which was not asked for).
+
+        Raises:
+            ResponseBroken: it ends early or breaks HTTP's framing.
+            FetchTimeout: the server fell silent.
+            Stopped: the run is to end.
+        """
+        with response:
+            while True:
+                self._brake.check()
+                with _fetch_errors(response.url):
+                    chunk = response.raw.read(CHUNK, decode_content=decode)
+                if not chunk:
+                    return
+                yield chunk
+
+    def body(self, response: requests.Response, limit: int) -> bytes:
+        """Return a small body whole, up to ``limit`` bytes and one more, so that the caller sees an excess.
+
+        Raises:
+            FetchError: as ``chunks``.
+        """
+        data = bytearray()
+        with closing(self.chunks(response, decode=True)) as chunks:
+            for chunk in chunks:
+                data += chunk
+                if len(data) > limit:
+                    break
+        return bytes(data[: limit + 1])
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        authorization: str,
+        form: Mapping[str, str] | None,
+    ) -> requests.Response:
+        with _fetch_errors(url):
+            return self._session().request(
+                method,
+                url,
+                headers=headers,
+                auth=_Authorization(authorization),
+                data=form,
+                proxies=_DIRECT if is_loopback(_origin(url).host) else None,
+                timeout=(self._patience.connect, self._patience.read),
+                allow_redirects=False,
+                stream=True,
+            )
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            # identity: what is hashed and counted is what the server holds
+            session.headers.update({"User-Agent": self._user_agent, "Accept-Encoding": "identity"})
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+
+def refusal(response: requests.Response, detail: str = "") -> FetchError:
+    """Return the error that an answer's status means: ServerBusy where asking later may help."""
+    status = response.status_code
+    reason = response.reason or responses.get(status, "")
+    message = f"HTTP {status} {reason}".rstrip() + (f": {detail}" if detail else "")
+    if status in _BUSY:
+        return ServerBusy(
+            message, place=response.url, wait=retry_after(response.headers.get("Retry-After", ""))
+        )
+    return StatusRefused(message, place=response.url)
+
+
+def retry_after(value: str) -> float | None:
+    """Return the seconds that a Retry-After header asks to wait, at least 0; None where it says nothing."""
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address (without brackets) is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class _Authorization(AuthBase):
+    """Sets the header given, or none. Being there keeps requests from reading ~/.netrc."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._value:
+            request.headers["Authorization"] = self._value
+        return request
+
+
+def _origin(url: str) -> Origin:
+    try:
+        return Origin.of(url)
+    except InvalidURL as error:
+        raise FetchError(f"not an http or https address: {url:.200}") from error
+
+
+def _utf8(header: str) -> str:
+    """Undo the latin-1 that headers are read as, where a server wrote raw UTF-8 into one."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
+
+
+@contextmanager
+def _fetch_errors(url: str) -> Iterator[None]:
+    """Turn what requests and urllib3 raise into the tree's errors. Never let an OSError out: the store takes it for its own."""
+    try:
+        yield
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise FetchTimeout("the server did not answer in time", place=url) from error
+    except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
+        raise ResponseBroken(f"the response broke off: {error}"[:300], place=url) from error
+    except requests.ConnectionError as error:
+        if error.args and isinstance(error.args[0], urllib3.exceptions.ProtocolError):
+            raise ResponseBroken("the server closed the connection without an answer", place=url) from error
+        raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
+    except (requests.RequestException, OSError) as error:
+        raise FetchError(f"{error}"[:300], place=url) from error
+
+
+def _reason(error: requests.ConnectionError) -> str:
+    cause: object = error.args[0] if error.args else error
+    cause = getattr(cause, "reason", None) or cause
+    text = str(cause).partition(": ")[2] or str(cause)  # urllib3 puts the connection's repr in front
+    return text[:200]

@@ -1,0 +1,1 @@
+"""Downloads: single files, kept in the image layout as OCI artifacts."""

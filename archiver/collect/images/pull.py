@@ -1,0 +1,121 @@
+"""Pulling many images into the layout: several at a time, failures listed, the rest kept."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Sequence
+
+from archiver.collect.client import Client
+from archiver.collect.images.authorization import Authorizer
+from archiver.collect.images.blobs import BlobFetcher
+from archiver.collect.images.credentials import CredentialStore
+from archiver.collect.images.image import ImagePull, Pulled, PullTools
+from archiver.collect.images.transport import Transport
+from archiver.collect.meter import Meter
+from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
+from archiver.core.errors import Stopped
+
+if TYPE_CHECKING:
+    import threading
+
+    from archiver.core.descriptor import Platform
+    from archiver.core.progress import Progress, Task
+    from archiver.core.reference import Reference
+    from archiver.core.snapshot import Failure, ImageResult
+    from archiver.store.images import ImageLayout
+
+_THREADS = 4
+
+
+@dataclass(frozen=True)
+class PullOutcome:
+    """What came of pulling.
+
+    Attributes:
+        images: what is whole in the layout now, in the order asked; each reference once.
+        failures: what could not be got, in the same order.
+        bytes: what came over the network as manifests and blobs, repetitions included.
+        blobs_fetched: how many blobs were fetched whole.
+    """
+
+    images: tuple[ImageResult, ...]
+    failures: tuple[Failure, ...]
+    bytes: int
+    blobs_fetched: int
+
+
+def pull_images(
+    wanted: Sequence[Reference],
+    platforms: Sequence[Platform],
+    layout: ImageLayout,
+    *,
+    user_agent: str,
+    progress: Progress,
+    stop: threading.Event,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> PullOutcome:
+    """Pull images into a layout; what is there already is not fetched again.
+
+    Args:
+        wanted: references; repetitions are ignored.
+        platforms: which platforms of multi-platform images to keep.
+        layout: where to; the caller holds its ``writing()``.
+        user_agent: what to call ourselves.
+        progress: gets the tasks ``images`` and ``layers``.
+        stop: set from outside to end early: the outcome then has what was finished until then.
+        patience: time limits and retries.
+
+    Raises:
+        StoreError: or a subclass, when the archive cannot be written.
+    """
+    brake = Brake(stop)
+    retrier = Retrier(patience, brake, progress)
+    references = tuple(dict.fromkeys(wanted))
+    with ExitStack() as held:
+        client = held.enter_context(Client(user_agent, patience, brake))
+        done = progress.task("images", "images", len(references))
+        held.callback(done.close)
+        layers = progress.task("layers", "B")
+        held.callback(layers.close)
+        meter = Meter(layers)
+        fetcher = BlobFetcher(layout.blobs, retrier, brake, meter)
+        held.callback(fetcher.close)
+        tools = PullTools(
+            layout=layout,
+            known={entry.digest: entry for entry in layout.entries()},
+            platforms=tuple(platforms),
+            transport=Transport(client, Authorizer(client, CredentialStore())),
+            retrier=retrier,
+            fetcher=fetcher,
+            meter=meter,
+        )
+        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="image")
+        held.callback(pool.shutdown, wait=True, cancel_futures=True)
+        held.callback(brake.pull)  # first of all, however this block ends: nothing goes on behind its back
+        pulls = {reference: pool.submit(ImagePull(tools, reference).run) for reference in references}
+        _watch(pulls, done)
+        pulled = [result for each in pulls.values() if (result := _result(each)) is not None]
+    return PullOutcome(
+        images=tuple(each.result for each in pulled if each.result is not None),
+        failures=tuple(failure for each in pulled for failure in each.failures),
+        bytes=meter.bytes,
+        blobs_fetched=fetcher.fetched,
+    )
+
+
+def _watch(pulls: dict[Reference, Future[Pulled]], task: Task) -> None:
+    """Show each image as it is done; an error that ends the run ends the watching."""
+    names = {future: reference for reference, future in pulls.items()}
+    for future in as_completed(names):
+        if _result(future) is not None:
+            task.describe(str(names[future]))
+            task.advance()
+
+
+def _result(future: Future[Pulled]) -> Pulled | None:
+    try:
+        return future.result()
+    except Stopped:
+        return None

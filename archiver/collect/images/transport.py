@@ -1,0 +1,96 @@
+"""The HTTP of registries: addresses, authorization, and what their error answers mean.
+
+Source: OCI distribution-spec v1.1 ("Error Codes", "Endpoints").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Mapping
+
+from archiver.collect.client import refusal
+from archiver.collect.images.authorization import denied
+from archiver.core import jsontext
+from archiver.core.errors import ArchiverError, AuthenticationFailed, FetchError, ManifestUnknown
+from archiver.core.reference import DOCKER_HUB
+from archiver.core.urlkey import Origin
+
+if TYPE_CHECKING:
+    import requests
+
+    from archiver.collect.client import Client
+    from archiver.collect.images.authorization import Authorizer
+    from archiver.core.reference import Reference
+
+_HUB_API = "registry-1.docker.io"
+_MOST_LOGINS = 2  # answers to 401s a request: one may be a token that another thread got and that has aged
+_ERROR_LIMIT = 64 << 10  # bytes of an error's body
+
+
+class Transport:
+    """Sends requests to registries, logging in where they ask for it. May be used by several threads."""
+
+    def __init__(self, client: Client, authorizer: Authorizer) -> None:
+        self.client = client
+        self._authorizer = authorizer
+
+    def request(
+        self, method: str, reference: Reference, path: str, headers: Mapping[str, str] | None = None
+    ) -> requests.Response:
+        """Ask a reference's repository for ``path`` (``manifests/latest``); return the answer, status 200.
+
+        The caller closes the response.
+
+        Raises:
+            ManifestUnknown: status 404.
+            AuthenticationFailed: the registry lets us not in.
+            ServerBusy: it cannot answer for now.
+            FetchError: it cannot be reached, or refuses otherwise.
+        """
+        registry, repository = reference.registry, reference.repository
+        url = f"{api_root(reference)}/v2/{repository}/{path}"
+        authorization = self._authorizer.known(registry, repository)
+        for _ in range(_MOST_LOGINS + 1):
+            response = self.client.exchange(method, url, headers=headers, authorization=authorization)
+            if response.status_code == 200:
+                return response
+            if response.status_code != 401 or Origin.of(response.url) != Origin.of(url):
+                raise self._refused(response)
+            response.close()
+            challenge = response.headers.get("WWW-Authenticate", "")
+            authorization = self._authorizer.answer(registry, repository, authorization, challenge)
+        raise denied(registry, repository)
+
+    def _refused(self, response: requests.Response) -> FetchError:
+        detail = ""
+        if response.request.method != "HEAD":
+            try:
+                detail = _detail(self.client.body(response, _ERROR_LIMIT))
+            except FetchError:  # the status says enough
+                detail = ""
+        response.close()
+        error = refusal(response, detail)
+        if response.status_code == 404:
+            return ManifestUnknown(f"the registry does not have it ({error.message})", place=response.url)
+        if response.status_code in (401, 403):
+            return AuthenticationFailed(f"the registry denies access ({error.message})", place=response.url)
+        return error
+
+
+def api_root(reference: Reference) -> str:
+    """Return ``scheme://host`` of the registry's API: plain HTTP for this machine, as docker does."""
+    host = _HUB_API if reference.registry == DOCKER_HUB else reference.registry
+    return f"{'http' if reference.is_loopback else 'https'}://{host}"
+
+
+def _detail(body: bytes) -> str:
+    """Return the first error's code and message, if the body is a registry's error document."""
+    try:
+        document = jsontext.load_object(body, limit=_ERROR_LIMIT, what="error")
+    except ArchiverError:
+        return ""
+    errors = document.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    if not isinstance(first, dict):
+        return ""
+    text = " ".join(str(first[key]) for key in ("code", "message") if first.get(key))
+    return "".join(character if character.isprintable() else " " for character in text)[:200]
