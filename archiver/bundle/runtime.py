@@ -15,6 +15,7 @@ from typing import Iterator
 import archiver
 from archiver.core.errors import BundleError
 
+_OWN_DISTRIBUTION = "docs-mirror-archiver"
 _OWN_PACKAGES = ("core", "store", "offline")
 _OWN_FILES = ("__init__.py", "version.py")
 _MAIN = "offline/zipapp_main.py"
@@ -33,6 +34,7 @@ def build_runtime() -> bytes:
         BundleError: a package that has to travel along is not installed, or not as plain files.
     """
     contents = dict(_own_files())
+    contents.update(_own_licence())
     for name in _DISTRIBUTIONS:
         contents.update(_package_files(name))
         contents.update(_licences(name))
@@ -62,6 +64,17 @@ def _own_files() -> Iterator[tuple[str, bytes]]:
             yield f"archiver/{name}", path.read_bytes()
 
 
+def _own_licence() -> Iterator[tuple[str, bytes]]:
+    """This program's own licence: beside the package in a checkout, else in the installation's records."""
+    beside = Path(archiver.__file__).parent.parent / "LICENSE"
+    if beside.is_file():
+        yield "licenses/archiver/LICENSE", beside.read_bytes()
+    else:
+        for name, data in _licences(_OWN_DISTRIBUTION):
+            if not name.endswith("/METADATA"):  # it has the README in it
+                yield name.replace(_OWN_DISTRIBUTION, "archiver"), data
+
+
 def _package_files(name: str) -> Iterator[tuple[str, bytes]]:
     """The Python files of an installed package or module; compiled parts stay behind."""
     spec = importlib.util.find_spec(name)
@@ -79,7 +92,10 @@ def _package_files(name: str) -> Iterator[tuple[str, bytes]]:
 
 def _licences(name: str) -> Iterator[tuple[str, bytes]]:
     """A package's licence files and its metadata, which name its authors and version."""
-    distribution = importlib.metadata.distribution(name)
-    for file in distribution.files or ():
+    try:
+        files = importlib.metadata.distribution(name).files or ()
+    except importlib.metadata.PackageNotFoundError as error:
+        raise BundleError(f"the package {name} is not installed", hint=f"pip install {name}") from error
+    for file in files:
         if file.parts[0].endswith((".dist-info", ".egg-info")) and file.name.upper().startswith(_LICENCES):
             yield f"licenses/{name}/{file.name}", file.locate().read_bytes()  # type: ignore[attr-defined]  # a Path

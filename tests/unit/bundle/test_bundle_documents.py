@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import gzip
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.bundle.documents import (
+    MOST_BYTES,
+    Document,
+    Section,
+    decode_html,
+    decoded_body,
+    read_document,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def test_sections_follow_the_headings() -> None:
+    """The text before the first heading is a section of its own; each heading begins one, with its anchor."""
+    page = (
+        "<title>Guide &amp; more</title><main><p>Before.<h1 id=top>Guide</h1><p>Intro<b>duction</b>."
+        "<h2>Second</h2><ul><li>One<li>Two</ul></main>"
+    )
+    assert read_document(page) == Document(
+        "Guide & more",
+        (
+            Section("", "", "Before."),
+            Section("top", "Guide", "Introduction."),
+            Section("", "Second", "One Two"),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("markup", "anchor", "heading"),
+    [
+        ('<section id="s"><h2>Title<a class="headerlink" href="#s">¶</a></h2><p>x</section>', "s", "Title"),
+        ('<div id="s"><span id="old"></span><h2>Title</h2></div>', "s", "Title"),
+        ('<section id="s"><p>text before</p><h2>Title</h2></section>', "", "Title"),
+        ('<h2><a name="n"></a>Title</h2>', "n", "Title"),
+        ('<h2 id="x"><a class="header" href="#x">Title</a></h2>', "x", "Title"),
+        ('<h2 id="d">Title<a class="hash-link" href="#d">#</a></h2>', "d", "Title"),
+    ],
+)
+def test_anchors_are_found_as_generators_write_them(markup: str, anchor: str, heading: str) -> None:
+    """Sphinx, docutils, mdBook, Docusaurus and hand-written pages: the heading's text and its anchor."""
+    section = read_document(f"<body>{markup}</body>").sections[-1]
+    assert (section.anchor, section.heading) == (anchor, heading)
+
+
+def test_navigation_and_boilerplate_are_left_out() -> None:
+    """Menus, sidebars, headers, footers, scripts and styles are not searched; an article's own header is."""
+    page = """<body><header>site header</header><nav>menu</nav><div class=sphinxsidebar>sidebar</div>
+    <main><aside>related</aside><article><header><h1>Title</h1></header><p>Real text.</p>
+    <script>code()</script><style>p {}</style></article></main><footer>footer</footer></body>"""
+    document = read_document(page)
+    assert [section.heading for section in document.sections] == ["", "Title"]
+    assert " ".join(section.text for section in document.sections).split() == ["Real", "text."]
+
+
+def test_a_page_without_a_main_element_is_its_body() -> None:
+    """Plain pages lose only what is marked as navigation."""
+    document = read_document("<body><div role=navigation>menu</div><p>All of <i>this</i>.</p>tail</body>")
+    assert document.sections == (Section("", "", "All of this. tail"),)
+
+
+def test_several_articles_are_all_read() -> None:
+    """A list of articles is not cut down to its first."""
+    document = read_document("<main><article>one</article><article>two</article></main>")
+    assert document.sections[0].text == "one two"
+
+
+def test_a_title_is_taken_from_the_first_heading_where_there_is_none() -> None:
+    """A page without a title element is named by its heading."""
+    assert read_document("<h1>Named <b>so</b></h1>").title == "Named so"
+
+
+def test_nothing_at_all_is_a_document_too() -> None:
+    """Empty input has no title and one empty section."""
+    assert read_document("") == Document("", (Section("", "", ""),))
+
+
+def test_control_characters_cannot_forge_headings() -> None:
+    """The marks that are used inside are taken out of the page first."""
+    document = read_document("<body>\x021\x03 text <h1>One</h1> more")
+    assert [section.heading for section in document.sections] == ["", "One"]
+
+
+@pytest.mark.parametrize(
+    "depth", ["<div>" * 200_000, "<div></b>" * 100_000, "</p>" * 50_000 + "<b>" * 100_000]
+)
+def test_absurd_nesting_takes_no_time(depth: str) -> None:
+    """A page of nothing but opened elements is read as one text at once, not parsed for hours."""
+    before = time.process_time()
+    document = read_document(f"<title>Deep</title>{depth}text")
+    assert time.process_time() - before < 10
+    assert (document.title, document.sections[0].text) == ("Deep", "Deep text")
+
+
+def test_a_long_page_of_siblings_is_parsed() -> None:
+    """Many elements side by side are nothing to be afraid of."""
+    document = read_document(
+        "<title>Long</title><table>" + "<tr><td>x<td><div>y</div>" * 20_000 + "</table><h1>End</h1>"
+    )
+    assert document.sections[-1].heading == "End"
+
+
+@pytest.mark.parametrize(
+    ("data", "charset", "text"),
+    [
+        ("安装".encode("gb18030"), "gb2312", "安装"),
+        ("安装".encode(), "", "安装"),
+        (b'<meta charset="euc-jp">' + "日本語".encode("euc-jp"), "", "日本語"),
+        (b'<meta charset="big5">' + "安裝".encode(), "utf-8", "安裝"),
+        ("한국어".encode("utf-16"), "iso-8859-1", "한국어"),
+        (b"\xef\xbb\xbf" + "é".encode(), "iso-8859-1", "é"),
+        (b"caf\xe9 \x80", "iso-8859-1", "café €"),
+        (b"caf\xe9 and a longer text in French, d\xe9j\xe0 vu", "no-such-charset", "café"),
+        (b"broken \xff utf-8", "utf-8", "broken \ufffd utf-8"),
+        (b"quoted", "rot13", "quoted"),
+    ],
+)
+def test_charsets_are_those_that_browsers_would_use(data: bytes, charset: str, text: str) -> None:
+    """A byte order mark wins over the header, the header over the page; damage does not change the charset."""
+    assert text in decode_html(data, charset)
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    return (data[at : at + 1000] for at in range(0, len(data), 1000))
+
+
+def test_content_codings_are_undone() -> None:
+    """gzip is undone, identity passed on, an unknown coding refused."""
+    data = b"some text " * 1000
+    assert decoded_body(_chunks(gzip.compress(data)), "gzip") == data
+    assert decoded_body(_chunks(data), "") == data
+    assert decoded_body(_chunks(data), "br") is None
+
+
+def test_damaged_compression_gives_what_can_be_read() -> None:
+    """A body cut short is text up to there."""
+    packed = gzip.compress(bytes(range(256)) * 4000)
+    text = decoded_body(_chunks(packed[:-3000]), "gzip")
+    assert text is not None
+    assert (bytes(range(256)) * 4000).startswith(text)
+    assert decoded_body(_chunks(b"not gzip"), "gzip") == b""
+
+
+def test_a_compression_bomb_is_bounded() -> None:
+    """A gigabyte of zeros in a megabyte is cut at the limit."""
+    bomb = gzip.compress(bytes(256 << 20), 9)
+    text = decoded_body(_chunks(bomb), "gzip")
+    assert text is not None
+    assert len(text) == MOST_BYTES

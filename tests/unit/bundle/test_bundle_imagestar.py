@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archiver.bundle.imageclosure import image_contents
+from archiver.bundle.imagestar import ImagesTar
+from archiver.core.digest import Digest
+from archiver.core.errors import BundleIncomplete
+from archiver.store.images import blob_reader
+from servers.small_archive import IMAGE, SINGLE, ArchiveBuilder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PINNED = "quay.io/some/tool@sha256:" + "1" * 64
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> ArchiveBuilder:
+    """An archive with images that share a layer, one pinned by digest alone, and an artifact."""
+    made = ArchiveBuilder(tmp_path / "archives")
+    made.image(IMAGE, ("linux/amd64", "linux/arm64"), shared=b"base")
+    made.image(SINGLE, ("linux/amd64",), salt="other", shared=b"base")
+    made.image(PINNED, ("linux/amd64",), salt="pinned", shared=b"base")
+    made.artifact("ghcr.io/charts/chart:1", b"chart")
+    return made
+
+
+def _packed(builder: ArchiveBuilder) -> tuple[ImagesTar, bytes]:
+    store = blob_reader(builder.archive.images)
+    images, _ = image_contents(builder.finish(), store, ())
+    planned, output = ImagesTar(images, store), io.BytesIO()
+    planned.member().write(output)
+    return planned, output.getvalue()
+
+
+def _json(tar: tarfile.TarFile, name: str) -> Any:
+    member = tar.extractfile(name)
+    assert member is not None
+    return json.load(member)
+
+
+def test_the_tar_is_as_long_as_planned_and_blobs_are_where_planned(builder: ArchiveBuilder) -> None:
+    """Size and offsets are exact; every blob hashes to its name; shared layers are there once, sorted by digest."""
+    planned, data = _packed(builder)
+    assert len(data) == planned.size
+    digests = [digest for digest, _, _ in planned.blobs]
+    assert digests == sorted(set(digests))
+    for digest, size, offset in planned.blobs:
+        assert Digest.of(data[offset : offset + size]) == digest
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        names = tar.getnames()
+    assert names[:3] == ["oci-layout", "index.json", "manifest.json"]
+    assert names[3:] == [f"blobs/sha256/{digest.hex}" for digest in digests]
+
+
+def test_the_index_names_each_image_twice(builder: ArchiveBuilder) -> None:
+    """index.json has the full reference in both annotations, in the snapshot's order."""
+    _, data = _packed(builder)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        entries = _json(tar, "index.json")["manifests"]
+    assert [entry["annotations"] for entry in entries] == [
+        {"org.opencontainers.image.ref.name": result.reference, "io.containerd.image.name": result.reference}
+        for result in builder.images
+    ]
+    assert [entry["digest"] for entry in entries] == [result.digest for result in builder.images]
+
+
+def test_manifest_json_has_images_only_and_no_digest_for_a_tag(builder: ArchiveBuilder) -> None:
+    """docker load gets every image, by tag where it has one; the chart is not offered to it."""
+    _, data = _packed(builder)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        entries = _json(tar, "manifest.json")
+        names = set(tar.getnames())
+    assert [entry["RepoTags"] for entry in entries] == [[IMAGE], [SINGLE], []]
+    assert all({entry["Config"], *entry["Layers"]} <= names for entry in entries)
+
+
+def test_a_corrupt_blob_is_never_packed(builder: ArchiveBuilder) -> None:
+    """A byte flipped in the archive is noticed while it is copied; the error names the digest and what to do."""
+    digest = Digest.parse(builder.images[0].manifests[0])
+    layer = max(builder.layout.blobs.path(digest).parent.iterdir(), key=lambda path: path.stat().st_size)
+    data = bytearray(layer.read_bytes())
+    data[len(data) // 2] ^= 1
+    layer.write_bytes(data)
+    with pytest.raises(BundleIncomplete) as raised:
+        _packed(builder)
+    assert raised.value.place == f"sha256:{layer.name}"
