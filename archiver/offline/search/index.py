@@ -34,7 +34,7 @@ ORDER BY ranked.score, ranked.id
 """
 # What stands under a page's title where the title is all that its first section has.
 _BELOW_TITLE = (
-    "SELECT id, text FROM sections WHERE document = ? AND id > ? AND text != '' ORDER BY id LIMIT 1"
+    "SELECT id, text, heading FROM sections WHERE document = ? AND id > ? AND text != '' ORDER BY id LIMIT 1"
 )
 _SECTIONS_OF_SOURCE = (
     " JOIN sections ON sections.id = sections_fts.rowid JOIN documents ON documents.id = sections.document"
@@ -154,19 +154,22 @@ def search(
 def _hits(
     database: sqlite3.Connection, rows: Sequence[Sequence[object]], terms: tuple[str, ...]
 ) -> Iterator[Hit]:
-    """Yield a hit a section; a title without text of its own takes the section below it along."""
+    """Yield a hit a section; a title without text of its own shows the text below it.
+
+    Where that stands under a heading that repeats the title, the two are one hit.
+    """
     shown: set[object] = set()
     for row in rows:
         section, document, text = row[0], row[1], str(row[8] or "")
         if section in shown:
             continue
-        if not text:
-            below = database.execute(_BELOW_TITLE, (document, section)).fetchone()
-            if below is not None:
+        below = None if text else database.execute(_BELOW_TITLE, (document, section)).fetchone()
+        if below is not None:
+            text = str(below[1])
+            if below[2] == row[2]:
                 if below[0] in shown:
                     continue
                 shown.add(below[0])
-                text = str(below[1])
         shown.add(section)
         title, url, timestamp, source, anchor, heading = (str(value or "") for value in row[2:8])
         score = row[9] if isinstance(row[9], float) else 0.0

@@ -1,0 +1,85 @@
+"""The offline server in the test's own process, and an HTTP client that sends what it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from archiver.offline.opening import open_holdings
+from archiver.offline.server import Served, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PATIENCE = 20  # seconds until a connection that hangs is a failure
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response as it came; ``complete`` is False where the server broke it off."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool = True
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8."""
+        return self.body.decode("utf-8")
+
+
+@dataclass
+class Running:
+    """A server under test, and what it logged."""
+
+    served: Served
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        """The main port."""
+        return urlsplit(self.served.url).port or 0
+
+    def port_of(self, origin: str) -> int:
+        """The port of an archived origin."""
+        url = next(address.url for address in self.served.origins if address.origin == origin)
+        return urlsplit(url).port or 0
+
+    def get(self, path: str, *, port: int = 0, method: str = "GET", **headers: str) -> Answer:
+        """Ask the main port, or another one. ``Accept_Encoding="gzip"`` sends that header."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=_PATIENCE)
+        with contextlib.closing(connection):
+            connection.request(
+                method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+            )
+            response = connection.getresponse()
+            try:
+                body, complete = response.read(), True
+            except http.client.IncompleteRead as cut:
+                body, complete = cut.partial, False
+            received = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, received, body, complete)
+
+    def raw(self, request: bytes, *, port: int = 0) -> bytes:
+        """Send bytes as they are and return all that comes back until the server closes."""
+        with socket.create_connection(("127.0.0.1", port or self.port), timeout=_PATIENCE) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@contextlib.contextmanager
+def serving(path: Path, *, cache: Path | None = None, domain: str = "") -> Iterator[Running]:
+    """Serve a bundle or an archive on free ports while a block lasts."""
+    log: list[str] = []
+    with contextlib.ExitStack() as stack:
+        holdings = open_holdings(path)
+        for holding in holdings:
+            stack.callback(holding.close)
+        served = stack.enter_context(start(holdings, port=0, domain=domain, cache_dir=cache, log=log.append))
+        yield Running(served, log)
