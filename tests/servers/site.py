@@ -113,7 +113,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()})
+            target = self.requestline.split()[1]  # self.path has leading slashes folded
+            asked = Asked(target, {name.lower(): value for name, value in self.headers.items()})
             reply = site.reply_to(asked)
             if reply.etag and asked.headers.get("if-none-match") == reply.etag:
                 reply = Reply(status=304, type="", etag=reply.etag)

@@ -258,8 +258,10 @@ class _Coordinator:
         if isinstance(error, FetchError):
             host.unreachable = host.unreachable + 1 if isinstance(error, HostUnreachable) else 0
             self._fail(job.url, error)
-            if job.robots:
-                self._take_robots(job.host, UNREACHABLE, b"")
+            if job.robots:  # not kept: a continued run may find the host again
+                host.policy = self._policy(UNREACHABLE, b"")
+                if isinstance(error, HostUnreachable):
+                    host.give_up()
             self._frontier.settle(job.url)
         elif error is not None:
             raise error

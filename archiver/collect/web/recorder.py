@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.store.locator import Location, Locator
 
+_GLANCE = 1 << 20  # bytes that are read of documents without links: enough for any robots.txt
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -32,8 +34,8 @@ class Recorded:
         digest: of the payload.
         size: the bytes of body that came over the wire.
         revisited: for a revisit, the earlier capture.
-        payload_headers, payload: of the response that has the payload; the payload is cut at the
-            bound of coding.READ, and empty where its type has no links.
+        payload_headers, payload: of the response that has the payload; the payload is cut where
+            nothing would look at it any more.
     """
 
     url: str
@@ -62,7 +64,11 @@ class Recorded:
 
     def links(self) -> Links:
         """Return what the document refers to."""
-        return links_of(self.content(), self.url, self.content_type) if self.payload else NO_LINKS
+        return (
+            links_of(self.content(), self.url, self.content_type)
+            if may_have_links(self.content_type)
+            else NO_LINKS
+        )
 
 
 class Recorder:
@@ -123,7 +129,7 @@ class Recorder:
         location = self._output.write(exchange)
         self._unlocated.append(location)
         exchange.body.seek(0)
-        looked_at = may_have_links(exchange.header("Content-Type"))
+        looked_at = READ if may_have_links(exchange.header("Content-Type")) else _GLANCE
         return Recorded(
             exchange.url,
             location.id,
@@ -134,7 +140,7 @@ class Recorder:
             exchange.size,
             None,
             exchange.headers,
-            exchange.body.read(READ) if looked_at else b"",
+            exchange.body.read(looked_at),
         )
 
     def adopt(self, location: Location) -> Recorded | None:
@@ -184,7 +190,7 @@ class Recorder:
             exchange.size,
             earlier,
             original.headers,
-            original.body if may_have_links(original.header("Content-Type")) else b"",
+            original.body,
         )
 
     def _original(self, earlier: Capture) -> StoredRecord | None:
@@ -207,5 +213,5 @@ def _read_back(stored: StoredRecord, record: str, earlier: Capture | None, paylo
         stored.size,
         earlier,
         payload.headers,
-        payload.body if may_have_links(payload.header("Content-Type")) else b"",
+        payload.body,
     )

@@ -25,6 +25,10 @@ class Host:
     robots_hops: int = 0
     unreachable: int = 0
 
+    def give_up(self) -> None:
+        """Take the host for dead at once: not even its robots.txt could be asked for."""
+        self.unreachable = _DEAD_AFTER
+
     @property
     def dead(self) -> bool:
         """Whether so many URLs in a row got no connection that the rest is not tried."""

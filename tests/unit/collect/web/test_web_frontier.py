@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,6 +9,9 @@ from archiver.collect.web.frontier import Found, Frontier, RunState
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.snapshot import BrokenLink, Failure
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN = "20261123T004400Z"
 A, B, C = "http://x.org/a", "http://x.org/b", "http://y.org/c"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 from datetime import datetime, timezone
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from warcio.archiveiterator import ArchiveIterator
@@ -12,6 +12,9 @@ from warcio.checker import Checker
 from archiver.collect.web.fetch import Exchange, archived_headers
 from archiver.collect.web.warc import IDENTICAL, NOT_MODIFIED, Position, Revisit, WarcOutput, recover
 from archiver.store.warcfiles import scan_members
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PREFIX = "20261123T004400Z-docs"
 INFO = {"http-header-user-agent": "archiver/0", "robots": "obey"}

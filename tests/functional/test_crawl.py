@@ -1,0 +1,657 @@
+from __future__ import annotations
+
+import gzip
+import threading
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Iterator
+
+import pytest
+from warcio.archiveiterator import ArchiveIterator
+from warcio.checker import Checker
+
+from archiver.collect.web.crawl import CrawlOutcome, crawl
+from archiver.collect.web.fetch import FetchSettings
+from archiver.collect.web.frontier import RunState
+from archiver.core.progress import NullProgress
+from archiver.spec.model import DocSite, Scope
+from archiver.store.locator import Locator, ReadOnlyLocator
+from archiver.store.paths import ProjectPaths, create_archive
+from servers.site import Answer, Asked, Reply, Site, html, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.core.capture import Capture
+
+FIRST, SECOND = "20261123T004400Z", "20261124T004400Z"
+AGENT = "archiver/0 (+mailto:keeper@example.org)"
+IMPATIENT = FetchSettings(backoff=0.001, longest_wait=0.01, connect_timeout=5, read_timeout=5)
+CSS = "text/css"
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> ProjectPaths:
+    return create_archive(tmp_path / "archives").project("project")
+
+
+class _Notes(NullProgress):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def _spec(site: Site, seed: str = "/docs/", **values: object) -> DocSite:
+    return DocSite.model_validate({"seeds": (site.url(seed),), **values})
+
+
+def _crawl(
+    paths: ProjectPaths,
+    spec: DocSite,
+    *,
+    snapshot: str = FIRST,
+    previous: tuple[Capture, ...] = (),
+    stop: threading.Event | None = None,
+    settings: FetchSettings = IMPATIENT,
+    progress: NullProgress | None = None,
+) -> CrawlOutcome:
+    with closing(RunState(paths.state)) as state:
+        if state.unfinished != snapshot:
+            state.begin(snapshot, "")
+        return crawl(
+            spec,
+            paths=paths,
+            snapshot=snapshot,
+            state=state,
+            user_agent=AGENT,
+            previous={capture.url: capture for capture in previous},
+            progress=progress or NullProgress(),
+            stop=stop or threading.Event(),
+            settings=settings,
+        )
+
+
+def _record(paths: ProjectPaths, record: str) -> tuple[dict[str, str], dict[str, str], bytes]:
+    """Return a record's WARC headers, its HTTP headers and its payload, found by way of the locator."""
+    at = ReadOnlyLocator(paths).find(record)
+    with (paths.warc / at.file).open("rb") as stream:
+        stream.seek(at.offset)
+        found = next(iter(ArchiveIterator(stream)))
+        assert found.rec_headers.get_header("WARC-Record-ID") == record
+        return dict(found.rec_headers.headers), dict(found.http_headers.headers), found.raw_stream.read()
+
+
+def _records(paths: ProjectPaths) -> Iterator[tuple[str, str, str]]:
+    for path in sorted(paths.warc.iterdir()):
+        with path.open("rb") as stream:
+            for record in ArchiveIterator(stream):
+                headers = record.rec_headers
+                status = record.http_headers.get_statuscode() if record.rec_type == "response" else ""
+                yield record.rec_type, headers.get_header("WARC-Target-URI") or "", status
+
+
+def _assert_sound(paths: ProjectPaths) -> None:
+    """Every WARC file passes warcio's check and consists of one warcinfo and then pairs."""
+    for path in paths.warc.iterdir():
+        assert Checker(type("O", (), {"inputs": [str(path)], "verbose": False})).process_all() == 0
+    types = [kind for kind, _, _ in _records(paths) if kind != "warcinfo"]
+    assert all(kind in ("response", "revisit") for kind in types[::2])
+    assert all(kind == "request" for kind in types[1::2])
+
+
+def _kinds(outcome: CrawlOutcome, site: Site) -> dict[str, str]:
+    return {capture.url.removeprefix(site.origin): capture.kind for capture in outcome.captures}
+
+
+def _by_url(outcome: CrawlOutcome, url: str) -> Capture:
+    return next(capture for capture in outcome.captures if capture.url == url)
+
+
+def test_pages_in_scope_and_requisites_from_anywhere_are_captured(paths: ProjectPaths) -> None:
+    """Pages are followed within the seed's folder; what they need is fetched from any host, and no further."""
+    with serving(
+        {"/font.woff2": Reply(b"font", type="font/woff2"), "/f.html": html("/beyond.html")}
+    ) as other:
+        head = '<link rel=stylesheet href="/static/s.css"><script src="/static/s.js"></script>'
+        answers: dict[str, Answer] = {
+            "/docs/": html("a.html", "/blog/", "mailto:x@example.org", "a.html#x", head=head),
+            "/docs/a.html": html("/docs/", "m.pdf", text=f'<iframe src="{other.url("/f.html")}"></iframe>'),
+            "/docs/m.pdf": Reply(b"%PDF", type="application/pdf"),
+            "/static/s.css": Reply(
+                f'@import "t.css"; @font-face{{src:url({other.url("/font.woff2")})}}'.encode(), type=CSS
+            ),
+            "/static/t.css": Reply(b"p{background:url(p.png)}", type=CSS),
+            "/static/s.js": Reply(b"//", type="text/javascript"),
+            "/static/p.png": Reply(b"png", type="image/png"),
+        }
+        with serving(answers) as site:
+            outcome = _crawl(paths, _spec(site))
+            assert _kinds(outcome, site) == {
+                "/docs/": "page",
+                "/docs/a.html": "page",
+                "/docs/m.pdf": "page",
+                "/static/s.css": "requisite",
+                "/static/t.css": "requisite",
+                "/static/s.js": "requisite",
+                "/static/p.png": "requisite",
+                other.url("/font.woff2"): "requisite",
+                other.url("/f.html"): "requisite",
+            }
+        assert sorted(other.targets()) == ["/f.html", "/font.woff2", "/robots.txt"]
+    assert outcome.captures == tuple(sorted(outcome.captures, key=lambda capture: capture.url))
+    assert (outcome.failures, outcome.broken_links) == ((), ())
+    assert outcome.skipped == {"out of scope": 1, "not http": 1}
+    assert (outcome.fetched, outcome.unchanged, outcome.seeds_captured) == (9, 0, 1)
+    assert len(set(site.targets())) == len(site.targets()), "nothing is asked for twice"
+    _assert_sound(paths)
+
+
+def test_captures_say_what_was_received_and_where_it_is(paths: ProjectPaths) -> None:
+    """A capture has mime, digest, validators and a record that the locator finds; the request is the sent one."""
+    headers = (("Last-Modified", "Sun, 22 Nov 2026 00:00:00 GMT"),)
+    page = Reply(html(), type="text/html; charset=utf-8", headers=headers, etag='"1"')
+    with serving({"/docs/": page}) as site:
+        outcome = _crawl(paths, _spec(site))
+        (capture,) = outcome.captures
+        (sent,) = [asked for asked in site.asked if asked.target == "/docs/"]
+    assert (capture.mime, capture.status, capture.source) == ("text/html", "200", "docs")
+    assert (capture.etag, capture.modified) == ('"1"', "Sun, 22 Nov 2026 00:00:00 GMT")
+    warc, http, payload = _record(paths, capture.record)
+    assert warc["WARC-Payload-Digest"] == capture.digest
+    assert warc["WARC-Target-URI"] == site.url("/docs/")
+    assert payload == html()
+    assert http["Content-Type"] == "text/html; charset=utf-8"
+    at = ReadOnlyLocator(paths).find(capture.record)
+    with (paths.warc / at.file).open("rb") as stream:
+        stream.seek(at.offset + at.length)
+        request = next(iter(ArchiveIterator(stream)))
+        assert request.rec_headers.get_header("WARC-Concurrent-To") == capture.record
+        recorded = {name.lower(): value for name, value in request.http_headers.headers}
+    assert recorded == sent.headers
+    assert recorded["user-agent"] == AGENT
+    assert recorded["accept-encoding"] == "gzip"
+
+
+def test_urls_are_requested_as_they_are_recorded(paths: ProjectPaths) -> None:
+    """Escapes, double slashes and odd characters reach the server in the very spelling of the capture."""
+    links = ("a//b", "c%2fd", "%7euser", "e|f?g[]=%zz", "h?", "中", "i//j")
+    expected = {"/docs/a//b", "/docs/c%2Fd", "/docs/%7Euser", "/docs/e%7Cf?g%5B%5D=%25zz", "/docs/h?",
+                "/docs/%E4%B8%AD", "/docs/i//j", "/docs/", "/robots.txt"}  # fmt: skip
+    page = b"<meta charset=utf-8>" + html(*links)
+    with serving(
+        {"/docs/": page, **{target: html() for target in expected - {"/docs/", "/robots.txt"}}}
+    ) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert set(site.targets()) == expected
+        assert set(_kinds(outcome, site)) == expected - {"/robots.txt"}
+
+
+def test_a_path_of_two_slashes_is_sent_as_it_is(paths: ProjectPaths) -> None:
+    """A target that begins with two slashes is not mistaken for a host, nor shortened."""
+    with serving({"//x": html()}) as site:
+        site.answers["/"] = html(f"{site.origin}//x")
+        outcome = _crawl(paths, _spec(site, "/"))
+        assert set(_kinds(outcome, site)) == {"/", "//x"}
+
+
+def test_redirects_are_captures_and_lead_on(paths: ProjectPaths) -> None:
+    """A 3xx is archived as it came; its target is fetched as the same kind; loops end."""
+
+    def to(target: str, status: int = 302) -> Reply:
+        return Reply(b"", status, headers=(("Location", target),))
+
+    answers: dict[str, Answer] = {
+        "/docs/": to("/docs/v2/", 301),
+        "/docs/v2/": html("old.html", "loop", "/docs/out", text='<img src="/img">'),
+        "/docs/v2/old.html": to("new.html", 308),
+        "/docs/v2/new.html": html(),
+        "/docs/v2/loop": to("/docs/v2/loop2"),
+        "/docs/v2/loop2": to("/docs/v2/loop"),
+        "/docs/out": to("/elsewhere"),
+        "/img": to("/real.png"),
+        "/real.png": Reply(b"png", type="image/png"),
+    }
+    with serving(answers) as site:
+        outcome = _crawl(paths, _spec(site))
+        kinds = _kinds(outcome, site)
+        assert {target: kind for target, kind in kinds.items() if kind == "requisite"} == {
+            "/img": "requisite",
+            "/real.png": "requisite",
+        }
+        assert set(answers) == set(kinds)
+        assert _by_url(outcome, site.url("/docs/")).status == "301"
+        assert outcome.skipped == {"out of scope": 1}
+        assert outcome.seeds_captured == 1
+    _assert_sound(paths)
+
+
+def test_a_seed_that_redirects_out_of_its_scope_is_followed_with_a_warning(paths: ProjectPaths) -> None:
+    """The seed's target is captured all the same, and the keeper is told what to add to the spec."""
+    notes = _Notes()
+    moved = Reply(b"", 301, headers=(("Location", "/new/"),))
+    with serving({"/docs/": moved, "/new/": html("/new/a")}) as site:
+        outcome = _crawl(paths, _spec(site), progress=notes)
+        assert set(_kinds(outcome, site)) == {"/docs/", "/new/"}
+        assert outcome.seeds_captured == 1
+    assert "/new/" in notes.warnings[0]
+
+
+def test_broken_links_are_reported_but_are_no_failures(paths: ProjectPaths) -> None:
+    """404 and 410 on discovered links are broken links with their referrer, recorded but not captured."""
+    with serving({"/docs/": html("gone.html", "lost.html"), "/docs/gone.html": Reply(b"", 410)}) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert [(link.url, link.status, link.referrer) for link in outcome.broken_links] == [
+            (site.url("/docs/gone.html"), "410", site.url("/docs/")),
+            (site.url("/docs/lost.html"), "404", site.url("/docs/")),
+        ]
+        assert set(_kinds(outcome, site)) == {"/docs/"}
+        assert ("response", site.url("/docs/lost.html"), "404") in set(_records(paths))
+    assert outcome.failures == ()
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_seed_that_fails_is_a_failure(paths: ProjectPaths, status: int) -> None:
+    """Whatever error a seed answers with, the spec asked for it and did not get it."""
+    with serving({"/docs/": Reply(b"", status)}) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert [(failure.subject, failure.code) for failure in outcome.failures] == [
+            (site.url("/docs/"), "fetch.status")
+        ]
+    assert str(status) in outcome.failures[0].message
+    assert (outcome.seeds_captured, outcome.captures) == (0, ())
+
+
+def test_a_page_that_an_earlier_snapshot_has_is_a_failure_when_it_is_gone(paths: ProjectPaths) -> None:
+    """A 404 for what was archived before is not passed over as a broken link."""
+    with serving({"/docs/": html("a.html"), "/docs/a.html": html()}) as site:
+        before = _crawl(paths, _spec(site)).captures
+        del site.answers["/docs/a.html"]
+        outcome = _crawl(paths, _spec(site), snapshot=SECOND, previous=before)
+        assert [(f.subject, f.code) for f in outcome.failures] == [(site.url("/docs/a.html"), "fetch.status")]
+    assert outcome.broken_links == ()
+
+
+def test_what_fails_for_a_moment_is_asked_for_again(paths: ProjectPaths) -> None:
+    """500, 429 and dropped connections are tried again, Retry-After honoured up to a bound."""
+    busy = Reply(b"", 429, headers=(("Retry-After", "3600"),))
+    answers: dict[str, Answer] = {
+        "/docs/": html("a", "b", "c"),
+        "/docs/a": [Reply(b"", 500), Reply(html())],
+        "/docs/b": [busy, busy, Reply(html())],
+        "/docs/c": [Reply(html(), cut=5), Reply(html())],
+    }
+    with serving(answers) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == set(answers)
+        assert site.targets().count("/docs/b") == 3
+    assert outcome.failures == ()
+    _assert_sound(paths)
+
+
+def test_what_keeps_failing_is_a_failure_after_three_tries(paths: ProjectPaths) -> None:
+    """Server errors and bodies that end early are failures with their own codes; the rest goes on."""
+    answers: dict[str, Answer] = {
+        "/docs/": html("a", "b", "c"),
+        "/docs/a": Reply(b"", 503),
+        "/docs/b": Reply(html(), cut=5),
+        "/docs/c": html(),
+    }
+    with serving(answers) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert {(f.subject, f.code, f.referrer) for f in outcome.failures} == {
+            (site.url("/docs/a"), "fetch.status", site.url("/docs/")),
+            (site.url("/docs/b"), "fetch.broken", site.url("/docs/")),
+        }
+        assert set(_kinds(outcome, site)) == {"/docs/", "/docs/c"}
+        assert site.targets().count("/docs/b") == 3
+
+
+def test_a_server_that_never_answers_is_a_timeout(paths: ProjectPaths) -> None:
+    """Waiting for an answer is bounded, and reported under a code of its own."""
+    release = threading.Event()
+
+    def hang(_: Asked) -> Reply:
+        release.wait(30)
+        return Reply(html())
+
+    settings = replace(IMPATIENT, tries=1, read_timeout=0.05)
+    with serving({"/docs/": hang}) as site:
+        outcome = _crawl(paths, _spec(site, robots="ignore"), settings=settings)
+        release.set()
+    assert [failure.code for failure in outcome.failures] == ["fetch.timeout"]
+
+
+def test_dead_hosts_are_failures_and_are_not_tried_for_every_url(paths: ProjectPaths) -> None:
+    """A host without a listener fails for the first URLs; the rest of its URLs is skipped with a reason."""
+    with serving({}) as closed:
+        dead = closed.origin
+    images = "".join(f'<img src="{dead}/{number}.png">' for number in range(100))
+    with serving({"/docs/": html(text=images)}) as site:
+        spec = _spec(site, robots="ignore", connections=1)
+        outcome = _crawl(paths, spec, settings=replace(IMPATIENT, tries=1))
+        assert set(_kinds(outcome, site)) == {"/docs/"}
+    assert {failure.code for failure in outcome.failures} == {"fetch.unreachable"}
+    assert 5 <= len(outcome.failures) < 10
+    assert outcome.skipped == {"host unreachable": 100 - len(outcome.failures)}
+
+
+def test_a_dead_seed_is_a_failure(paths: ProjectPaths) -> None:
+    """When the seed's own host is gone, the seed is listed with what to expect of robots.txt."""
+    with serving({}) as closed:
+        spec = _spec(closed)
+    outcome = _crawl(paths, spec)
+    assert {failure.subject: failure.code for failure in outcome.failures} == {
+        closed.url("/robots.txt"): "fetch.unreachable",
+        closed.url("/docs/"): "fetch.unreachable",
+    }
+    assert outcome.seeds_captured == 0
+
+
+def test_content_coding_is_kept_and_looked_through(paths: ProjectPaths) -> None:
+    """A gzip body is archived byte for byte, and its links are found all the same."""
+    packed = gzip.compress(html("a.html"))
+    page = Reply(packed, headers=(("Content-Encoding", "gzip"),))
+    with serving({"/docs/": page, "/docs/a.html": html()}) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == {"/docs/", "/docs/a.html"}
+        _, http, payload = _record(paths, _by_url(outcome, site.url("/docs/")).record)
+    assert payload == packed
+    assert http["Content-Encoding"] == "gzip"
+
+
+def test_transfer_coding_is_removed(paths: ProjectPaths) -> None:
+    """A chunked body is archived as one piece, with its length and the coding's header renamed."""
+    with serving({"/docs/": Reply(html("a.html"), chunked=True), "/docs/a.html": html()}) as site:
+        outcome = _crawl(paths, _spec(site))
+        _, http, payload = _record(paths, _by_url(outcome, site.url("/docs/")).record)
+    assert payload == html("a.html")
+    assert http["X-Orig-Transfer-Encoding"] == "chunked"
+    assert http["Content-Length"] == str(len(payload))
+    assert "Transfer-Encoding" not in http
+    _assert_sound(paths)
+
+
+def test_a_body_beyond_the_limit_is_cut_and_marked(paths: ProjectPaths) -> None:
+    """An over-long response is kept up to the limit and says WARC-Truncated."""
+    big = Reply(bytes(1_000_000), type="application/zip")
+    with serving({"/docs/": html("big.zip"), "/docs/big.zip": big}) as site:
+        outcome = _crawl(paths, _spec(site), settings=replace(IMPATIENT, response_limit=100_000))
+        warc, http, payload = _record(paths, _by_url(outcome, site.url("/docs/big.zip")).record)
+    assert payload == bytes(100_000)
+    assert (warc["WARC-Truncated"], http["Content-Length"]) == ("length", "100000")
+    _assert_sound(paths)
+
+
+def test_what_did_not_change_is_a_revisit(paths: ProjectPaths) -> None:
+    """A 304, and a 200 with the same payload, refer to the original; links are followed as before."""
+    answers: dict[str, Answer] = {
+        "/docs/": Reply(html("a.html", "b.html"), etag='"1"'),
+        "/docs/a.html": Reply(html("c.html")),
+        "/docs/b.html": Reply(html(text="old"), etag='"1"'),
+        "/docs/c.html": html(),
+    }
+    with serving(answers) as site:
+        first = _crawl(paths, _spec(site))
+        site.answers["/docs/b.html"] = Reply(html(text="new"), etag='"2"')
+        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        third = _crawl(paths, _spec(site), snapshot="20261125T004400Z", previous=second.captures)
+        index, page, changed = (site.url(f"/docs/{name}") for name in ("", "a.html", "b.html"))
+    assert [capture.url for capture in first.captures] == [capture.url for capture in second.captures]
+    assert (second.fetched, second.unchanged, third.unchanged) == (4, 3, 4)
+    original, revisit, again = (_by_url(outcome, index) for outcome in (first, second, third))
+    assert revisit.original == again.original == original.record
+    for earlier in (revisit, again):
+        assert replace(earlier, record="", original="", timestamp="") == replace(
+            original, record="", timestamp=""
+        )
+        warc, _, payload = _record(paths, earlier.record)
+        assert warc["WARC-Profile"].endswith("/server-not-modified")
+        assert warc["WARC-Refers-To"] == original.record
+        assert warc["WARC-Refers-To-Target-URI"] == index
+        assert warc["WARC-Refers-To-Date"] == _record(paths, original.record)[0]["WARC-Date"]
+        assert warc["WARC-Payload-Digest"] == original.digest
+        assert payload == b""
+    same = _by_url(second, page)
+    assert same.original == _by_url(first, page).record
+    assert _record(paths, same.record)[0]["WARC-Profile"].endswith("/identical-payload-digest")
+    assert _by_url(second, changed).original == ""
+    assert _record(paths, _by_url(second, changed).record)[2] == html(text="new")
+    _assert_sound(paths)
+
+
+def test_without_its_original_a_page_is_asked_for_unconditionally(paths: ProjectPaths) -> None:
+    """A revisit never points to bytes that are not there any more."""
+    with serving({"/docs/": Reply(html("a.html"), etag='"1"'), "/docs/a.html": html()}) as site:
+        first = _crawl(paths, _spec(site))
+        for path in paths.warc.iterdir():
+            path.unlink()
+        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        with closing(Locator(paths.locator)) as locator:
+            assert locator.get(first.captures[0].record) is not None, "the map still says that it is there"
+    assert (second.fetched, second.unchanged) == (2, 0)
+
+
+def test_a_304_that_nobody_asked_for_is_a_broken_response(paths: ProjectPaths) -> None:
+    """A server that answers "not modified" to a first request gave nothing."""
+    with serving({"/docs/": Reply(status=304)}) as site:
+        outcome = _crawl(paths, _spec(site))
+    assert [failure.code for failure in outcome.failures] == ["fetch.broken"]
+
+
+def test_a_lost_locator_is_made_again_before_new_records_are_added(paths: ProjectPaths) -> None:
+    """Deleting the map costs nothing: earlier records are still found, and asked for conditionally."""
+    with serving({"/docs/": Reply(html(), etag='"1"')}) as site:
+        first = _crawl(paths, _spec(site))
+        paths.locator.unlink()
+        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+    assert second.unchanged == 1
+    assert _record(paths, first.captures[0].record)[2] == html()
+
+
+def test_robots_txt_is_obeyed_and_archived(paths: ProjectPaths) -> None:
+    """Forbidden links are skipped with a reason, and the file that forbids them is a capture."""
+    robots = Reply(b"User-agent: *\nDisallow: /docs/private\n", type="text/plain")
+    with serving({"/robots.txt": robots, "/docs/": html("private/a", "b"), "/docs/b": html()}) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert _kinds(outcome, site) == {"/robots.txt": "requisite", "/docs/": "page", "/docs/b": "page"}
+        assert site.targets()[0] == "/robots.txt"
+        assert "/docs/private/a" not in site.targets()
+    assert outcome.skipped == {"robots": 1}
+    assert outcome.failures == ()
+
+
+@pytest.mark.parametrize(
+    "robots", [Reply(b"User-agent: *\nDisallow: /\n", type="text/plain"), Reply(b"", 503)]
+)
+def test_a_forbidden_seed_is_a_failure_with_a_way_out(paths: ProjectPaths, robots: Reply) -> None:
+    """Where robots.txt forbids the seed, or cannot be had, the failure says how to override that."""
+    with serving({"/robots.txt": robots, "/docs/": html()}) as site:
+        outcome = _crawl(paths, _spec(site))
+        failures = {failure.subject: failure for failure in outcome.failures}
+        assert failures[site.url("/docs/")].code == "fetch.robots"
+        assert "robots: ignore" in failures[site.url("/docs/")].message
+        assert "/docs/" not in site.targets()
+        ignoring = _crawl(paths, _spec(site, robots="ignore"), snapshot=SECOND)
+        assert set(_kinds(ignoring, site)) == {"/docs/"}
+    assert outcome.seeds_captured == 0
+
+
+def test_a_robots_txt_that_moved_is_followed(paths: ProjectPaths) -> None:
+    """RFC 9309: redirects of robots.txt are followed, and what they lead to is obeyed."""
+    robots = Reply(b"User-agent: *\nDisallow: /docs/a\n", type="text/plain")
+    answers: dict[str, Answer] = {
+        "/robots.txt": Reply(b"", 301, headers=(("Location", "/r.txt"),)),
+        "/r.txt": robots,
+        "/docs/": html("a"),
+    }
+    with serving(answers) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == set(answers)
+    assert outcome.skipped == {"robots": 1}
+
+
+def test_excluded_pages_are_skipped_with_a_reason(paths: ProjectPaths) -> None:
+    """The spec's exclude prefixes win, and are counted apart from what is out of scope."""
+    with serving({"/docs/": html("old/a", "/blog", "new"), "/docs/new": html()}) as site:
+        outcome = _crawl(paths, _spec(site, scope=Scope(exclude=("/docs/old/",))))
+        assert set(_kinds(outcome, site)) == {"/docs/", "/docs/new"}
+    assert outcome.skipped == {"excluded": 1, "out of scope": 1}
+
+
+def test_a_requisite_that_is_linked_as_a_page_later_is_a_page(paths: ProjectPaths) -> None:
+    """Found first as an image and then as a link, a document is one capture, and its links are followed."""
+    answers: dict[str, Answer] = {
+        "/docs/": html("late", text='<img src="both">'),
+        "/docs/both": html("deep"),
+        "/docs/late": html("later"),
+        "/docs/later": html("both"),
+        "/docs/deep": html(),
+    }
+    with serving(answers) as site:
+        outcome = _crawl(paths, _spec(site, connections=1))
+        assert _kinds(outcome, site) == dict.fromkeys(answers, "page")
+        assert site.targets().count("/docs/both") == 1
+
+
+class _StoppingTask:
+    def __init__(self, stop: threading.Event, after: int) -> None:
+        self._stop, self._left = stop, after
+
+    def advance(self, count: int = 1) -> None:
+        self._left -= 1  # the first call counts what an earlier process did
+        if self._left < 0:
+            self._stop.set()
+
+    def expect(self, total: int) -> None: ...
+
+    def describe(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Stopping(NullProgress):
+    """Stops the crawl after so many URLs."""
+
+    def __init__(self, stop: threading.Event, after: int) -> None:
+        self._task = _StoppingTask(stop, after)
+
+    def task(self, label: str, unit: str, total: int | None = None) -> _StoppingTask:
+        return self._task
+
+
+def _chain(length: int) -> dict[str, Answer]:
+    pages: dict[str, Answer] = {f"/docs/{n}": html(f"{n + 1}", "/robots.txt") for n in range(length - 1)}
+    return {
+        "/docs/": html("0"),
+        "/robots.txt": Reply(b"", type="text/plain"),
+        **pages,
+        f"/docs/{length - 1}": html(),
+    }
+
+
+def test_a_stopped_crawl_is_continued_without_asking_again(paths: ProjectPaths) -> None:
+    """Stopping is KeyboardInterrupt; the next run goes on in the same file and asks for nothing twice."""
+    with serving(_chain(12)) as site:
+        spec = _spec(site, connections=1)
+        for _ in range(2):
+            stop = threading.Event()
+            with pytest.raises(KeyboardInterrupt):
+                _crawl(paths, spec, stop=stop, progress=_Stopping(stop, 4))
+            site.asked, before = [], site.targets()
+            assert before, "every run gets further"
+        outcome = _crawl(paths, spec)
+        assert set(_kinds(outcome, site)) == set(_chain(12))
+    assert len(list(paths.warc.iterdir())) == 1
+    assert len({url for kind, url, _ in _records(paths) if kind == "response"}) == outcome.fetched
+    responses = [url for kind, url, _ in _records(paths) if kind == "response"]
+    assert len(responses) == len(set(responses))
+    _assert_sound(paths)
+
+
+class _Crash(BaseException):
+    """As sudden as a lost process."""
+
+
+class _CrashingTask(_StoppingTask):
+    def advance(self, count: int = 1) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _Crash
+
+
+@pytest.mark.parametrize("torn", [0, 1, 300])
+def test_after_a_crash_whole_records_are_read_back_instead_of_fetched(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch, torn: int
+) -> None:
+    """What the state did not commit is taken from the WARC; only what was torn is asked for again."""
+    monkeypatch.setattr("archiver.collect.web.crawl._BATCH_SECONDS", 3600.0)
+    with serving(_chain(12)) as site:
+        spec = _spec(site, connections=1)
+        crashing = _Stopping(threading.Event(), 0)
+        crashing._task = _CrashingTask(threading.Event(), 8)
+        with pytest.raises(_Crash):
+            _crawl(paths, spec, progress=crashing)
+        assert len(site.targets()) >= 8
+        (path,) = paths.warc.iterdir()
+        path.write_bytes(path.read_bytes()[: -torn or None])
+        before = site.targets()
+        site.forget()
+        outcome = _crawl(paths, spec)
+        again = set(site.targets()) & set(before)
+        assert len(again) <= (1 if torn else 0) + 1, "one more may have been in flight"
+        assert set(_kinds(outcome, site)) == set(_chain(12))
+        assert outcome.failures == ()
+    assert all(ReadOnlyLocator(paths).find(capture.record) for capture in outcome.captures)
+    _assert_sound(paths)
+
+
+def test_ctrl_c_in_the_waiting_thread_leaves_a_run_to_continue(paths: ProjectPaths) -> None:
+    """An interrupt that comes as an exception, at any place, costs nothing that was written."""
+
+    class _Interrupting(_StoppingTask):
+        def describe(self, text: str) -> None:
+            if self._left <= 0:
+                raise KeyboardInterrupt
+
+    with serving(_chain(6)) as site:
+        interrupting = _Stopping(threading.Event(), 0)
+        interrupting._task = _Interrupting(threading.Event(), 3)
+        with pytest.raises(KeyboardInterrupt):
+            _crawl(paths, _spec(site), progress=interrupting)
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == set(_chain(6))
+    _assert_sound(paths)
+
+
+def test_a_finished_crawl_of_an_unfinished_run_is_returned_again(paths: ProjectPaths) -> None:
+    """When another source of the run was interrupted, this one's results come back without a request."""
+    with serving({"/docs/": html("a", "b"), "/docs/a": html()}) as site:
+        first = _crawl(paths, _spec(site))
+        site.forget()
+        assert _crawl(paths, _spec(site)) == first
+        assert site.targets() == []
+
+
+def test_no_more_connections_than_allowed_are_used_at_once(paths: ProjectPaths) -> None:
+    """The number of requests that a host sees at the same time stays within the spec's limit."""
+    lock, now, most = threading.Lock(), [0], [0]
+    together = threading.Barrier(3, timeout=5)
+
+    def busy(_: Asked) -> Reply:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        together.wait()
+        with lock:
+            now[0] -= 1
+        return Reply(html())
+
+    pages = {f"/docs/{number}": busy for number in range(12)}
+    with serving({"/docs/": html(*(str(number) for number in range(12))), **pages}) as site:
+        outcome = _crawl(paths, _spec(site, connections=3))
+    assert outcome.fetched == 13
+    assert most[0] == 3
