@@ -109,10 +109,9 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
         note = f" ({', '.join(extra)})" if extra else ""
         lines.append(f"  docs {site.name}: {site.pages} pages, {site.requisites} requisites{note}")
     if snapshot.images:
-        size = sum(image.size for image in snapshot.images)
-        lines.append(
-            f"  images: {len(snapshot.images)}, {size_text(size)} with what they share counted each time"
-        )
+        carried = sum(image.carried for image in snapshot.images)
+        note = f" ({carried} kept from before)" if carried else ""
+        lines.append(f"  images: {len(snapshot.images)}{note}")
     if snapshot.files:
         lines.append(
             f"  files: {len(snapshot.files)}, {size_text(sum(file.size for file in snapshot.files))}"

@@ -204,6 +204,8 @@ class _Collector:
 
     def files(self, previous: Snapshot | None) -> _Files:
         wanted = self.loaded.spec.files
+        if not wanted:
+            return _Files()
         outcome = download_files(
             wanted, self.layout, user_agent=self.agent, progress=self.progress, stop=self.stop
         )
