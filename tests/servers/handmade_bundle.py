@@ -28,6 +28,7 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 IMAGE = "docker.io/library/demo:1"
 SINGLE = "registry.example.org/single:2"
 CHART = "registry.example.org/chart:3"
+GUIDE_PATH = "docs/guide.wacz"
 PROFILE = "http://netpreserve.org/warc/1.1/revisit/"
 
 Edit = Callable[[Any], None]
@@ -367,7 +368,7 @@ class Bundle:
             "README.html": b"<!doctype html>",
             "README.txt": b"read me",
             "archiver.pyz": zip_of({"__main__.py": b"print()\n" * 50}, zipfile.ZIP_DEFLATED),
-            "docs/guide.wacz": self.docs.wacz(),
+            GUIDE_PATH: self.docs.wacz(),
             "docs/search.sqlite": search_index(("guide", page["url"], page["time"], "t") for page in pages),
             "images/images.tar": tar_of(self.images.members()),
             "files/dl.example.org/tool.bin": b"tool" * 200,
@@ -376,7 +377,7 @@ class Bundle:
             "format": "archiver-bundle/1", "project": "demo", "title": "Demo", "snapshot": SNAPSHOT,
             "created": "2026-03-01T12:00:30Z", "program": "tests", "options": {"platforms": None},
             "docs": [{
-                "name": "guide", "path": "docs/guide.wacz", "seeds": [SITE + "/"], "origins": [SITE],
+                "name": "guide", "path": GUIDE_PATH, "seeds": [SITE + "/"], "origins": [SITE],
                 "requisite_origins": [], "verdict": "healthy", "pages": len(pages), "captures": len(captures),
                 "oldest": times[0], "newest": times[-1],
             }],
