@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
-from servers.folder import FolderSite, folder_site
+from servers.site import Site, put, serving
 from servers.processes import free_port, wait_until
 from servers.real import docker_registry, tiny_layout
 
@@ -26,13 +26,13 @@ INDEX = """<!doctype html><title>Start</title><link rel=stylesheet href=style.cs
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[FolderSite]:
+def site() -> Iterator[Site]:
     """A site of two pages, a style sheet and an image, without a broken link."""
-    with folder_site(tmp_path / "site") as served:
-        served.write("index.html", INDEX)
-        served.write("second.html", "<!doctype html><title>Second</title><a href=index.html>back</a>")
-        served.write("style.css", "h1 { color: navy }")
-        served.write("dot.svg", '<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>')
+    with serving({}) as served:
+        put(served, "index.html", INDEX)
+        put(served, "second.html", "<!doctype html><title>Second</title><a href=index.html>back</a>")
+        put(served, "style.css", "h1 { color: navy }")
+        put(served, "dot.svg", '<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>')
         yield served
 
 
@@ -54,20 +54,20 @@ def _blames(outcome: Outcome, subject: str) -> bool:
     return any(subject in failure["subject"] for failure in outcome.json["failures"])
 
 
-def test_a_site_is_archived_completely(console: Console, site: FolderSite) -> None:
+def test_a_site_is_archived_completely(console: Console, site: Site) -> None:
     """Two pages and what they need: exit code 0, a summary for people, a record, and `good`."""
-    outcome = console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]))
+    outcome = console.succeed("archive", _spec(console, docs=[_docs(f"{site.origin}/index.html")]))
     assert "sample" in outcome.out
     record = _record(console)
     assert record["failures"] == []
     assert (record["sites"][0]["pages"], record["sites"][0]["requisites"]) == (2, 2)
     assert (console.folder / "archives" / "sample" / "good").read_text().strip() == record["id"]
-    assert "/second.html" in site.requests
+    assert "/second.html" in site.targets()
 
 
-def test_progress_is_plain_lines_without_a_terminal(console: Console, site: FolderSite) -> None:
+def test_progress_is_plain_lines_without_a_terminal(console: Console, site: Site) -> None:
     """Where output is no terminal there are no control characters, and --json leaves standard output to JSON."""
-    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")])
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")])
     outcome = console.succeed("archive", spec)
     assert "\r" not in outcome.said
     assert "\x1b" not in outcome.said
@@ -78,19 +78,21 @@ def test_progress_is_plain_lines_without_a_terminal(console: Console, site: Fold
     } <= set(summary)  # fmt: skip
 
 
-def test_several_specs_are_archived_one_after_the_other(console: Console, site: FolderSite) -> None:
+def test_several_specs_are_archived_one_after_the_other(console: Console, site: Site) -> None:
     """Two specs in one command make two projects in one archive, and --json gives a list of two."""
-    one = console.write("one.yaml", json.dumps({"project": "one", "docs": [_docs(f"{site.url}/index.html")]}))
+    one = console.write(
+        "one.yaml", json.dumps({"project": "one", "docs": [_docs(f"{site.origin}/index.html")]})
+    )
     two = console.write(
-        "two.yaml", json.dumps({"project": "two", "docs": [_docs(f"{site.url}/second.html")]})
+        "two.yaml", json.dumps({"project": "two", "docs": [_docs(f"{site.origin}/second.html")]})
     )
     outcome = console.succeed("archive", one, two, "--json")
     assert [summary["project"] for summary in outcome.json] == ["one", "two"]
 
 
-def test_the_archive_folder_can_be_chosen(console: Console, site: FolderSite, tmp_path: Path) -> None:
+def test_the_archive_folder_can_be_chosen(console: Console, site: Site, tmp_path: Path) -> None:
     """--archives DIR goes before ARCHIVER_ARCHIVES, which goes before archives/."""
-    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")])
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")])
     console.environment["ARCHIVER_ARCHIVES"] = str(tmp_path / "by-environment")
     console.succeed("archive", spec)
     console.succeed("archive", spec, "--archives", tmp_path / "by-option")
@@ -99,32 +101,32 @@ def test_the_archive_folder_can_be_chosen(console: Console, site: FolderSite, tm
     assert not (tmp_path / "archives").exists()
 
 
-def test_a_broken_link_is_reported_and_no_failure(console: Console, site: FolderSite) -> None:
+def test_a_broken_link_is_reported_and_no_failure(console: Console, site: Site) -> None:
     """A 404 on a discovered link is the site's own fault: reported with its referrer, exit code 0."""
-    site.write("second.html", "<a href=gone.html>gone</a>")
-    outcome = console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]), "--json")
+    put(site, "second.html", "<a href=gone.html>gone</a>")
+    outcome = console.succeed("archive", _spec(console, docs=[_docs(f"{site.origin}/index.html")]), "--json")
     (broken,) = outcome.json["broken_links"]
-    assert broken["url"] == f"{site.url}/gone.html"
+    assert broken["url"] == f"{site.origin}/gone.html"
     assert broken["status"] == "404"
-    assert broken["referrer"] == f"{site.url}/second.html"
+    assert broken["referrer"] == f"{site.origin}/second.html"
     assert outcome.json["failures"] == []
 
 
-def test_a_missing_seed_is_a_failure(console: Console, site: FolderSite) -> None:
+def test_a_missing_seed_is_a_failure(console: Console, site: Site) -> None:
     """A 404 on one of two seeds ends with exit code 3; the other seed's pages are archived."""
-    spec = _spec(console, docs=[_docs(f"{site.url}/index.html", f"{site.url}/nowhere.html")])
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html", f"{site.origin}/nowhere.html")])
     outcome = console.run("archive", spec, "--json")
     assert outcome.code == 3
     assert _blames(outcome, "/nowhere.html")
     assert outcome.json["complete"] is False
     assert outcome.json["pages"] >= 2
-    assert [failure["subject"] for failure in _record(console)["failures"]] == [f"{site.url}/nowhere.html"]
+    assert [failure["subject"] for failure in _record(console)["failures"]] == [f"{site.origin}/nowhere.html"]
 
 
-def test_a_dead_host_does_not_stop_the_rest(console: Console, site: FolderSite) -> None:
+def test_a_dead_host_does_not_stop_the_rest(console: Console, site: Site) -> None:
     """A site whose host is dead is a failure, listed on screen and in the record; the other site is archived."""
     dead = f"http://127.0.0.1:{free_port()}/"
-    spec = _spec(console, docs=[_docs(dead, name="dead"), _docs(f"{site.url}/index.html", name="alive")])
+    spec = _spec(console, docs=[_docs(dead, name="dead"), _docs(f"{site.origin}/index.html", name="alive")])
     outcome = console.run("archive", spec)
     assert outcome.code == 3, outcome.said
     assert dead in outcome.said
@@ -133,22 +135,22 @@ def test_a_dead_host_does_not_stop_the_rest(console: Console, site: FolderSite) 
     assert {entry["name"]: entry["pages"] for entry in record["sites"]}["alive"] == 2
 
 
-def test_a_dead_registry_does_not_stop_the_rest(console: Console, site: FolderSite) -> None:
+def test_a_dead_registry_does_not_stop_the_rest(console: Console, site: Site) -> None:
     """An image whose registry is dead is a failure; the docs are archived."""
     reference = f"127.0.0.1:{free_port()}/some/app:1"
-    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")], images={"refs": [reference]})
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")], images={"refs": [reference]})
     outcome = console.run("archive", spec, "--json")
     assert outcome.code == 3
     assert _blames(outcome, reference)
     assert outcome.json["pages"] == 2
 
 
-def test_files_are_downloaded_and_checked(console: Console, site: FolderSite) -> None:
+def test_files_are_downloaded_and_checked(console: Console, site: Site) -> None:
     """A file with the digest that the spec names is kept; one with another digest is a failure with exit code 3."""
-    site.write("release.txt", "the release\n")
+    put(site, "release.txt", "the release\n")
     digest = hashlib.sha256(b"the release\n").hexdigest()
-    good = {"url": f"{site.url}/release.txt", "sha256": digest}
-    bad = {"url": f"{site.url}/release.txt?again", "sha256": "0" * 64}
+    good = {"url": f"{site.origin}/release.txt", "sha256": digest}
+    bad = {"url": f"{site.origin}/release.txt?again", "sha256": "0" * 64}
     console.succeed("archive", _spec(console, files=[good]))
     outcome = console.run("archive", _spec(console, files=[good, bad]), "--json")
     assert outcome.code == 3
@@ -157,7 +159,7 @@ def test_files_are_downloaded_and_checked(console: Console, site: FolderSite) ->
 
 
 def test_an_altered_blob_is_never_kept(
-    console: Console, site: FolderSite, registry: Registry, tmp_path: Path
+    console: Console, site: Site, registry: Registry, tmp_path: Path
 ) -> None:
     """A registry that sends other bytes than it promises is a failure, exit code 3, and no such blob is kept."""
     layer = tiny_layout(tmp_path / "bad", "bad", "to be altered behind the registry's back")
@@ -166,7 +168,7 @@ def test_an_altered_blob_is_never_kept(
     registry.push(tmp_path / "good", "good", "sound/app:1")
     registry.damage(layer)
     bad, good = f"{registry.host}/altered/app:1", f"{registry.host}/sound/app:1"
-    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")], images={"refs": [bad, good]})
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")], images={"refs": [bad, good]})
     outcome = console.run("archive", spec, "--json")
     assert outcome.code == 3
     assert _blames(outcome, bad)
@@ -217,13 +219,13 @@ def test_a_private_registry_is_asked_with_the_users_credentials(console: Console
     assert "secret" not in outcome.said
 
 
-def test_a_second_run_at_the_same_time_is_refused(console: Console, site: FolderSite) -> None:
+def test_a_second_run_at_the_same_time_is_refused(console: Console, site: Site) -> None:
     """While a run works on a project another one ends at once with exit code 6, and harms nothing."""
     for number in range(200):
-        site.write(f"page{number}.html", f"<title>{number}</title><a href=page{number + 1}.html>next</a>")
-    spec = _spec(console, docs=[_docs(f"{site.url}/page0.html", delay=1)])
+        put(site, f"page{number}.html", f"<title>{number}</title><a href=page{number + 1}.html>next</a>")
+    spec = _spec(console, docs=[_docs(f"{site.origin}/page0.html", delay=1)])
     with console.started("archive", spec) as process:
-        wait_until(lambda: "/page0.html" in site.requests, process, what="the first run's first request")
+        wait_until(lambda: "/page0.html" in site.targets(), process, what="the first run's first request")
         outcome = console.run("archive", spec)
         assert outcome.code == 6, outcome.said
         assert "another run" in outcome.err
@@ -231,16 +233,16 @@ def test_a_second_run_at_the_same_time_is_refused(console: Console, site: Folder
         assert process.wait(60) == 130
 
 
-def test_ctrl_c_ends_soon_and_says_so(console: Console, site: FolderSite) -> None:
+def test_ctrl_c_ends_soon_and_says_so(console: Console, site: Site) -> None:
     """Ctrl-C ends a run with exit code 130 without a traceback, and SIGTERM does the same."""
-    site.write("index.html", "".join(f"<a href=p{number}.html>x</a>" for number in range(500)))
+    put(site, "index.html", "".join(f"<a href=p{number}.html>x</a>" for number in range(500)))
     for number in range(500):
-        site.write(f"p{number}.html", f"<title>{number}</title>")
-    spec = _spec(console, docs=[_docs(f"{site.url}/index.html", delay=1)])
+        put(site, f"p{number}.html", f"<title>{number}</title>")
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html", delay=1)])
     for ending in (signal.SIGINT, signal.SIGTERM):
-        seen = len(site.requests)
+        seen = len(site.targets())
         with console.started("archive", spec) as process:
-            wait_until(lambda seen=seen: len(site.requests) > seen + 1, process, what="requests")
+            wait_until(lambda seen=seen: len(site.targets()) > seen + 1, process, what="requests")
             process.send_signal(ending)
             assert process.wait(30) == 130
         log = (console.folder / "console.log").read_text()
@@ -249,62 +251,59 @@ def test_ctrl_c_ends_soon_and_says_so(console: Console, site: FolderSite) -> Non
 
 
 @pytest.mark.parametrize("place", ["archives", "archives/deeper"])
-def test_a_folder_that_cannot_be_written_is_a_storage_error(
-    console: Console, site: FolderSite, place: str
-) -> None:
+def test_a_folder_that_cannot_be_written_is_a_storage_error(console: Console, site: Site, place: str) -> None:
     """Where a file is in the archive folder's place the exit code is 7, with the path and without a request."""
     console.write("archives", "a file, not a folder")
-    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")])
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")])
     outcome = console.run("archive", spec, "--archives", console.folder / place)
     assert outcome.code == 7, outcome.said
     assert str(console.folder / "archives") in outcome.err
-    assert site.requests == []
+    assert site.targets() == []
 
 
-def test_a_project_folder_that_cannot_be_written_is_a_storage_error(
-    console: Console, site: FolderSite
-) -> None:
+def test_a_project_folder_that_cannot_be_written_is_a_storage_error(console: Console, site: Site) -> None:
     """Where only the project's own folder is blocked, the exit code is 7 as well."""
     console.write("archives/archive.json", '{"format": "archiver-archive/1"}')
     console.write("archives/sample", "a file, not a folder")
-    outcome = console.run("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]))
+    outcome = console.run("archive", _spec(console, docs=[_docs(f"{site.origin}/index.html")]))
     assert outcome.code == 7, outcome.said
 
 
-def test_an_archive_of_another_format_is_refused(console: Console, site: FolderSite) -> None:
+def test_an_archive_of_another_format_is_refused(console: Console, site: Site) -> None:
     """An archive folder that a newer program wrote is left alone, with a clear line."""
     console.write("archives/archive.json", '{"format": "archiver-archive/999"}')
-    outcome = console.run("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]))
+    outcome = console.run("archive", _spec(console, docs=[_docs(f"{site.origin}/index.html")]))
     assert outcome.code not in (0, 1), outcome.said
     assert "archiver-archive/999" in outcome.err
-    assert site.requests == []
+    assert site.targets() == []
 
 
-def test_the_scope_of_a_site_is_its_seeds_folder(console: Console, site: FolderSite) -> None:
+def test_the_scope_of_a_site_is_its_seeds_folder(console: Console, site: Site) -> None:
     """Pages above the seed's folder are left out, the requisites of a page are taken from anywhere."""
-    site.write(
+    put(
+        site,
         "docs/index.html",
         "<link rel=stylesheet href=/style.css><a href=/second.html>up</a><a href=in.html>in</a>",
     )
-    site.write("docs/in.html", "<title>in</title>")
-    console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/docs/")]))
-    assert {"/docs/", "/docs/in.html", "/style.css"} <= set(site.requests)
-    assert "/second.html" not in site.requests
+    put(site, "docs/in.html", "<title>in</title>")
+    console.succeed("archive", _spec(console, docs=[_docs(f"{site.origin}/docs/index.html")]))
+    assert {"/docs/index.html", "/docs/in.html", "/style.css"} <= set(site.targets())
+    assert "/second.html" not in site.targets()
 
 
-def test_robots_are_obeyed_unless_told_otherwise(console: Console, site: FolderSite) -> None:
+def test_robots_are_obeyed_unless_told_otherwise(console: Console, site: Site) -> None:
     """What robots.txt forbids is not asked for, unless the spec says to ignore it."""
-    site.write("robots.txt", "User-agent: *\nDisallow: /second.html\n")
-    console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]))
-    assert "/robots.txt" in site.requests
-    assert "/second.html" not in site.requests
-    console.succeed("archive", _spec(console, docs=[_docs(f"{site.url}/index.html", robots="ignore")]))
-    assert "/second.html" in site.requests
+    put(site, "robots.txt", "User-agent: *\nDisallow: /second.html\n")
+    console.succeed("archive", _spec(console, docs=[_docs(f"{site.origin}/index.html")]))
+    assert "/robots.txt" in site.targets()
+    assert "/second.html" not in site.targets()
+    console.succeed("archive", _spec(console, docs=[_docs(f"{site.origin}/index.html", robots="ignore")]))
+    assert "/second.html" in site.targets()
 
 
-def test_a_second_run_asks_conditionally(console: Console, site: FolderSite) -> None:
+def test_a_second_run_asks_conditionally(console: Console, site: Site) -> None:
     """After a finished run the next one makes a new snapshot out of 304 answers."""
-    spec = _spec(console, docs=[_docs(f"{site.url}/index.html")])
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")])
     first = console.succeed("archive", spec, "--json").json
     second = console.succeed("archive", spec, "--json").json
     assert second["snapshot"] > first["snapshot"]
@@ -313,10 +312,10 @@ def test_a_second_run_asks_conditionally(console: Console, site: FolderSite) -> 
     assert len(list((console.folder / "archives" / "sample" / "snapshots").glob("*.json"))) == 2
 
 
-def test_the_record_is_written_last(console: Console, site: FolderSite) -> None:
+def test_the_record_is_written_last(console: Console, site: Site) -> None:
     """A crash leaves no temporary file behind in a finished archive, and ids are UTC seconds."""
     summary = console.succeed(
-        "archive", _spec(console, docs=[_docs(f"{site.url}/index.html")]), "--json"
+        "archive", _spec(console, docs=[_docs(f"{site.origin}/index.html")]), "--json"
     ).json
     assert re.fullmatch(r"\d{8}T\d{6}Z", summary["snapshot"])
     assert not [path for path in (console.folder / "archives").rglob("*") if path.name.startswith(".tmp-")]

@@ -37,7 +37,7 @@ BAD = {
     "duplicate-key": (GOOD + "project: again\n", 9, ["project"]),
     "unparsable-reference": (GOOD.replace("alpine:3", "Al pine:3"), 8, ["Al pine"]),
     "unparsable-digest": (GOOD.replace("alpine:3", "alpine@sha256:00"), 8, ["digest"]),
-    "no-http-url": (GOOD.replace("http://127.0.0.1:9/", "ftp://127.0.0.1/"), 4, ["ftp"]),
+    "no-http-url": (GOOD.replace("http://127.0.0.1:9/", "ftp://127.0.0.1/"), 4, ["seeds", "http"]),
     "bad-platform": (GOOD.replace("linux/amd64", "linux"), 6, ["linux"]),
     "bad-project": (GOOD.replace("project: sample", "project: ../sample"), 1, ["project"]),
     "missing-project": (GOOD.replace("project: sample\n", ""), None, ["project"]),

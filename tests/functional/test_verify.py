@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Iterator
 import pytest
 
 from servers.console import Console
-from servers.folder import folder_site
+from servers.site import put, serving
 from servers.real import docker_registry, tiny_layout
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Console, Path]:
     console = Console(tmp_path_factory.mktemp("small"))
     (console.folder / "registry").mkdir()
     with (
-        folder_site(console.folder / "site") as site,
+        serving({}) as site,
         docker_registry(console.folder / "registry") as registry,
     ):
-        site.write("index.html", "<title>Start</title><h1>Start</h1><p>Some words.")
-        site.write("release.txt", "the release\n")
+        put(site, "index.html", "<title>Start</title><h1>Start</h1><p>Some words.")
+        put(site, "release.txt", "the release\n")
         tiny_layout(console.folder / "layout", "one", "an image")
         registry.push(console.folder / "layout", "one", "some/app:1")
         spec = {
             "project": "small",
-            "docs": [{"name": "docs", "seeds": [f"{site.url}/index.html"]}],
+            "docs": [{"name": "docs", "seeds": [f"{site.origin}/index.html"]}],
             "images": {"refs": [f"{registry.host}/some/app:1"]},
-            "files": [{"url": f"{site.url}/release.txt"}],
+            "files": [{"url": f"{site.origin}/release.txt"}],
         }
         console.succeed("archive", console.write("small.yaml", json.dumps(spec)))
     console.succeed("bundle", "small", "-o", console.folder / "small.tar")

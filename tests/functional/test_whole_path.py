@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import http.client
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import urllib.error
 import zipfile
 import zlib
@@ -37,14 +39,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("whole-path")
 
 PROJECT = "python"
-PHRASE = "absolute value of a number"  # in the description of abs()
+PHRASE = '"absolute value of a number"'  # in the description of abs(); the quotes make it a phrase
 PHRASE_PAGE = "library/functions.html"
 FIVE_PAGES = (
     "index.html",
     "library/functions.html",
     "tutorial/introduction.html",
     "genindex-A.html",
-    "search.html",
+    "library/asyncio.html",
 )
 
 
@@ -128,7 +130,7 @@ def test_archive_reports_a_complete_run(archived: Archived) -> None:
     assert summary["verdict"] == "healthy"
     assert summary["failures"] == []
     assert summary["images"] == 3
-    assert summary["pages"] >= 530
+    assert summary["pages"] > 500
     assert summary["bytes"] > 10_000_000
 
 
@@ -379,7 +381,7 @@ def test_the_wacz_is_a_plain_zip_that_names_its_parts(bundle: Bundle, tmp_path: 
             assert resource["bytes"] == len(content)
             assert resource["hash"] == "sha256:" + hashlib.sha256(content).hexdigest()
         pages = [json.loads(line) for line in wacz.read("pages/pages.jsonl").decode().splitlines()]
-        assert len(pages) > 530
+        assert len(pages) > 500
         wacz.extract("archive/data.warc.gz", tmp_path)
     _warcio_check(tmp_path / "archive" / "data.warc.gz")
 
@@ -501,7 +503,7 @@ def test_serve_never_sends_altered_content(archived: Archived, bundle: Bundle, c
     with _flipped(copy, _places(bundle)["a blob"][0]), archived.console.serving(copy) as server:
         try:
             body = server.get(f"/v2/{repository}/blobs/{blob['digest']}")
-        except (urllib.error.HTTPError, OSError):
+        except (http.client.HTTPException, OSError):
             body = b""
     assert len(body) < blob["size"], "the whole altered blob was sent as if it were right"
 
@@ -523,7 +525,7 @@ def test_serve_says_what_it_serves(served: Served, archived: Archived) -> None:
 def test_pages_come_back_as_they_were(served: Served, archived: Archived) -> None:
     """Every page is served with the status 200 and the bytes that the site had, mapped addresses apart."""
     origin = _origin(served)
-    for name in ("library/functions.html", "_static/pydoctheme.css", "_sources/about.rst.txt"):
+    for name in ("library/functions.html", "library/os.html", "_static/basic.css"):
         ours, original = fetch(f"{origin}/{name}"), (archived.site.root / name).read_bytes()
         assert ours == original or archived.site.url.encode() in original
     assert fetch(f"{origin}/") == (archived.site.root / "index.html").read_bytes()
@@ -565,23 +567,6 @@ def test_search_finds_a_known_phrase(served: Served, archived: Archived, bundle:
     assert PHRASE_PAGE not in served.get("/-/search.json?q=xyzzyplughplover").decode()
 
 
-def test_skopeo_and_podman_take_the_images_tar(archived: Archived, bundle: Bundle, tmp_path: Path) -> None:
-    """Skopeo reads every image of images/images.tar, and podman loads all of them from it."""
-    need("podman")
-    subprocess.run(["tar", "xf", str(bundle.path), "images/images.tar"], cwd=tmp_path, check=True)
-    tar = tmp_path / "images" / "images.tar"
-    for reference in archived.images.references:
-        shown = json.loads(skopeo("inspect", f"oci-archive:{tar}:{reference}"))
-        assert shown["Os"] == "linux"
-        skopeo("inspect", f"docker-archive:{tar}:{reference}")
-    podman = Podman(tmp_path)
-    podman.run("load", "--input", str(tar))
-    for reference in archived.images.references:
-        assert podman.run("image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", reference).strip() == (
-            "linux/amd64"
-        )
-
-
 class Podman:
     """podman with a storage of its own, which goes away with the folder."""
 
@@ -596,10 +581,33 @@ class Podman:
         return done.stdout
 
 
-def test_podman_pulls_from_serve(archived: Archived, served: Served, tmp_path: Path) -> None:
-    """Podman pulls every image from the served registry, by bare path and by the original host's name in the path."""
+@pytest.fixture
+def podman() -> Iterator[Podman]:
+    """Podman with an empty storage; it wants a short path, so this is no folder of pytest's."""
     need("podman")
-    podman = Podman(tmp_path)
+    with tempfile.TemporaryDirectory(prefix="podman-") as folder:
+        yield Podman(Path(folder))
+
+
+def test_skopeo_and_podman_take_the_images_tar(
+    archived: Archived, bundle: Bundle, podman: Podman, tmp_path: Path
+) -> None:
+    """Skopeo reads every image of images/images.tar, and podman loads all of them from it."""
+    subprocess.run(["tar", "xf", str(bundle.path), "images/images.tar"], cwd=tmp_path, check=True)
+    tar = tmp_path / "images" / "images.tar"
+    for reference in archived.images.references:
+        shown = json.loads(skopeo("inspect", f"oci-archive:{tar}:{reference}"))
+        assert shown["Os"] == "linux"
+        skopeo("inspect", f"docker-archive:{tar}:{reference}")
+    podman.run("load", "--input", str(tar))
+    for reference in archived.images.references:
+        assert podman.run("image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", reference).strip() == (
+            "linux/amd64"
+        )
+
+
+def test_podman_pulls_from_serve(archived: Archived, served: Served, podman: Podman) -> None:
+    """Podman pulls every image from the served registry, by bare path and by the original host's name in the path."""
     host = f"127.0.0.1:{served.port}"
     for reference in archived.images.references:
         original, _, path = reference.partition("/")

@@ -12,6 +12,7 @@ import json
 import os
 import select
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Iterator
@@ -37,6 +38,14 @@ _FLAGS = (
     "--password-store=basic",
     "--use-mock-keychain",
 )
+# Moves the pipe's ends to the two numbers that the browser expects, then becomes the browser.
+_LAUNCHER = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(number), fcntl.F_DUPFD_CLOEXEC, 10) for number in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 
 
 @dataclass
@@ -166,8 +175,7 @@ def browser(folder: Path) -> Iterator[Browser]:
     home = {**os.environ, "HOME": str(folder)}
     with (folder / "chromium.log").open("wb") as log:
         process = subprocess.Popen(
-            # The shell moves the pipe's ends to the two numbers that the browser expects.
-            ["sh", "-c", f'exec "$@" 3<&{command_end} 4>&{event_end}', "sh", *arguments],
+            [sys.executable, "-c", _LAUNCHER, str(command_end), str(event_end), *arguments],
             pass_fds=(command_end, event_end),
             stdin=subprocess.DEVNULL,
             stdout=log,

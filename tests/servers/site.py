@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mimetypes
 import threading
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -106,6 +108,13 @@ def serving(answers: Mapping[str, Answer]) -> Iterator[Site]:
         yield site
     finally:
         site.close()
+
+
+def put(site: Site, name: str, text: str) -> None:
+    """Make a site answer ``/name`` with a text, typed by its name's ending and with an ETag of its own."""
+    kind, _ = mimetypes.guess_type(name)
+    body = text.encode()
+    site.answers[f"/{name}"] = Reply(body, type=kind or "text/html", etag=f'"{zlib.crc32(body):08x}"')
 
 
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
