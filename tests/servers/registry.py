@@ -1,0 +1,283 @@
+"""A container registry on loopback that answers what a test tells it to, misbehaviour included."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Callable, Iterator, Mapping, Sequence, Union
+from urllib.parse import parse_qs, urlsplit
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came in; header names are in lowercase."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def line(self) -> str:
+        """``METHOD target``."""
+        return f"{self.method} {self.target}"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer.
+
+    Attributes:
+        body: the bytes.
+        status: the HTTP status.
+        headers: all headers but Content-Length, which is the body's.
+        length: announces another Content-Length.
+        cut: sends only so many bytes of the body, then drops the connection.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    length: int | None = None
+    cut: int | None = None
+
+
+Answer = Union[Reply, Sequence[Reply], Callable[[Asked], Reply]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Content that was put into the registry: what names it and what it consists of."""
+
+    media_type: str
+    digest: str
+    size: int
+    layers: tuple[str, ...] = ()
+    config: str = ""
+
+    @property
+    def descriptor(self) -> dict[str, Any]:
+        """Its descriptor as JSON data."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+
+
+class Registry:
+    """A running registry. Get one from ``serving``.
+
+    Attributes:
+        host: what references begin with.
+        answers: what to say instead of the truth, by ``METHOD target``, or by target for any method. A
+            list is used up one by one, its last reply staying.
+        login: empty for none, ``basic`` (keeper:secret), or ``bearer``.
+        anonymous: whether the token server gives tokens to those without credentials.
+        asked: all requests so far.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.login = ""
+        self.anonymous = True
+        self.asked: list[Asked] = []
+        self._tokens = 0
+        self._content: dict[str, tuple[str, bytes]] = {}
+        self._tags: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    # ---- filling it
+
+    def put(self, data: bytes, media_type: str = OCI_LAYER) -> Made:
+        """Put content into every repository."""
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        self._content[digest] = (media_type, data)
+        return Made(media_type, digest, len(data))
+
+    def image(
+        self,
+        name: str,
+        *layers: bytes,
+        platform: str = "linux/amd64",
+        config_type: str = OCI_CONFIG,
+        **more: Any,
+    ) -> Made:
+        """Make an image of some layers and tag it ``repository:tag``; ``more`` goes into its manifest."""
+        parts = dict(zip(("os", "architecture", "variant"), platform.split("/"))) if platform else {}
+        diffs = ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]
+        document = {**parts, "config": {}, "rootfs": {"type": "layers", "diff_ids": diffs}}
+        config = self.put(json.dumps(document).encode(), config_type)
+        packed = [self.put(gzip.compress(layer, mtime=0)) for layer in layers]
+        described = {"config": config.descriptor, "layers": [each.descriptor for each in packed], **more}
+        made = self.manifest(name, {"schemaVersion": 2, "mediaType": OCI_MANIFEST, **described})
+        return Made(
+            made.media_type, made.digest, made.size, tuple(each.digest for each in packed), config.digest
+        )
+
+    def index(self, name: str, *children: tuple[Made, str]) -> Made:
+        """Make an index of manifests with platforms (empty for none) and tag it."""
+        manifests = []
+        for made, platform in children:
+            parts = dict(zip(("os", "architecture", "variant"), platform.split("/"))) if platform else {}
+            manifests.append({**made.descriptor, **({"platform": parts} if parts else {})})
+        return self.manifest(name, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests})
+
+    def manifest(self, name: str, document: Any) -> Made:
+        """Put a manifest of any content and tag it."""
+        made = self.put(json.dumps(document).encode(), document.get("mediaType", OCI_MANIFEST))
+        self.tag(name, made)
+        return made
+
+    def tag(self, name: str, made: Made) -> None:
+        """Let ``repository:tag`` name what was put."""
+        repository, _, tag = name.rpartition(":")
+        self._tags[repository, tag] = made.digest
+
+    def content(self, digest: str) -> bytes:
+        """Return what was put."""
+        return self._content[digest][1]
+
+    # ---- what was asked
+
+    def lines(self, method: str = "") -> list[str]:
+        """Return ``METHOD target`` of the requests so far, or of one method's."""
+        with self._lock:
+            return [asked.line for asked in self.asked if asked.method == method or not method]
+
+    def fetched(self) -> list[str]:
+        """Return the digests of the blobs asked for by GET, in order."""
+        return [line.rpartition("/blobs/")[2] for line in self.lines("GET") if "/blobs/" in line]
+
+    def forget(self) -> None:
+        """Forget the requests so far."""
+        with self._lock:
+            self.asked.clear()
+
+    def expire(self) -> None:
+        """Let every token given so far be refused from now on."""
+        with self._lock:
+            self._tokens += 1
+
+    # ---- answering
+
+    def reply_to(self, asked: Asked) -> Reply:
+        """Note a request and choose its reply."""
+        with self._lock:
+            self.asked.append(asked)
+            answer = self.answers.get(asked.line, self.answers.get(asked.target))
+            if isinstance(answer, list):
+                answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if callable(answer):
+            return answer(asked)
+        if isinstance(answer, Reply):
+            return answer
+        if urlsplit(asked.target).path == "/token":
+            return self._token(asked)
+        return self._refused(asked) or self._truth(asked)
+
+    def _token(self, asked: Asked) -> Reply:
+        known = asked.headers.get("authorization") == _basic("keeper", "secret")
+        refresh = parse_qs(asked.body.decode()).get("refresh_token") == ["long-lived"]
+        if not (self.anonymous or known or refresh):
+            return Reply(b"{}", 401)
+        return Reply(json.dumps({"token": f"token-{self._tokens}", "expires_in": 300}).encode())
+
+    def _refused(self, asked: Asked) -> Reply | None:
+        given = asked.headers.get("authorization")
+        repository = asked.target.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
+        challenge = {
+            "basic": 'Basic realm="tests"',
+            "bearer": f'Bearer realm="http://{self.host}/token",service="tests",scope="repository:{repository}:pull"',
+        }
+        right = {"": None, "basic": _basic("keeper", "secret"), "bearer": f"Bearer token-{self._tokens}"}
+        if not self.login or given == right[self.login]:
+            return None
+        return Reply(b"{}", 401, {"WWW-Authenticate": challenge[self.login]})
+
+    def _truth(self, asked: Asked) -> Reply:
+        path = asked.target.removeprefix("/v2/")
+        repository, kind, selector = path.rpartition("/manifests/")
+        if not kind:
+            repository, kind, selector = path.rpartition("/blobs/")
+        digest = self._tags.get((repository, selector), selector)
+        if digest not in self._content:
+            return _error(404, "MANIFEST_UNKNOWN" if kind == "/manifests/" else "BLOB_UNKNOWN")
+        media_type, data = self._content[digest]
+        if kind == "/blobs/":
+            media_type = "application/octet-stream"
+        return Reply(data, headers={"Content-Type": media_type, "Docker-Content-Digest": digest})
+
+
+@contextmanager
+def serving() -> Iterator[Registry]:
+    """Run an empty registry for as long as the block lasts."""
+    registry = Registry()
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+def _basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def _error(status: int, code: str) -> Reply:
+    body = json.dumps({"errors": [{"code": code, "message": "not here"}]}).encode()
+    return Reply(body, status, {"Content-Type": "application/json"})
+
+
+def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_HEAD(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self._answer()
+
+        def _answer(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            reply = registry.reply_to(Asked(self.command, self.path, headers, body))
+            self.send_response_only(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
+            self.end_headers()
+            if self.command == "HEAD":
+                return
+            try:
+                self.wfile.write(reply.body[: reply.cut])
+            except ConnectionError:  # the client has seen enough
+                self.close_connection = True
+            if reply.cut is not None or reply.length is not None:
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    return Handler
