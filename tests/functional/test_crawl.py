@@ -13,6 +13,7 @@ from warcio.checker import Checker
 from archiver.collect.web.crawl import CrawlOutcome, crawl
 from archiver.collect.web.fetch import FetchSettings
 from archiver.collect.web.frontier import RunState
+from archiver.core.capture import Capture
 from archiver.core.progress import NullProgress
 from archiver.spec.model import DocSite, Scope
 from archiver.store.locator import Locator, ReadOnlyLocator
@@ -22,7 +23,6 @@ from servers.site import Answer, Asked, Reply, Site, html, serving
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from archiver.core.capture import Capture
 
 FIRST, SECOND = "20261123T004400Z", "20261124T004400Z"
 AGENT = "archiver/0 (+mailto:keeper@example.org)"
@@ -337,6 +337,27 @@ def test_dead_hosts_are_failures_and_are_not_tried_for_every_url(paths: ProjectP
     assert {failure.code for failure in outcome.failures} == {"fetch.unreachable"}
     assert 5 <= len(outcome.failures) < 10
     assert outcome.skipped == {"host unreachable": 100 - len(outcome.failures)}
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.invalid", "*.invalid", ".invalid", "[::1%25x]"])
+def test_hosts_that_cannot_exist_are_failures(paths: ProjectPaths, host: str) -> None:
+    """A link to an impossible host name is reported, or is no link at all; it never ends the crawl."""
+    with serving({"/docs/": html(text=f'<img src="http://{host}/x.png">')}) as site:
+        outcome = _crawl(paths, _spec(site, robots="ignore"), settings=replace(IMPATIENT, tries=1))
+        assert set(_kinds(outcome, site)) == {"/docs/"}
+    assert all(failure.code.startswith("fetch.") for failure in outcome.failures)
+
+
+@pytest.mark.parametrize(
+    "type_", ["text/html; charset=\xe4", "\xe4/\xf6", "x" * 5000, "text", "a/b c", "a/b\tc"]
+)
+def test_a_malformed_content_type_leaves_the_index_readable(paths: ProjectPaths, type_: str) -> None:
+    """Whatever a server calls its media type, the capture's line is ASCII and reads back."""
+    with serving({"/docs/": Reply(html(), type=type_)}) as site:
+        (capture,) = _crawl(paths, _spec(site)).captures
+    assert capture.to_cdxj().isascii()
+    assert capture.mime in ("", "text/html")
+    assert Capture.from_cdxj(capture.to_cdxj()) == capture
 
 
 def test_a_dead_seed_is_a_failure(paths: ProjectPaths) -> None:

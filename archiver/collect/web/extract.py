@@ -48,6 +48,7 @@ _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
 _REFRESH = re.compile(
     r"[\s\d.]*+[;,]?+\s*+(?:url\s*+=\s*+)?+(?:\"([^\"]*)|'([^']*)|(.*))", re.IGNORECASE | re.DOTALL
 )
+_MIME = re.compile(r"[a-z0-9!#$&^_.+\-]{1,127}/[a-z0-9!#$&^_.+\-]{1,127}\Z")  # RFC 6838, section 4.2
 _CANDIDATE = re.compile(r"[ \t\n\f\r,]*+([^ \t\n\f\r]++)")
 
 
@@ -92,8 +93,9 @@ def may_have_links(content_type: str) -> bool:
 
 
 def media_type(content_type: str) -> str:
-    """Return ``type/subtype`` of a Content-Type header in lowercase."""
-    return content_type.partition(";")[0].strip().lower()
+    """Return ``type/subtype`` of a Content-Type header in lowercase; empty where it is not of that form."""
+    mime = content_type.partition(";")[0].strip().lower()
+    return mime if _MIME.match(mime) else ""
 
 
 def is_html(content_type: str) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.collect.web.extract import Links, css_links, html_links, links_of, srcset_references
+from archiver.collect.web.extract import Links, css_links, html_links, links_of, media_type, srcset_references
 
 URL = "http://x.org/docs/page.html"
 
@@ -181,6 +181,23 @@ def test_srcset_is_split_as_the_standard_says() -> None:
         "data:image/gif;base64,AA==",
         "e.png",
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "mime"),
+    [
+        ("Text/HTML; charset=utf-8", "text/html"),
+        ("image/svg+xml", "image/svg+xml"),
+        ("", ""),
+        ("html", ""),
+        ("text/\xe4", ""),
+        (f"text/{'x' * 200}", ""),
+        ("text/html\n", "text/html"),
+    ],
+)
+def test_a_media_type_is_of_the_registered_form_or_empty(header: str, mime: str) -> None:
+    """Parameters go, case folds, and what RFC 6838 does not allow is nothing."""
+    assert media_type(header) == mime
 
 
 @pytest.mark.parametrize(
