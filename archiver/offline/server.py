@@ -201,6 +201,8 @@ class Served:
             sockets=list(sockets),
             threads=_THREADS,
             connection_limit=_CONNECTIONS,
+            recv_bytes=2
+            * _HEADER_LIMIT,  # so that an oversized header is read, and its refusal not lost to a reset
             max_request_header_size=_HEADER_LIMIT,
             max_request_body_size=_BODY_LIMIT,
             outbuf_high_watermark=_BUFFERED,

@@ -1,0 +1,282 @@
+import gzip
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from archiver.store.locator import Location, Locator
+from servers.serving import Running, serving
+from servers.small_archive import ArchiveBuilder, html
+
+A, B = "https://a.example.org", "https://b.example.org"
+CDN, ROOTED = "https://cdn.example.net", "https://esm.example.net"
+BIG = os.urandom(700_000)  # several chunks
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sites that link to each other, a host in a folder, and one that needs its own address."""
+    root = tmp_path_factory.mktemp("replay")
+    made = ArchiveBuilder(root)
+    links = (
+        f'<a href="{A}/x">{A}/x</a><a href="{B}/y">b</a><link href="{CDN}/s.css"><script src="{ROOTED}/m.js">'
+    )
+    captured = [
+        ("Content-Security-Policy", "default-src https://a.example.org"), ("Set-Cookie", "a=b"),
+        ("Strict-Transport-Security", "max-age=1"), ("X-Orig-Transfer-Encoding", "chunked"), ("X-Custom", "kept"),
+        ("ETag", '"live"'), ("Connection", "close"), ("Access-Control-Allow-Origin", A), ("Server", "nginx"),
+        ("Refresh", f"5; url={B}/y"),
+    ]  # fmt: skip
+    made.page(f"{A}/", html("Home", "text", links), headers=captured)
+    made.page(f"{A}/zip.html", html("Zip", "gezippt", links), gzipped=True)
+    made.page(f"{A}/docs/", html("Docs", "folder"))
+    made.page(f"{A}/guide/index.html", html("Guide", "index"))
+    made.page(f"{A}/q.html?a=1&b=2", html("Query", "with query"))
+    made.page(f"{A}/gone", html("Gone", "the site's own error page"), status="404 Not Found")
+    made.page(f"{A}/moved", b"", status="301 Moved Permanently", headers=[("Location", f"{B}/y?z#f")])
+    made.page(f"{A}/rel", b"", status="302 Found", headers=[("Location", "docs/")])
+    made.page(f"{A}/out", b"", status="302 Found", headers=[("Location", "https://live.example.com/")])
+    made.page(f"{A}/self", b"", status="302 Found", headers=[("Location", f"{A}/self")])
+    made.page("http://a.example.org/plain.html", html("Plain", "by http"))
+    made.page(
+        "http://a.example.org/up", b"", status="301 Moved Permanently", headers=[("Location", f"{A}/up")]
+    )
+    made.page(
+        f"{A}/latin.html", "<p>Grüße</p>".encode("latin-1"), content_type="text/html; charset=iso-8859-1"
+    )
+    made.page(f"{B}/y", html("Y", "other site"), source="b")
+    made.requisite(f"{A}/big.bin", BIG, "application/octet-stream")
+    made.requisite(f"{A}/a.txt", b"plain text " * 50, "text/plain", gzipped=True)
+    made.requisite(f"{A}/app.js", f'go("{A}/x","https:\\/\\/b.example.org\\/y")'.encode(), "text/javascript")
+    made.requisite(
+        f"{CDN}/s.css",
+        b"@font-face{src:url(f.woff2)} i{background:url(https://cdn.example.net/p.png)}",
+        "text/css",
+    )
+    made.requisite(f"{CDN}/f.woff2", b"\0font", "font/woff2")
+    made.requisite(f"{ROOTED}/m.js", b'import "/v1/x.js"', "text/javascript")
+    made.finish()
+    return root
+
+
+@pytest.fixture(scope="module")
+def running(archive: Path) -> Iterator[Running]:
+    """The archive, served."""
+    with serving(archive) as server:
+        yield server
+
+
+@pytest.fixture
+def a(running: Running) -> int:
+    """The port of the first site."""
+    return running.port_of(A)
+
+
+def _base(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def test_each_site_has_an_address_and_so_has_a_host_with_rooted_references(running: Running) -> None:
+    """Page origins and a requisite host that refers to itself from the root; no address for a plain font host."""
+    assert {address.origin for address in running.served.origins} == {A, "http://a.example.org", B, ROOTED}
+
+
+def test_links_lead_to_where_things_are_served(running: Running, a: int) -> None:
+    """Absolute URLs in tags are mapped: to ports, and to folders for hosts without one; visible text is not."""
+    page = running.get("/", port=a).text
+    assert f'<a href="{_base(a)}/x">{A}/x</a>' in page
+    assert f'href="{_base(running.port_of(B))}/y"' in page
+    assert f'href="{_base(a)}/-/o/https/cdn.example.net/s.css"' in page
+    assert f'src="{_base(running.port_of(ROOTED))}/m.js"' in page
+
+
+def test_addresses_are_those_that_the_reader_uses(running: Running, a: int) -> None:
+    """A reader on the LAN, who calls the server by another name, gets links with that name."""
+    page = running.get("/", port=a, Host=f"lan-server:{a}").text
+    assert f'href="http://lan-server:{running.port_of(B)}/y"' in page
+
+
+def test_a_mounted_host_is_served_below_the_site(running: Running, a: int) -> None:
+    """Its style sheet is mapped, and relative references in it work by themselves."""
+    style = running.get("/-/o/https/cdn.example.net/s.css", port=a)
+    assert style.status == 200
+    assert f"url({_base(a)}/-/o/https/cdn.example.net/p.png)" in style.text
+    assert running.get("/-/o/https/cdn.example.net/f.woff2", port=a).body == b"\0font"
+
+
+def test_scripts_are_mapped_in_their_escapes(running: Running, a: int) -> None:
+    """JSON-escaped slashes stay escaped."""
+    assert running.get("/app.js", port=a).text == (
+        f'go("{_base(a)}/x","http:\\/\\/127.0.0.1:{running.port_of(B)}\\/y")'
+    )
+
+
+def test_headers_about_the_live_server_are_dropped(running: Running, a: int) -> None:
+    """Policies, cookies and connection headers go; the page's own headers stay; Refresh is mapped."""
+    headers = running.get("/", port=a).headers
+    for name in (
+        "set-cookie",
+        "strict-transport-security",
+        "x-orig-transfer-encoding",
+        "access-control-allow-origin",
+    ):
+        assert name not in headers
+    assert headers["x-custom"] == "kept"
+    assert headers["server"] == "archiver"
+    assert headers["refresh"] == f"5; url={_base(running.port_of(B))}/y"
+    assert headers["referrer-policy"] == "no-referrer"
+    policy = headers["content-security-policy"]
+    assert _base(running.port_of(B)) in policy
+    assert "example.org" not in policy
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/docs", "Docs"), ("/docs/", "Docs"), ("/docs/index.html", "Docs"), ("/guide/", "Guide"), ("/guide", "Guide"),
+        ("/docs/?highlight=x", "Docs"), ("/q.html?b=2&a=1", "Query"), ("/plain.html", "Plain"), ("/gone", "Gone"),
+    ],
+)  # fmt: skip
+def test_twins_answer_for_each_other(running: Running, a: int, path: str, title: str) -> None:
+    """Slash, index.html, argument order, query and scheme: what a static site would have answered alike."""
+    answer = running.get(path, port=a)
+    assert f"<title>{title}</title>" in answer.text
+    assert answer.status == (404 if title == "Gone" else 200)
+
+
+def test_redirects_lead_to_mapped_addresses(running: Running, a: int) -> None:
+    """Absolute and relative Locations are followed within the archive."""
+    moved = running.get("/moved", port=a)
+    assert (moved.status, moved.headers["location"]) == (301, f"{_base(running.port_of(B))}/y?z#f")
+    assert running.get("/rel", port=a).headers["location"] == f"{_base(a)}/docs/"
+
+
+def test_a_redirect_out_of_the_archive_is_explained(running: Running, a: int) -> None:
+    """Nobody is sent to the live internet without being told."""
+    out = running.get("/out", port=a)
+    assert out.status == 404
+    assert "https://live.example.com/" in out.text
+
+
+@pytest.mark.parametrize("path", ["/self", "/up"])
+def test_a_redirect_to_itself_does_not_loop(running: Running, a: int, path: str) -> None:
+    """A capture that leads back to what was asked for, also by the other scheme, is no answer."""
+    assert running.get(path, port=a).status == 404
+
+
+def test_what_is_missing_gets_a_page_that_helps(running: Running, a: int) -> None:
+    """The page names the original URL, escaped, and leads to the nearest folder and the landing page."""
+    miss = running.get("/docs/no/%3Cscript%3E?x=<b>".replace("<b>", "%3Cb%3E"), port=a)
+    assert miss.status == 404
+    assert f"{A}/docs/no/%3Cscript%3E" in miss.text
+    assert f'href="{_base(a)}/docs/"' in miss.text
+    assert f'href="{_base(running.port)}/"' in miss.text
+    assert "default-src" in miss.headers["content-security-policy"]
+
+
+def test_content_coding_is_passed_through_only_to_those_who_take_it(running: Running, a: int) -> None:
+    """A gzipped file goes out as captured, or unpacked; a mapped page goes out unpacked."""
+    packed = running.get("/a.txt", port=a, Accept_Encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == b"plain text " * 50
+    assert running.get("/a.txt", port=a).body == b"plain text " * 50
+    assert running.get("/a.txt", port=a, Accept_Encoding="gzip;q=0, br").body == b"plain text " * 50
+    page = running.get("/zip.html", port=a, Accept_Encoding="gzip")
+    assert "content-encoding" not in page.headers
+    assert "gezippt" in page.text
+
+
+def test_charset_is_preserved(running: Running, a: int) -> None:
+    """Bytes and Content-Type stay as they were."""
+    page = running.get("/latin.html", port=a)
+    assert page.headers["content-type"] == "text/html; charset=iso-8859-1"
+    assert page.body == "<p>Grüße</p>".encode("latin-1")
+
+
+def test_large_files_are_streamed_and_cut_in_ranges(running: Running, a: int) -> None:
+    """Whole, from the middle, from the end, and beyond."""
+    assert running.get("/big.bin", port=a).body == BIG
+    middle = running.get("/big.bin", port=a, Range="bytes=300000-599999")
+    assert (middle.status, middle.body) == (206, BIG[300000:600000])
+    assert middle.headers["content-range"] == f"bytes 300000-599999/{len(BIG)}"
+    assert running.get("/big.bin", port=a, Range="bytes=-10").body == BIG[-10:]
+    assert running.get("/big.bin", port=a, Range="bytes=700000-").status == 416
+    assert running.get("/big.bin", port=a, Range=f"bytes={'9' * 5000}-").status in (200, 416)
+    assert running.get("/big.bin", port=a, Range="bytes=0-1,5-6").status == 200
+
+
+def test_head_has_the_headers_and_nothing_else(running: Running, a: int) -> None:
+    """HEAD answers like GET without the body."""
+    for path in ("/big.bin", "/", "/a.txt", "/missing"):
+        head, get = running.get(path, port=a, method="HEAD"), running.get(path, port=a)
+        assert head.body == b""
+        assert head.status == get.status
+        assert head.headers.get("content-length", str(len(get.body))) == str(len(get.body))
+
+
+def test_a_page_that_the_reader_has_is_not_sent_again(running: Running, a: int) -> None:
+    """The entity tag answers 304, and is another one where other addresses are mapped in."""
+    tag = running.get("/", port=a).headers["etag"]
+    again = running.get("/", port=a, If_None_Match=tag)
+    assert (again.status, again.body) == (304, b"")
+    assert running.get("/", port=a, If_None_Match=tag, Host=f"other:{a}").status == 200
+
+
+def test_fonts_and_modules_may_be_shared_among_archived_origins_only(running: Running, a: int) -> None:
+    """CORS allows the served origins, and no page from elsewhere."""
+    port = running.port_of(ROOTED)
+    assert running.get("/m.js", port=port, Origin=_base(a)).headers["access-control-allow-origin"] == _base(a)
+    assert (
+        "access-control-allow-origin"
+        not in running.get("/m.js", port=port, Origin="https://evil.example").headers
+    )
+
+
+def test_the_site_gets_no_service_worker(running: Running, a: int) -> None:
+    """A captured service worker would go on answering after this server ended."""
+    assert running.get("/app.js", port=a, Service_Worker="script").status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+def test_only_reading_is_answered(running: Running, a: int, method: str) -> None:
+    """Any other method is 405 and says what is allowed."""
+    answer = running.get("/", port=a, method=method)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    "path", ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/-/o/https/../x", "/-/o/file/x/etc/passwd", "/-/o/", "/-/x", "//b.example.org/y"]
+)  # fmt: skip
+def test_paths_that_try_something_are_not_found(running: Running, a: int, path: str) -> None:
+    """Nothing but captured URLs has an answer."""
+    assert running.get(path, port=a).status == 404
+
+
+def test_damaged_records_are_never_shown(archive: Path, tmp_path: Path) -> None:
+    """A page whose bytes rotted is a 502 with a line in the log; a large file is broken off before its end."""
+    damaged = ArchiveBuilder(tmp_path / "archive")
+    damaged.page(f"{A}/", html("Home", "text " * 100))
+    damaged.requisite(f"{A}/big.bin", BIG, "application/octet-stream")
+    damaged.finish()
+    file = next(damaged.paths.warc.glob("*.warc.gz"))
+    data = bytearray(file.read_bytes())
+    locations = {at.id: at for at in _locations(damaged)}
+    for capture in damaged.captures:
+        at = locations[capture.record]
+        data[at.offset + at.length - 12] ^= 0xFF
+    file.write_bytes(bytes(data))
+    with serving(tmp_path / "archive") as running:
+        port = running.port_of(A)
+        assert running.get("/", port=port).status == 502
+        big = running.get("/big.bin", port=port)
+        assert big.status == 502 or not big.complete
+        assert len(big.body) < len(BIG)
+        assert len(running.log) == 2
+        assert running.get("/-/assets/style.css", port=port).status == 200, "the server goes on"
+
+
+def _locations(made: ArchiveBuilder) -> list[Location]:
+    with closing(Locator(made.paths.locator)) as locator:
+        return [at for capture in made.captures if (at := locator.get(capture.record))]

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import threading
+from typing import TYPE_CHECKING, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from archiver.core.errors import UsageError
+from archiver.core.snapshot import Failure
+from archiver.offline import registry
+from archiver.offline.opening import open_holdings
+from archiver.offline.server import serve, start
+from servers.serving import Running, serving
+from servers.small_archive import IMAGE, SITE, SNAPSHOT, ArchiveBuilder, html, small_archive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NASTY = "<img src=x onerror=alert(1)>\"'&"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A small archive, served."""
+    root = tmp_path_factory.mktemp("site")
+    small_archive(root)
+    with serving(root) as server:
+        yield server
+
+
+def test_the_document_of_contents(running: Running) -> None:
+    """Project, snapshot, docs with name, origin and address, images, files; nothing else."""
+    document = json.loads(running.get("/-/bundle.json").body)
+    assert set(document) == {"project", "snapshot", "docs", "images", "files"}
+    assert (document["project"], document["snapshot"]) == ("small", SNAPSHOT)
+    port = running.port_of(SITE)
+    assert document["docs"] == [{"name": "docs", "origin": SITE, "url": f"http://127.0.0.1:{port}/"}]
+    assert document["images"][0]["name"] == IMAGE
+    assert document["images"][0]["pull"] == f"127.0.0.1:{running.port}/docker.io/library/small:1.0"
+    assert document["files"][0]["name"] == "dl.example.org/releases/tool-1.0.tar.gz"
+
+
+def test_several_projects_share_a_server(tmp_path: Path) -> None:
+    """Then no one project is the project, and every entry names its own."""
+    for project in ("one", "two"):
+        made = ArchiveBuilder(tmp_path, project, project.title())
+        made.page(f"https://{project}.example.org/", html(project, project))
+        made.image(f"docker.io/{project}/image:1", ("linux/amd64",))
+        made.finish()
+    with serving(tmp_path) as server:
+        document = json.loads(server.get("/-/bundle.json").body)
+        assert (document["project"], document["snapshot"]) == (None, None)
+        assert [(site["project"], site["name"]) for site in document["docs"]] == [
+            ("one", "docs"),
+            ("two", "docs"),
+        ]
+        assert {image["project"] for image in document["images"]} == {"one", "two"}
+        page = server.get("/").text
+        assert page.count('id="one-docs"') == 1
+        assert page.count('id="two-docs"') == 1
+        assert server.get("/v2/two/image/tags/list").status == 200
+
+
+def test_the_landing_page_tells_what_is_here(running: Running) -> None:
+    """Docs with their address, images with a command that uses the reader's own host, files with digests."""
+    page = running.get("/", Host=f"lan:{running.port}").text
+    assert f'href="http://lan:{running.port_of(SITE)}/"' in page
+    assert f"docker pull lan:{running.port}/docker.io/library/small:1.0" in page
+    assert hashlib.sha256(b"tool" * 5000).hexdigest() in page
+    assert "2026-03-01 12:00 UTC" in page
+
+
+def test_the_landing_page_loads_nothing_from_elsewhere(running: Running) -> None:
+    """Its own two files and its own addresses; the policy allows no more."""
+    answer = running.get("/")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    for name in ("style.css", "script.js", "icon.svg"):
+        assert f"/-/assets/{name}" in answer.text
+        assert running.get(f"/-/assets/{name}").status == 200
+    assert running.get("/-/assets/../server.py").status == 404
+    assert "<style" not in answer.text
+    assert "style=" not in answer.text
+
+
+def test_everything_from_strangers_is_escaped(tmp_path: Path) -> None:
+    """Titles, failures and search texts cannot become markup."""
+    made = ArchiveBuilder(tmp_path, title=NASTY)
+    made.page(f"{SITE}/", html("x", "y"))
+    made.failures.append(Failure("docs", f"{SITE}/{NASTY}", "fetch.status", NASTY))
+    made.finish()
+    with serving(tmp_path) as server:
+        for path in ("/", "/-/search?q=%3Cimg%20src=x%20onerror=alert(1)%3E%22%27", "/-/search"):
+            page = server.get(path).text
+            assert "<img" not in page
+            assert "&lt;img" in page
+
+
+def test_without_an_index_search_says_so(running: Running) -> None:
+    """The page and the API tell that search is off; neither is an internal error."""
+    assert running.get("/-/search?q=x").status == 503
+    assert "error" in json.loads(running.get("/-/search.json?q=x").body)
+
+
+def test_files_come_with_ranges_and_as_downloads(running: Running) -> None:
+    """The whole, a part, and never as a page of this server's own origin."""
+    path = "/files/dl.example.org/releases/tool-1.0.tar.gz"
+    whole = running.get(path)
+    assert whole.body == b"tool" * 5000
+    assert whole.headers["content-type"] == "application/gzip"
+    assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''tool-1.0.tar.gz"
+    assert "sandbox" in whole.headers["content-security-policy"]
+    part = running.get(path, Range="bytes=2-5")
+    assert (part.status, part.body) == (206, b"olto")
+    stale = running.get(path, Range="bytes=2-5", If_Range='"another"')
+    assert stale.status == 200
+    assert running.get(path, If_None_Match=whole.headers["etag"]).status == 304
+
+
+@pytest.mark.parametrize(
+    "path", ["/files/", "/files/../etc/passwd", "/files/%2e%2e/%2e%2e/etc/passwd", "/files//etc/passwd", "/nothing", "/-/nothing"]
+)  # fmt: skip
+def test_other_paths_are_not_found(running: Running, path: str) -> None:
+    """Only what is listed is here."""
+    assert running.get(path).status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/-/search", "/files/x", "/-/assets/style.css", "/-/bundle.json"])
+def test_the_landing_site_only_reads(running: Running, path: str) -> None:
+    """Other methods are 405, with or without a body."""
+    answer = running.get(path, method="POST")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: <script>\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nBad Header: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 40000 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+        b"GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+)
+def test_broken_requests_get_a_plain_refusal(running: Running, request_bytes: bytes) -> None:
+    """Malformed, doubled or huge headers are a 4xx; nothing is logged as an internal error."""
+    before = len(running.log)
+    answer = running.raw(request_bytes)
+    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
+    assert b"Traceback" not in answer
+    assert len(running.log) == before
+
+
+def test_an_internal_error_is_logged_and_the_server_goes_on(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request gets a 500 without details, and the next one its answer."""
+    monkeypatch.setattr(registry.Registry, "answer", lambda *_: 1 / 0)
+    answer = running.get("/v2/")
+    assert (answer.status, answer.body) == (500, b"internal error\n")
+    assert "ZeroDivisionError" in running.log.pop()
+    assert running.get("/").status == 200
+
+
+def test_docs_origins_have_nothing_of_the_landing_site(running: Running) -> None:
+    """There the program answers below /-/ only: the registry and search are not on a stranger's origin."""
+    port = running.port_of(SITE)
+    for path in ("/v2/", "/-/search", "/-/bundle.json", "/files/dl.example.org/releases/tool-1.0.tar.gz"):
+        assert running.get(path, port=port).status == 404
+    assert running.get("/-/assets/style.css", port=port).status == 200
+
+
+def test_one_port_serves_all_below_a_domain(tmp_path: Path) -> None:
+    """With a domain every origin is a host name on the main port."""
+    small_archive(tmp_path)
+    with serving(tmp_path, domain="docs.corp") as server:
+        host = f"docs-example-org.docs.corp:{server.port}"
+        assert [address.url for address in server.served.origins] == [f"http://{host}/"]
+        assert "quick brown fox" in server.get("/", Host=host).text
+        assert "Small Project" in server.get("/", Host=f"docs.corp:{server.port}").text
+
+
+def test_origins_take_the_next_free_ports(tmp_path: Path) -> None:
+    """A taken port is passed over, and the main port is refused when it is taken itself."""
+    small_archive(tmp_path)
+    holdings = open_holdings(tmp_path)
+    with start(holdings, port=0, log=print) as first:
+        taken = urlsplit(first.url).port or 0
+        with pytest.raises(UsageError, match="in use"):
+            start(holdings, port=taken, log=print)
+        with start(holdings, port=0, log=print) as second:
+            assert {urlsplit(address.url).port for address in first.origins}.isdisjoint(
+                urlsplit(address.url).port for address in second.origins
+            )
+
+
+def test_stopping_closes_every_port(tmp_path: Path) -> None:
+    """After stop nothing listens any more, and stopping again does no harm."""
+    small_archive(tmp_path)
+    with serving(tmp_path) as server:
+        ports = [server.port, server.port_of(SITE)]
+        server.served.stop()
+    for port in ports:
+        with pytest.raises(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):  # noqa: PT011 - any refusal
+            pass
+
+
+def test_serve_ends_when_told_to(tmp_path: Path) -> None:
+    """Serve calls ready once, when all answers, and returns after stop is set."""
+    small_archive(tmp_path)
+    stop = threading.Event()
+    told = []
+
+    def ready(served: object) -> None:
+        told.append(served)
+        stop.set()
+
+    serve(open_holdings(tmp_path), port=0, ready=ready, log=print, stop=stop)
+    assert len(told) == 1
+
+
+def test_many_readers_at_once(running: Running) -> None:
+    """Threads share the holdings: a hundred requests from ten readers all get the same page."""
+    port = running.port_of(SITE)
+    answers: list[bytes] = []
+
+    def read() -> None:
+        answers.extend(running.get("/install.html", port=port).body for _ in range(10))
+
+    readers = [threading.Thread(target=read) for _ in range(10)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert len(answers) == 100
+    assert len(set(answers)) == 1
