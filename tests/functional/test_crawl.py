@@ -444,6 +444,17 @@ def test_what_did_not_change_is_a_revisit(paths: ProjectPaths) -> None:
     _assert_sound(paths)
 
 
+def test_only_a_page_that_was_a_page_before_becomes_a_revisit(paths: ProjectPaths) -> None:
+    """A 200 with the bytes that a redirect had earlier is stored as what it is."""
+    moved = Reply(html(), 302, headers=(("Location", "/docs/"),))
+    with serving({"/docs/": html("a"), "/docs/a": moved}) as site:
+        first = _crawl(paths, _spec(site))
+        site.answers["/docs/a"] = html()
+        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        capture = _by_url(second, site.url("/docs/a"))
+    assert (capture.status, capture.original) == ("200", "")
+
+
 def test_without_its_original_a_page_is_asked_for_unconditionally(paths: ProjectPaths) -> None:
     """A revisit never points to bytes that are not there any more."""
     with serving({"/docs/": Reply(html("a.html"), etag='"1"'), "/docs/a.html": html()}) as site:

@@ -108,14 +108,14 @@ def crawl(
         InvalidURL: a seed or a scope prefix is not an http(s) URL.
     """
     settings = settings or FetchSettings()
-    if not paths.locator.is_file():
-        rebuild(paths)  # a cache that was lost; starting an incomplete one would hide older records
     prefix = f"{snapshot}-{site.name}"
     info = {"http-header-user-agent": user_agent, "robots": site.robots, "isPartOf": prefix}
+    frontier = Frontier(state, site.name)
+    tail, position = recover(paths.warc, prefix, frontier.position())
+    if not paths.locator.is_file():
+        rebuild(paths)  # a cache that was lost; starting an incomplete one would hide older records
     with ExitStack() as held:
         locator = held.enter_context(closing(Locator(paths.locator)))
-        frontier = Frontier(state, site.name)
-        tail, position = recover(paths.warc, prefix, frontier.position())
         output = held.enter_context(closing(WarcOutput(paths.warc, prefix, info, position)))
         recorder = Recorder(output, locator, PayloadReader(paths.warc, locator), previous)
 

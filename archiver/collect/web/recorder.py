@@ -119,8 +119,7 @@ class Recorder:
         if unchanged and not conditional:
             raise ResponseBroken("answered 304 to an unconditional request", place=exchange.url)
         earlier = self._previous.get(exchange.url)
-        same = exchange.status == 200 and exchange.size > 0
-        if earlier is not None and (unchanged or (same and exchange.digest == earlier.digest)):
+        if earlier is not None and (unchanged or _is_identical(exchange, earlier)):
             original = self._original(earlier)
             if original is not None:
                 return self._write_revisit(exchange, earlier, original)
@@ -200,6 +199,12 @@ class Recorder:
         except (NotArchived, RecordCorrupt):
             return None
         return stored if stored.type == "response" and stored.digest == earlier.digest else None
+
+
+def _is_identical(exchange: Exchange, earlier: Capture) -> bool:
+    if exchange.status != 200 or earlier.status != "200" or exchange.truncated:
+        return False
+    return exchange.size > 0 and exchange.digest == earlier.digest
 
 
 def _read_back(stored: StoredRecord, record: str, earlier: Capture | None, payload: StoredRecord) -> Recorded:
