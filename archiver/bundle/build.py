@@ -9,27 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
 from archiver.bundle import manifest
+from archiver.bundle.closure import closure
 from archiver.bundle.hashing import HashingSink
-from archiver.bundle.imageclosure import image_contents
-from archiver.bundle.imagestar import ImagesTar, blob_member
-from archiver.bundle.manifest import Contents
+from archiver.bundle.imagestar import blob_member
 from archiver.bundle.members import Member, Packed, Sink, check_names, small_member
-from archiver.bundle.rawrecords import RawRecords
 from archiver.bundle.readme import plaintext, webpage
 from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import ensure_search_index, page_titles
-from archiver.bundle.siteclosure import site_contents
 from archiver.bundle.tar import TarWriter, data_offsets, tar_size
-from archiver.bundle.wacz import Wacz
 from archiver.core.digest import CHUNK, Digest
-from archiver.core.errors import BundleIncomplete, StorageFull
+from archiver.core.errors import StorageFull
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline import names
 from archiver.store.atomic import atomic_file, storage_errors
 from archiver.store.images import blob_reader
-from archiver.store.snapshots import good_snapshot, read_captures, read_snapshot
+from archiver.store.snapshots import good_snapshot, read_snapshot
 
 if TYPE_CHECKING:
+    from archiver.bundle.closure import Contents
     from archiver.core.descriptor import Platform
     from archiver.core.progress import Task
     from archiver.store.blobs import BlobReader
@@ -82,31 +79,14 @@ def build_bundle(
     paths = archive.project(project)
     record = read_snapshot(paths, snapshot or good_snapshot(paths))
     index = ensure_search_index(paths, record.id, progress)
-    store = blob_reader(archive.images)
-    raw = RawRecords(paths)
-    titles = page_titles(index) if index else {}
-    sites = site_contents(record, read_captures(paths, record), raw)
-    images, left_out = image_contents(record, store, platforms)
-    for failure in left_out:
+    contents = closure(archive, record, platforms, page_titles(index) if index else None)
+    for failure in contents.failures[len(record.failures) :]:
         progress.warn(f"{failure.subject} is left out: {failure.message}")
-    images_tar = ImagesTar(images, store) if images else None
-    contents = Contents(
-        record,
-        tuple(platforms),
-        tuple(Wacz(record, site, titles.get(site.result.name, {}), raw) for site in sites if site.captures),
-        images,
-        images_tar.blobs if images_tar else (),
-        record.files,
-        (*record.failures, *left_out),
-    )
-    _check_files(contents, store)
-    plan = _Plan(contents, _members(contents, images_tar, index, store))
+    plan = _Plan(contents, _members(contents, index, blob_reader(archive.images)))
     return _write(plan, _target(output, contents.name), progress)
 
 
-def _members(
-    contents: Contents, images: ImagesTar | None, index: Path | None, store: BlobReader
-) -> tuple[Member, ...]:
+def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple[Member, ...]:
     """The members in front of bundle.json, in the order of docs/format.md."""
     found = [
         small_member(names.FIRST, webpage.render(contents)),
@@ -116,11 +96,11 @@ def _members(
     ]
     if index is not None:
         found.append(_file_member(names.SEARCH, index))
-    if images is not None:
-        found.append(images.member())
+    if contents.images_tar is not None:
+        found.append(contents.images_tar.member())
     found += [
         blob_member(manifest.file_path(file), Digest.parse(file.digest), file.size, store)
-        for file in sorted(contents.files, key=lambda file: file.path)
+        for file in contents.files
     ]
     return tuple(found)
 
@@ -226,15 +206,6 @@ def _target(output: Path | None, name: str) -> Path:
     if output is None:
         return Path(name)
     return output / name if output.is_dir() else output
-
-
-def _check_files(contents: Contents, store: BlobReader) -> None:
-    """Refuse, before anything is written, a downloaded file that the archive has lost."""
-    for file in contents.files:
-        size = store.size(Digest.parse(file.digest))
-        if size != file.size:
-            problem = "is not here" if size is None else f"has {size} bytes instead of {file.size}"
-            raise BundleIncomplete(f"the blob of {file.url} {problem}", place=file.digest)
 
 
 def _check_space(target: Path, size: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Sequence
 
 from archiver.core import jsontext
@@ -10,42 +10,13 @@ from archiver.offline import names
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
+    from archiver.bundle.closure import Contents
     from archiver.bundle.imageclosure import ImageContent
     from archiver.bundle.members import Packed
     from archiver.bundle.wacz import Wacz
-    from archiver.core.descriptor import Platform
-    from archiver.core.digest import Digest
-    from archiver.core.snapshot import Failure, FileResult, Snapshot
+    from archiver.core.snapshot import FileResult
 
 FORMAT = "archiver-bundle/1"
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What is packed, as far as it is known before any byte is.
-
-    Attributes:
-        snapshot: the record of the run.
-        platforms: the platforms asked for; empty for all.
-        docs: the doc sites that have captures.
-        images: the images, narrowed to the platforms packed.
-        blobs: digest, size and offset within images.tar of every blob in it.
-        files: the downloaded files.
-        failures: the snapshot's failures and what packing adds to them.
-    """
-
-    snapshot: Snapshot
-    platforms: tuple[Platform, ...]
-    docs: tuple[Wacz, ...]
-    images: tuple[ImageContent, ...]
-    blobs: tuple[tuple[Digest, int, int], ...]
-    files: tuple[FileResult, ...]
-    failures: tuple[Failure, ...]
-
-    @property
-    def name(self) -> str:
-        """The bundle's file name, where nothing else is asked for."""
-        return f"{self.snapshot.project}-{self.snapshot.id}.tar"
 
 
 def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: int) -> bytes:
@@ -57,6 +28,7 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
         images_offset: where images.tar's data begins in the bundle, in bytes; 0 where there is none.
     """
     snapshot = contents.snapshot
+    blobs = contents.images_tar.blobs if contents.images_tar else ()
     return jsontext.dump(
         {
             "format": FORMAT,
@@ -71,7 +43,7 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
             "images": [_image(image) for image in contents.images],
             "blobs": [
                 {"digest": str(digest), "size": size, "offset": images_offset + offset}
-                for digest, size, offset in contents.blobs
+                for digest, size, offset in blobs
             ],
             "files": [_file(file) for file in contents.files],
             "failures": [asdict(failure) for failure in contents.failures],

@@ -53,7 +53,7 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
         progress: is told of pages read; a page that cannot be read is warned of and left out.
 
     Returns:
-        The index, or None where the snapshot has no HTML page.
+        The index, without a document where no capture is an HTML page; None where there is no capture at all.
 
     Raises:
         NotArchived: there is no such snapshot.
@@ -62,26 +62,7 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
     path = paths.search(snapshot)
     if _is_current(path):
         return path
-    return path if build_search_index(paths, snapshot, path, progress) else None
-
-
-def build_search_index(
-    paths: ProjectPaths, snapshot: str, target: Path, progress: Progress | None = None
-) -> int:
-    """Build a snapshot's search index at ``target``, durably, and return how many pages it has.
-
-    Nothing is written where the snapshot has no HTML page. Raises as ``ensure_search_index`` does.
-    """
-    with closing(open_project(paths, snapshot)) as holding:
-        pages = [
-            (site, capture) for site in holding.sites for capture in site.all_captures() if is_page(capture)
-        ]
-        if pages:
-            with _workspace(target) as folder:
-                _fill(folder / "filled", pages, progress or NullProgress())
-                _compact(folder / "filled", folder / "compact")
-                move_durably(folder / "compact", target)
-    return len(pages)
+    return path if _build(paths, snapshot, path, progress or NullProgress()) else None
 
 
 def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:
@@ -93,6 +74,19 @@ def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:
         ):
             titles.setdefault(source, {})[url, timestamp] = title
     return titles
+
+
+def _build(paths: ProjectPaths, snapshot: str, target: Path, progress: Progress) -> bool:
+    """Build an index at ``target``, durably. Say whether there was anything to index."""
+    with closing(open_project(paths, snapshot)) as holding:
+        captures = [(site, capture) for site in holding.sites for capture in site.all_captures()]
+        if captures:
+            with _workspace(target) as folder:
+                pages = [(site, capture) for site, capture in captures if is_page(capture)]
+                _fill(folder / "filled", pages, progress)
+                _compact(folder / "filled", folder / "compact")
+                move_durably(folder / "compact", target)
+    return bool(captures)
 
 
 def _is_current(path: Path) -> bool:

@@ -47,6 +47,12 @@ SITE = "https://docs.example.org"
 IMAGE = "docker.io/library/small:1.0"
 SINGLE = "registry.example.org:5000/tools/single:2"
 FILE_URL = "https://dl.example.org/releases/tool-1.0.tar.gz"
+_CONTENT_TYPES = {
+    "warcinfo": "application/warc-fields",
+    "request": "application/http; msgtype=request",
+    "response": "application/http; msgtype=response",
+    "revisit": "application/http; msgtype=response",
+}
 _REVISIT = "http://netpreserve.org/warc/1.1/revisit/"
 
 
@@ -69,6 +75,7 @@ class ArchiveBuilder:
         self.files: list[FileResult] = []
         self.failures: list[Failure] = []
         self.broken_links: list[BrokenLink] = []
+        # Of sites that are not healthy; a site that is named here only has no capture.
         self.verdicts: dict[str, str] = {}
 
     def page(
@@ -96,7 +103,7 @@ class ArchiveBuilder:
             fields.append(("Content-Encoding", "gzip"))
         digest = str(Digest.of(payload))
         block = _http(f"HTTP/1.1 {status}", fields) + payload
-        record = self._write("response", url, timestamp, source, block, [("WARC-Payload-Digest", digest)])
+        record = self._write("response", (url, timestamp, source), block, [("WARC-Payload-Digest", digest)])
         capture = Capture(url, timestamp, mime, status[:3], digest, source, kind, record)
         if listed:
             self.captures.append(capture)
@@ -120,7 +127,7 @@ class ArchiveBuilder:
             ("WARC-Refers-To-Date", iso_of_timestamp14(original.timestamp)),
             ("WARC-Payload-Digest", original.digest),
         ]
-        record = self._write("revisit", url, timestamp, original.source, block, fields)
+        record = self._write("revisit", (url, timestamp, original.source), block, fields)
         capture = replace(original, url=url, timestamp=timestamp, record=record, original=original.record)
         self.captures.append(capture)
         return capture
@@ -209,7 +216,10 @@ class ArchiveBuilder:
             started="2026-03-01T12:00:00Z",
             finished=FINISHED,
             spec={"images": {"platforms": ["linux/arm64", "linux/amd64"]}},
-            sites=tuple(self._site(name) for name in dict.fromkeys([c.source for c in self.captures])),
+            sites=tuple(
+                self._site(name)
+                for name in dict.fromkeys([*(c.source for c in self.captures), *self.verdicts])
+            ),
             images=tuple(self.images),
             files=tuple(self.files),
             failures=tuple(self.failures),
@@ -228,7 +238,7 @@ class ArchiveBuilder:
         others = dict.fromkeys(str(Origin.of(capture.url)) for capture in captures)
         return SiteResult(
             name=name,
-            seeds=(pages[0].url,),
+            seeds=(pages[0].url if pages else f"{SITE}/",),
             origins=tuple(origins),
             requisite_origins=tuple(origin for origin in others if origin not in origins),
             verdict=self.verdicts.get(name, "healthy"),
@@ -242,36 +252,23 @@ class ArchiveBuilder:
         )
 
     def _write(
-        self, kind: str, url: str, timestamp: str, source: str, block: bytes, fields: list[tuple[str, str]]
+        self, kind: str, capture: tuple[str, str, str], block: bytes, fields: Sequence[tuple[str, str]]
     ) -> str:
-        """Append a record and its request to the WARC file of its month; return the record's ID."""
+        """Append a record, of a URL at a time for a site, and its request; return the record's ID."""
+        url, timestamp, source = capture
         name = f"{SNAPSHOT if timestamp >= SNAPSHOT[:8] else EARLIER}-{source}-00000.warc.gz"
         path = self.paths.warc / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file():
             info = b"software: test\r\n"
-            path.write_bytes(
-                _record("warcinfo", name, "2026-01-01T00:00:00Z", info, [], "application/warc-fields")
-            )
+            path.write_bytes(_record("warcinfo", name, "2026-01-01T00:00:00Z", info, []))
         date, identity = iso_of_timestamp14(timestamp), _identity(f"{kind} {url} {timestamp}")
         target = ("WARC-Target-URI", url)
         request = _http("GET / HTTP/1.1", [("Host", Origin.of(url).netloc)])
         offset = path.stat().st_size
-        main = _record(
-            kind,
-            f"{kind} {url} {timestamp}",
-            date,
-            block,
-            [target, *fields],
-            "application/http; msgtype=response",
-        )
+        main = _record(kind, f"{kind} {url} {timestamp}", date, block, [target, *fields])
         second = _record(
-            "request",
-            f"request {url} {timestamp}",
-            date,
-            request,
-            [target, ("WARC-Concurrent-To", identity)],
-            "application/http; msgtype=request",
+            "request", f"request {url} {timestamp}", date, request, [target, ("WARC-Concurrent-To", identity)]
         )
         with path.open("ab") as stream:
             stream.write(main + second)
@@ -376,9 +373,7 @@ def _http(start: str, fields: Sequence[tuple[str, str]]) -> bytes:
     )
 
 
-def _record(
-    kind: str, name: str, date: str, block: bytes, fields: Sequence[tuple[str, str]], content_type: str
-) -> bytes:
+def _record(kind: str, name: str, date: str, block: bytes, fields: Sequence[tuple[str, str]]) -> bytes:
     """Return a WARC record as a gzip member (WARC 1.1, section 4 and annex D)."""
     head = [
         ("WARC-Type", kind),
@@ -386,7 +381,7 @@ def _record(
         ("WARC-Date", date),
         *fields,
         ("WARC-Block-Digest", str(Digest.of(block))),
-        ("Content-Type", content_type),
+        ("Content-Type", _CONTENT_TYPES[kind]),
         ("Content-Length", str(len(block))),
     ]
     text = "WARC/1.1\r\n" + "".join(f"{key}: {value}\r\n" for key, value in head) + "\r\n"

@@ -10,7 +10,7 @@ from archiver.core.reference import Reference
 from archiver.core.snapshot import HEALTHY
 
 if TYPE_CHECKING:
-    from archiver.bundle.manifest import Contents
+    from archiver.bundle.closure import Contents
 
 MOST_FAILURES = 200  # shown; bundle.json has them all
 DOC_COLUMNS = ("Site", "Pages", "From", "Captured")
@@ -143,7 +143,8 @@ def lead(contents: Contents) -> str:
 def numbers(contents: Contents) -> tuple[tuple[str, str], ...]:
     """Return the figures worth a glance, each with what it counts."""
     pages = sum(wacz.site.result.pages for wacz in contents.docs)
-    volume = sum(wacz.size for wacz in contents.docs) + sum(size for _, size, _ in contents.blobs)
+    volume = sum(wacz.size for wacz in contents.docs)
+    volume += contents.images_tar.size if contents.images_tar else 0
     volume += sum(file.size for file in contents.files)
     found = [
         (pages, "page of documentation", "pages of documentation"),
@@ -228,7 +229,7 @@ def file_rows(contents: Contents) -> list[Sequence[Cell]]:
     """Return a row a downloaded file, for FILE_COLUMNS."""
     return [
         ((f"files/{file.path}", f"from {file.url}", file.digest), (readable_size(file.size),))
-        for file in sorted(contents.files, key=lambda file: file.path)
+        for file in contents.files
     ]
 
 

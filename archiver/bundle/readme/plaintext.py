@@ -9,7 +9,7 @@ from archiver.bundle.readme import facts
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
-    from archiver.bundle.manifest import Contents
+    from archiver.bundle.closure import Contents
 
 _WIDTH = 78
 

@@ -134,7 +134,7 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 
 def test_content_codings_are_undone() -> None:
-    """gzip is undone, identity passed on, an unknown coding refused."""
+    """Gzip is undone, identity passed on, an unknown coding refused."""
     data = b"some text " * 1000
     assert decoded_body(_chunks(gzip.compress(data)), "gzip") == data
     assert decoded_body(_chunks(data), "") == data

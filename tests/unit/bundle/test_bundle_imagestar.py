@@ -72,7 +72,7 @@ def test_the_index_names_each_image_twice(builder: ArchiveBuilder) -> None:
 
 
 def test_manifest_json_has_images_only_and_no_digest_for_a_tag(builder: ArchiveBuilder) -> None:
-    """docker load gets every image, by tag where it has one; the chart is not offered to it."""
+    """Docker load gets every image, by tag where it has one; the chart is not offered to it."""
     _, data = _packed(builder)
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         entries = _json(tar, "manifest.json")

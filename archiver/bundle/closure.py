@@ -1,0 +1,100 @@
+"""What belongs in a bundle: everything that a snapshot names, found in the archive and measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Mapping, Sequence
+
+from archiver.bundle.imageclosure import ImageContent, image_contents
+from archiver.bundle.imagestar import ImagesTar
+from archiver.bundle.rawrecords import RawRecords
+from archiver.bundle.siteclosure import site_contents
+from archiver.bundle.wacz import Wacz
+from archiver.core.digest import Digest
+from archiver.core.errors import BundleIncomplete
+from archiver.store.images import blob_reader
+from archiver.store.snapshots import read_captures
+
+if TYPE_CHECKING:
+    from archiver.core.descriptor import Platform
+    from archiver.core.snapshot import Failure, FileResult, Snapshot
+    from archiver.store.blobs import BlobReader
+    from archiver.store.paths import ArchivePaths
+
+Titles = Mapping[
+    str, Mapping["tuple[str, str]", str]
+]  # a site's name -> URL and timestamp -> the page's title
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is packed, as far as it is known before any byte is.
+
+    Attributes:
+        snapshot: the record of the run.
+        platforms: the platforms asked for; empty for all.
+        docs: the doc sites that have captures.
+        images: the images, narrowed to the platforms packed.
+        images_tar: the tar that they are in; None where there are none.
+        files: the downloaded files, by path.
+        failures: the snapshot's failures and what packing adds to them.
+    """
+
+    snapshot: Snapshot
+    platforms: tuple[Platform, ...]
+    docs: tuple[Wacz, ...]
+    images: tuple[ImageContent, ...]
+    images_tar: ImagesTar | None
+    files: tuple[FileResult, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def name(self) -> str:
+        """The bundle's file name, where nothing else is asked for."""
+        return f"{self.snapshot.project}-{self.snapshot.id}.tar"
+
+
+def closure(
+    archive: ArchivePaths,
+    snapshot: Snapshot,
+    platforms: Sequence[Platform] = (),
+    titles: Titles | None = None,
+) -> Contents:
+    """Find all that a snapshot names.
+
+    Args:
+        archive: the archive folder.
+        snapshot: the record of a run.
+        platforms: which platforms of multi-platform images to take; empty for all that are archived.
+        titles: the pages' titles, as far as they are known.
+
+    Raises:
+        BundleIncomplete: a record, blob or file is missing, or is not as long as it should be.
+        RecordCorrupt: the capture index is damaged.
+    """
+    paths, store = archive.project(snapshot.project), blob_reader(archive.images)
+    raw = RawRecords(paths)
+    sites = site_contents(snapshot, read_captures(paths, snapshot), raw)
+    images, left_out = image_contents(snapshot, store, platforms)
+    return Contents(
+        snapshot,
+        tuple(platforms),
+        tuple(
+            Wacz(snapshot, site, (titles or {}).get(site.result.name, {}), raw)
+            for site in sites
+            if site.captures
+        ),
+        images,
+        ImagesTar(images, store) if images else None,
+        _files(snapshot, store),
+        (*snapshot.failures, *left_out),
+    )
+
+
+def _files(snapshot: Snapshot, store: BlobReader) -> tuple[FileResult, ...]:
+    for file in snapshot.files:
+        size = store.size(Digest.parse(file.digest))
+        if size != file.size:
+            problem = "is not here" if size is None else f"has {size} bytes instead of {file.size}"
+            raise BundleIncomplete(f"the blob of {file.url} {problem}", place=file.digest)
+    return tuple(sorted(snapshot.files, key=lambda file: file.path))

@@ -1,0 +1,126 @@
+"""``archiver bundle PROJECT``: what it makes, what it says, and the exit code for each way to fail."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.core.digest import Digest
+from servers.console import Console
+from servers.processes import need
+from servers.small_archive import SINGLE, SNAPSHOT, ArchiveBuilder, small_archive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = f"small-{SNAPSHOT}.tar"
+
+
+@pytest.fixture
+def builder(console: Console) -> ArchiveBuilder:
+    """The small archive, where the program looks for one."""
+    return small_archive(console.folder / "archives")
+
+
+def test_a_bundle_is_made_in_the_current_folder(console: Console, builder: ArchiveBuilder) -> None:
+    """Without options the good snapshot is packed here; the report says what is in it and what to do next."""
+    outcome = console.succeed("bundle", "small")
+    path = console.folder / NAME
+    assert path.is_file()
+    assert NAME in outcome.out
+    assert "7 captures, 3 images, 1 files" in outcome.out
+    assert f"archiver verify {NAME}" in outcome.out
+    assert "Traceback" not in outcome.said
+
+
+def test_json_is_one_document_and_says_the_truth(console: Console, builder: ArchiveBuilder) -> None:
+    """--json prints size, digest and counts for scripts, nothing else."""
+    report = console.succeed("bundle", "small", "-o", "out.tar", "--json").json
+    path = console.folder / "out.tar"
+    assert report["path"].endswith("out.tar")
+    assert report["size"] == path.stat().st_size
+    with path.open("rb") as stream:
+        assert report["digest"] == str(Digest.of_stream(stream)[0])
+    assert (report["captures"], report["images"], report["files"]) == (7, 3, 1)
+
+
+def test_a_folder_as_output_gets_the_usual_name(console: Console, builder: ArchiveBuilder) -> None:
+    """-o FOLDER makes PROJECT-SNAPSHOT.tar in it."""
+    (console.folder / "stick").mkdir()
+    console.succeed("bundle", "small", "--output", "stick")
+    assert (console.folder / "stick" / NAME).is_file()
+
+
+def test_two_processes_make_the_same_bytes(console: Console, builder: ArchiveBuilder, tmp_path: Path) -> None:
+    """Other folder, other hash seed, other time zone, an archive made anew: the same file."""
+    console.succeed("bundle", "small")
+    other = Console(tmp_path / "other", PYTHONHASHSEED="7", TZ="Pacific/Auckland")
+    small_archive(tmp_path / "other" / "archives")
+    other.succeed("bundle", "small", "-o", "renamed.tar")
+    assert (other.folder / "renamed.tar").read_bytes() == (console.folder / NAME).read_bytes()
+
+
+@pytest.mark.parametrize("interpreter", [sys.executable, "pypy3"])
+def test_the_readme_s_commands_work(console: Console, builder: ArchiveBuilder, interpreter: str) -> None:
+    """As README.txt says: take the program out of the bundle, verify with it, search with it."""
+    need(interpreter)
+    console.succeed("bundle", "small")
+    with tarfile.open(console.folder / NAME) as tar:
+        member = tar.extractfile("README.txt")
+        assert member is not None
+        text = member.read().decode()
+    commands = re.findall(r"^    ((?:tar|python3) .*archiver\.pyz.*)$", text, re.MULTILINE)
+    wanted = [command for command in commands if " serve " not in command]
+    assert [command.split()[:3] for command in wanted][:2] == [
+        ["tar", "xf", NAME],
+        ["python3", "archiver.pyz", "verify"],
+    ]
+    for command in wanted:
+        words = command.replace("python3", f"{interpreter} -I", 1).replace("some words", "fox")
+        done = subprocess.run(
+            ["sh", "-c", words], cwd=console.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
+    assert "https://docs.example.org/" in done.stdout
+
+
+def test_a_platform_leaves_out_what_has_nothing_for_it(console: Console, builder: ArchiveBuilder) -> None:
+    """--platform names the images that are left out, and still ends with 0."""
+    outcome = console.succeed("bundle", "small", "--platform", "linux/arm64")
+    assert SINGLE in outcome.err
+    console.succeed("verify", NAME)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("bundle", "unknown"), 2, "unknown"),
+        (("bundle", "small", "--snapshot", "20200101T000000Z"), 2, SNAPSHOT),
+        (("bundle", "small", "--platform", "amd64"), 2, "linux/amd64"),
+        (("bundle", "Not A Name"), 2, "Not A Name"),
+    ],
+)
+def test_what_cannot_be_packed_is_a_usage_error(
+    console: Console, builder: ArchiveBuilder, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    """Unknown projects, snapshots and platforms end with 2 and say what there is; no file appears."""
+    outcome = console.run(*arguments)
+    assert outcome.code == code, outcome.said
+    assert said in outcome.err
+    assert not list(console.folder.glob("*.tar"))
+
+
+def test_a_damaged_archive_makes_no_bundle(console: Console, builder: ArchiveBuilder) -> None:
+    """A corrupt blob is named by digest, the exit code is not 0, and nothing stands under the bundle's name."""
+    digest = builder.files[0].digest
+    path = builder.layout.blobs.path(Digest.parse(digest))
+    path.write_bytes(b"X" + path.read_bytes()[1:])
+    outcome = console.run("bundle", "small")
+    assert outcome.code not in (0, 1), outcome.said
+    assert digest in outcome.err
+    assert not [entry for entry in console.folder.iterdir() if ".tar" in entry.name or ".tmp" in entry.name]

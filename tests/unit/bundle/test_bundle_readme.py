@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.bundle.closure import closure
+from archiver.bundle.readme import facts, plaintext, webpage
+from archiver.core.descriptor import Platform
+from archiver.core.snapshot import BrokenLink, Failure
+from servers.small_archive import IMAGE, SITE, ArchiveBuilder, html, small_archive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.bundle.closure import Contents
+
+NAME = "small-20260301T120000Z.tar"
+
+
+def _contents(builder: ArchiveBuilder, *platforms: Platform) -> Contents:
+    return closure(builder.archive, builder.finish(), platforms)
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> ArchiveBuilder:
+    """The small archive."""
+    return small_archive(tmp_path / "archives")
+
+
+class _Page(HTMLParser):
+    """Collects what a browser would fetch, the anchors, and whether elements are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "br", "link", "img"):
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            elif name == "href" and tag == "a":
+                self.links.append(value or "")
+            elif name in ("src", "href", "srcset", "data", "poster", "action"):
+                self.fetched.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_fetches_nothing_and_links_to_itself_only(builder: ArchiveBuilder) -> None:
+    """No script, no style sheet, no image; every link leads to a section that is there; elements are balanced."""
+    builder.failures.append(Failure("docs", f"{SITE}/x", "fetch.timeout", "too slow"))
+    text = webpage.render(_contents(builder)).decode()
+    page = _Page(text)
+    assert page.fetched == []
+    assert page.open == []
+    assert "<script" not in text
+    assert not re.search(r"url\(|@import", text)
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+
+
+def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
+    """Titles, URLs and messages cannot put markup into the page."""
+    evil = '<script>alert("1")</script>&$title'
+    builder = ArchiveBuilder(tmp_path / "archives", title=evil)
+    builder.page(f"{SITE}/?a=<b>", html("x", "y"))
+    builder.failures.append(Failure("docs", f"https://x/{evil}", "fetch.failed", evil, evil))
+    text = webpage.render(_contents(builder)).decode()
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;$title" in text
+
+
+@pytest.mark.parametrize("render", [webpage.render, plaintext.render])
+def test_both_tell_how_to_check_read_load_and_what_is_here(builder: ArchiveBuilder, render: object) -> None:
+    """Commands for the three systems and for each tool, and every image, site and file by name."""
+    text = render(_contents(builder)).decode()  # type: ignore[operator]  # one of the two renderers
+    text = text.replace("&quot;", '"')
+    for wanted in (
+        f"tar xf {NAME} archiver.pyz",
+        f"python3 archiver.pyz verify {NAME}",
+        f"python3 archiver.pyz serve {NAME}",
+        f'python3 archiver.pyz search {NAME} "',
+        "sha256sum -c SHA256SUMS",
+        "shasum -a 256 -c SHA256SUMS",
+        "Get-FileHash",
+        "docker load -i images/images.tar",
+        "podman load -i images/images.tar",
+        "ctr -n k8s.io image import images/images.tar",
+        "localhost:5000/docker.io/library/small:1.0",
+        IMAGE,
+        "linux/amd64, linux/arm64",
+        "files/dl.example.org/releases/tool-1.0.tar.gz",
+        "20.0 kB",
+        f"{SITE}/",
+        "1 March 2026",
+        "Everything that was asked for is here.",
+    ):
+        assert wanted in text, wanted
+
+
+@pytest.mark.parametrize("render", [webpage.render, plaintext.render])
+def test_failures_are_told(builder: ArchiveBuilder, render: object) -> None:
+    """What could not be archived is listed with its reason, up to a bound, and counted."""
+    builder.failures += [
+        Failure("docs", f"{SITE}/{number}", "fetch.timeout", "the server did not answer", f"{SITE}/from")
+        for number in range(facts.MOST_FAILURES + 5)
+    ]
+    builder.broken_links.append(BrokenLink("docs", f"{SITE}/nowhere", "404"))
+    text = render(_contents(builder)).decode()  # type: ignore[operator]  # one of the two renderers
+    assert "205 things that were asked for could not be archived." in text
+    assert f"{SITE}/{facts.MOST_FAILURES - 1}" in text
+    assert f"{SITE}/{facts.MOST_FAILURES}" not in text
+    assert "And 5 more" in text
+    assert "1 link of the documentation was broken already" in " ".join(text.split())
+
+
+def test_what_is_old_or_narrowed_is_told(builder: ArchiveBuilder) -> None:
+    """Carried images, a site that is gone and chosen platforms are said in words."""
+    builder.verdicts["docs"] = "gone"
+    builder.images[0] = replace(builder.images[0], carried=True)
+    said = facts.reservations(_contents(builder, Platform("linux", "amd64")))
+    assert len(said) == 3
+    assert "docs was gone" in said[0]
+    assert "1 image could not be fetched again" in said[1]
+    assert "linux/amd64 only" in said[2]
+
+
+def test_a_bundle_of_files_alone_speaks_of_files_alone(tmp_path: Path) -> None:
+    """No word of pages or images where there are none."""
+    builder = ArchiveBuilder(tmp_path / "archives")
+    builder.file("https://example.org/tool", b"tool")
+    contents = _contents(builder)
+    text = plaintext.render(contents).decode()
+    assert "docker" not in text
+    assert "archiver.pyz search" not in text
+    assert "A copy of the downloads of Small Project" in text
+    assert "Load the container images" not in webpage.render(contents).decode()
+
+
+def test_the_text_fits_a_terminal(builder: ArchiveBuilder) -> None:
+    """Prose is wrapped; only commands, names and digests may be longer than 78 columns."""
+    lines = plaintext.render(_contents(builder)).decode().splitlines()
+    assert not [line for line in lines if len(line) > 78 and not line.startswith(("    ", "* ", "  "))]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (1_234_567, "1.2 MB"), (5 * 10**15, "5000.0 TB")],
+)
+def test_sizes_are_for_people(number: int, text: str) -> None:
+    """Powers of ten, one decimal."""
+    assert facts.readable_size(number) == text
