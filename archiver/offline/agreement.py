@@ -86,6 +86,7 @@ def check_references(contents: Contents, members: dict[str, Entry], report: Repo
 def _check_distinct(contents: Contents, report: Report) -> None:
     named = {
         "docs": [site.name for site in contents.docs],
+        "docs' files": [site.path for site in contents.docs],
         "images": [image.reference for image in contents.images],
         "files": [file.path for file in contents.files],
         "blobs": [str(blob.digest) for blob in contents.blobs],

@@ -125,7 +125,8 @@ class _Check:
 
     def _open_docs(self) -> list[tuple[DocsEntry, Wacz]]:
         opened: list[tuple[DocsEntry, Wacz]] = []
-        for site in self._contents.docs if self._contents else ():
+        by_path = {site.path: site for site in self._contents.docs} if self._contents else {}
+        for site in by_path.values():
             if site.path in self._structure.members:
                 wacz = open_wacz(self._part(site.path), site.name, inside(self._report, site.path))
                 if wacz is not None:

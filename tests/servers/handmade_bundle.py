@@ -237,8 +237,8 @@ def sample_docs() -> Docs:
     return docs
 
 
-def search_index(documents: Iterable[tuple[str, str, str, str]]) -> bytes:
-    """Return search.sqlite with a section for each (source, url, timestamp, title)."""
+def search_index(documents: Iterable[tuple[str, str, str, str]], more: str = "") -> bytes:
+    """Return search.sqlite with a section for each (source, url, timestamp, title), and what ``more`` does."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "search.sqlite"
         database = sqlite3.connect(path)
@@ -257,6 +257,7 @@ def search_index(documents: Iterable[tuple[str, str, str, str]]) -> bytes:
                     "INSERT INTO sections_fts(rowid, title, heading, body, characters) VALUES (?, ?, '', 'text', '')",
                     (number, document[3]),
                 )
+        database.executescript(more)
         database.close()
         return path.read_bytes()
 

@@ -39,6 +39,9 @@ def _check(stream: IO[bytes], report: Report) -> None:
                 "program.zip", PROGRAM, f"{len(files)} files of {unpacked} bytes are more than are accepted"
             )
             return
+        if any(file.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for file in files):
+            report("program.zip", PROGRAM, "a file in it is packed in a way that not every Python unpacks")
+            return
         if "__main__.py" not in packed.namelist():
             report("program.zip", PROGRAM, "there is no __main__.py in it")
         for file in files:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import zipfile
-from typing import TYPE_CHECKING, Any, Callable
+from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 
@@ -33,11 +34,14 @@ from servers.handmade_bundle import (
 )
 from servers.small_archive import small_archive
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 Check = Callable[[bytes], VerifyReport]
 GUIDE = "docs/guide.wacz"
+ENDLESS = """
+DROP TABLE documents;
+CREATE VIEW documents AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n)
+SELECT id, id AS source, id AS url, id AS timestamp FROM n
+"""
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -178,6 +182,11 @@ LISTS: dict[str, tuple[Callable[[Bundle], bytes], str, str]] = {
         lambda b: b.pack(document=lambda d: d["blobs"][0].update(offset=0)),
         "bundle.reference",
         "sha256:",
+    ),
+    "two doc sites with one file": (
+        lambda b: b.pack(document=lambda d: d["docs"].append({**d["docs"][0], "name": "other"})),
+        "bundle.reference",
+        "bundle.json",
     ),
     "the same image twice": (
         lambda b: b.pack(document=lambda d: d["images"].append(d["images"][0])),
@@ -598,6 +607,23 @@ def test_unsound_search_index_is_found(check: Check, content: bytes) -> None:
     assert codes(check(bundle.pack())) == {"search.database"}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW more AS SELECT 1",
+        "CREATE TRIGGER t AFTER INSERT ON documents BEGIN SELECT 1; END",
+        "CREATE VIRTUAL TABLE other USING fts5(x)",
+        "ALTER TABLE documents ADD COLUMN made AS (zeroblob(9))",
+        ENDLESS,
+    ],
+)
+def test_search_index_that_runs_something_is_refused(check: Check, statement: str) -> None:
+    """Views, triggers, other virtual tables and computed columns are not asked anything, endless ones included."""
+    bundle = Bundle()
+    bundle.members["docs/search.sqlite"] = search_index([], statement)
+    assert codes(check(bundle.pack())) == {"search.database"}
+
+
 @pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", zip_of({"other.py": b""})])
 def test_unsound_program_is_found(check: Check, content: bytes) -> None:
     """An archiver.pyz that does not unpack, or has nothing to run, is a problem."""
@@ -636,3 +662,10 @@ def test_long_names_and_their_headers_are_covered(check: Check) -> None:
         damaged = bytearray(data)
         damaged[offset] ^= 2
         assert not check(bytes(damaged)).ok
+
+
+def test_codes_are_in_the_documentation() -> None:
+    """docs/problems.md has the table of codes as the program has it."""
+    page = (ROOT / "docs" / "problems.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{code}` | {meaning} |" for code, meaning in MEANINGS.items()]
