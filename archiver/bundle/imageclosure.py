@@ -81,7 +81,7 @@ def _narrowed(result: ImageResult, wanted: Sequence[Platform]) -> ImageResult | 
     if not wanted or not any(result.platforms):  # an artifact runs nowhere and everywhere
         return result
     kept = [(name, digest) for name, digest in pairs if _matches(name, wanted)]
-    if not kept:
+    if not any(name for name, _ in kept):
         return None
     return replace(
         result,
@@ -91,7 +91,8 @@ def _narrowed(result: ImageResult, wanted: Sequence[Platform]) -> ImageResult | 
 
 
 def _matches(name: str, wanted: Sequence[Platform]) -> bool:
-    return bool(name) and any(Platform.parse(name).matches(platform) for platform in wanted)
+    """Say whether a manifest is packed: one of a platform wanted, or of none, as a signature within an index is."""
+    return not name or any(Platform.parse(name).matches(platform) for platform in wanted)
 
 
 def _preference(snapshot: Snapshot) -> tuple[Platform, ...]:

@@ -70,6 +70,17 @@ def test_an_image_without_the_platform_asked_for_is_left_out_by_name(builder: Ar
     assert [(failure.subject, failure.code) for failure in left_out] == [(SINGLE, "bundle.platform")]
 
 
+def test_what_has_no_platform_within_an_index_is_packed_with_any(builder: ArchiveBuilder) -> None:
+    """An artifact beside the platforms of an index goes along, but alone does not make the image worth packing."""
+    both = builder.image(IMAGE, ("linux/amd64", "linux/arm64"))
+    builder.images = [replace(both, platforms=("linux/amd64", ""))]
+    (image,), _ = _contents(builder, AMD64)
+    assert image.result.manifests == both.manifests
+    images, left_out = _contents(builder, ARM64)
+    assert not images
+    assert [failure.subject for failure in left_out] == [IMAGE]
+
+
 def test_linux_amd64_is_what_docker_gets_where_there_is_one(builder: ArchiveBuilder) -> None:
     """manifest.json's platform is linux/amd64, else the first of the spec's list that the image has."""
     builder.image("example.org/both:1", ("linux/arm64", "linux/amd64"))
