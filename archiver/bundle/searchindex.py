@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Iterator
 from archiver.bundle.documents import Document, decode_html, decoded_body, read_document
 from archiver.bundle.wacz import is_page
 from archiver.core.digest import CHUNK
-from archiver.core.errors import ArchiverError, StorageFull, StoreError
+from archiver.core.errors import ArchiverError, StoreError
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
 from archiver.offline.search.segment import characters, index_text
 from archiver.store.atomic import TEMPORARY_PREFIX, move_durably, storage_errors
+from archiver.store.databases import database_errors
 
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
@@ -114,13 +115,8 @@ def _workspace(target: Path) -> Iterator[Path]:
 @contextmanager
 def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database without implicit transactions. Raises StoreError or StorageFull for SQLite's errors."""
-    try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            yield connection
-    except sqlite3.Error as error:
-        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-        kind = StorageFull if full else StoreError
-        raise kind(f"SQLite: {error}", place=str(path)) from error
+    with database_errors(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection
 
 
 def _fill(path: Path, pages: list[tuple[Site, Capture]], progress: Progress) -> None:

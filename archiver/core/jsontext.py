@@ -14,8 +14,8 @@ def dump(document: Any) -> bytes:
 
 
 def dump_line(document: Any) -> str:
-    """Return a document as one compact line, keys in the order given."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    """Return a document as one compact line of ASCII, keys in the order given."""
+    return json.dumps(document, separators=(",", ":"))
 
 
 def load(data: bytes, *, limit: int, what: str) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Iterable
 
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.store.atomic import storage_errors
+from archiver.store.databases import database_errors
 from archiver.store.warcfiles import scan_members
 
 if TYPE_CHECKING:
@@ -52,15 +53,17 @@ class Locator:
     """The map, open for reading and adding. One instance belongs to one thread."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path)
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.execute(_SCHEMA)
+        with database_errors(path):
+            self._connection = sqlite3.connect(path)
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(_SCHEMA)
 
     def add(self, locations: Iterable[Location]) -> None:
         """Add records that are durable in their WARC file; adding one again replaces it."""
-        with self._connection:
+        with database_errors(self._path), self._connection:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)",
                 ((at.id, at.file, at.offset, at.length, at.pair_length) for at in locations),
@@ -68,7 +71,8 @@ class Locator:
 
     def get(self, record: str) -> Location | None:
         """Return where a record is, or None where the map does not know it."""
-        row = self._connection.execute("SELECT * FROM records WHERE id = ?", (record,)).fetchone()
+        with database_errors(self._path):
+            row = self._connection.execute("SELECT * FROM records WHERE id = ?", (record,)).fetchone()
         return Location(*row) if row else None
 
     def close(self) -> None:

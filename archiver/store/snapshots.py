@@ -27,7 +27,7 @@ def write_captures(paths: ProjectPaths, snapshot: str, captures: Iterable[Captur
 
     The digest is of the compressed file. Same captures, same bytes.
     """
-    lines = sorted((capture.to_cdxj() + "\n").encode("ascii", "backslashreplace") for capture in captures)
+    lines = sorted((capture.to_cdxj() + "\n").encode("ascii") for capture in captures)
     path = paths.captures(snapshot)
     with atomic_file(path) as stream:
         with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=6, mtime=0) as packed:

@@ -7,7 +7,6 @@ that it speaks of are durable. It is a cache: without it a run begins anew.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Iterator
@@ -15,9 +14,9 @@ from typing import Iterable, Iterator
 from archiver.collect.web.urls import origin_of
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
-from archiver.core.errors import StorageDenied, StorageFull, StoreError
 from archiver.core.snapshot import BrokenLink, Failure
 from archiver.store.atomic import storage_errors
+from archiver.store.databases import database_errors, translated
 
 _VERSION = 1
 _QUEUED, _DONE, _REREAD = 0, 1, 2
@@ -82,7 +81,7 @@ class RunState:
             self._connection = _connect(path)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
-                raise _translated(error, path) from error
+                raise translated(error, path) from error
             self._replace()
 
     @property
@@ -114,24 +113,24 @@ class RunState:
 
     def rows(self, statement: str, values: Iterable[object] = ()) -> sqlite3.Cursor:
         """Run one SQL statement."""
-        with _sqlite_errors(self._path):
+        with database_errors(self._path):
             return self._connection.execute(statement, tuple(values))
 
     def commit(self) -> None:
         """Make everything since the last commit permanent."""
-        with _sqlite_errors(self._path):
+        with database_errors(self._path):
             self._connection.commit()
 
     def rollback(self) -> None:
         """Forget everything since the last commit."""
-        with _sqlite_errors(self._path):
+        with database_errors(self._path):
             self._connection.rollback()
 
     def _replace(self) -> None:
         with storage_errors(self._path):
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-        with _sqlite_errors(self._path):
+        with database_errors(self._path):
             self._connection = _connect(self._path)
 
 
@@ -354,18 +353,3 @@ def _check_version(connection: sqlite3.Connection) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and version != _VERSION:
         raise sqlite3.DatabaseError("the state is of another version")
-
-
-@contextmanager
-def _sqlite_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _translated(error, path) from error
-
-
-def _translated(error: sqlite3.Error, path: Path) -> StoreError:
-    kind = {sqlite3.SQLITE_FULL: StorageFull, sqlite3.SQLITE_READONLY: StorageDenied,
-            sqlite3.SQLITE_PERM: StorageDenied, sqlite3.SQLITE_CANTOPEN: StorageDenied}  # fmt: skip
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return kind.get(code, StoreError)(str(error), place=str(path))

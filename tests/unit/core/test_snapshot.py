@@ -73,6 +73,7 @@ def test_captures_round_trip_through_cdxj():
         etag='"x"',
     )
     line = capture.to_cdxj()
+    assert line.isascii()
     assert line.split(" ", 2)[:2] == ["a)/%e4%b8%ad?q=1", "20261123004400"]
     assert Capture.from_cdxj(line) == capture
     assert capture.payload_record == "<urn:uuid:1>"

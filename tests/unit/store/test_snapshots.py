@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,13 @@ def test_captures_come_back_sorted(project):
     """The index is sorted whatever the order of writing, and holds every capture."""
     record = stored(project)
     assert list(read_captures(project, record)) == [capture(1), capture(2), capture(3)]
+
+
+def test_any_url_survives_the_index(project):
+    """Letters beyond ASCII, of one byte or more, come back as they were."""
+    odd = replace(capture(1), url="http://a/é/中?q=\U0001f600", mime="text/é")
+    count, digest = write_captures(project, IDS[0], [odd])
+    assert list(read_captures(project, snapshot(IDS[0], count, digest))) == [odd]
 
 
 def test_the_same_captures_give_the_same_bytes(project):

@@ -1,0 +1,234 @@
+"""Downloading single files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import random
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from archiver.collect.files.artifact import FILE_TYPE, StoredFile
+from archiver.collect.files.download import DownloadOutcome, download_files
+from archiver.collect.retry import Patience
+from archiver.core.descriptor import MANIFEST_LIMIT, OCI_MANIFEST
+from archiver.core.digest import Digest
+from archiver.core.errors import InvalidDocument
+from archiver.core.manifest import parse_manifest
+from archiver.core.progress import NullProgress
+from archiver.spec.model import FileSource
+from archiver.store.images import ImageLayout
+from servers.site import Reply, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONTENT = random.Random(7).randbytes(3 << 20)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+TARBALL = Reply(CONTENT, type="application/gzip", etag='"v1"')
+HASTY = Patience(attempts=2, first_wait=0.0, connect=5, read=5)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> ImageLayout:
+    """An empty layout."""
+    return ImageLayout(tmp_path / "images")
+
+
+def download(layout: ImageLayout, *files: Any, **more: Any) -> DownloadOutcome:
+    """Download URLs, or pairs of URL and sha256."""
+    sources = [
+        FileSource(url=file) if isinstance(file, str) else FileSource(url=file[0], sha256=file[1])
+        for file in files
+    ]
+    settings: dict[str, Any] = {
+        "progress": NullProgress(),
+        "stop": threading.Event(),
+        "patience": HASTY,
+        **more,
+    }
+    return download_files(sources, layout, user_agent="archiver/test", **settings)
+
+
+def codes(outcome: DownloadOutcome) -> list[str]:
+    """The failures' codes."""
+    return [failure.code for failure in outcome.failures]
+
+
+def blobs(layout: ImageLayout) -> list[str]:
+    """The names of all files below blobs/, hidden ones too."""
+    return sorted(path.name for path in (layout.root / "blobs").rglob("*") if path.is_file())
+
+
+def test_a_file_arrives_as_an_artifact(layout: ImageLayout) -> None:
+    """Its content is a blob; a manifest that any OCI tool understands holds it, with name and origin."""
+    with serving({"/dl/tool.tgz": TARBALL}) as site:
+        outcome = download(layout, site.url("/dl/tool.tgz"))
+        host = site.origin.removeprefix("http://").replace(":", "_")
+    assert outcome.failures == ()
+    file = outcome.files[0]
+    assert (file.path, file.digest, file.size) == (f"{host}/dl/tool.tgz", f"sha256:{SHA256}", len(CONTENT))
+    assert (file.media_type, file.carried, outcome.bytes) == ("application/gzip", False, len(CONTENT))
+    manifest = parse_manifest(
+        layout.blobs.read(Digest.parse(file.manifest), MANIFEST_LIMIT), OCI_MANIFEST, what="m"
+    )
+    assert manifest.artifact_type == FILE_TYPE
+    assert str(manifest.layers[0].digest) == file.digest
+    assert manifest.layers[0].annotations["org.opencontainers.image.title"] == "tool.tgz"
+    assert all(layout.blobs.size(blob.digest) == blob.size for blob in manifest.blobs)
+    assert [(str(e.digest), e.artifact_type, dict(e.annotations)) for e in layout.entries()] == [
+        (file.manifest, FILE_TYPE, {})
+    ]
+
+
+def test_the_same_download_gives_the_same_artifact(tmp_path: Path) -> None:
+    """Nothing of the time or the run is in the manifest."""
+    with serving({"/tool.tgz": TARBALL}) as site:
+        manifests = {
+            download(ImageLayout(tmp_path / name), site.url("/tool.tgz")).files[0].manifest
+            for name in ("a", "b")
+        }
+    assert len(manifests) == 1
+
+
+def test_a_known_digest_is_checked(layout: ImageLayout) -> None:
+    """The right one passes; the wrong one is a failure, leaves nothing, and the rest goes on."""
+    with serving({"/a.tgz": TARBALL, "/b.tgz": TARBALL}) as site:
+        outcome = download(layout, (site.url("/a.tgz"), "0" * 64), (site.url("/b.tgz"), SHA256))
+    assert codes(outcome) == ["content.digest"]
+    assert outcome.failures[0].subject.endswith("/a.tgz")
+    assert [file.digest for file in outcome.files] == [f"sha256:{SHA256}"]
+    assert "0" * 64 not in blobs(layout)
+
+
+def test_a_web_page_in_place_of_an_archive_is_refused(layout: ImageLayout) -> None:
+    """Dead sites answer 200 and a page; for a URL that ends in .tar.gz that is a failure, for .html it is not."""
+    page = Reply(b"<!doctype html>gone", type="text/html; charset=utf-8")
+    with serving({"/tool.TAR.GZ": page, "/page.html": page}) as site:
+        outcome = download(layout, site.url("/tool.TAR.GZ"), site.url("/page.html"))
+    assert codes(outcome) == ["fetch.content"]
+    assert [file.media_type for file in outcome.files] == ["text/html"]
+
+
+def test_a_redirect_s_target_is_kept_under_the_url_asked_for(layout: ImageLayout) -> None:
+    """Release downloads redirect to a storage host; path and URL are the spec's."""
+    with serving({"/x": Reply(CONTENT, type="")}) as storage:
+        moved = Reply(status=302, headers=(("Location", storage.url("/x?signature=1")),))
+        storage.answers["/x?signature=1"] = Reply(CONTENT, type="")
+        with serving({"/tool.tgz": moved}) as site:
+            outcome = download(layout, site.url("/tool.tgz"))
+            assert outcome.files[0].url == site.url("/tool.tgz")
+    assert outcome.files[0].path.endswith("/tool.tgz")
+    assert outcome.files[0].media_type == "application/octet-stream"
+
+
+def test_a_download_cut_short_is_tried_again(layout: ImageLayout) -> None:
+    """The second attempt's bytes count; where all are cut, it is a failure and nothing is left."""
+    replies = [Reply(CONTENT, cut=1000, type=""), Reply(CONTENT, type="")]
+    with serving({"/a.tgz": replies, "/b.tgz": Reply(CONTENT, cut=1000, type="")}) as site:
+        outcome = download(layout, site.url("/b.tgz"), site.url("/a.tgz"))
+    assert codes(outcome) == ["fetch.broken"]
+    assert outcome.files[0].digest == f"sha256:{SHA256}"
+    assert not [name for name in blobs(layout) if name.startswith(".")]
+
+
+def test_a_missing_file_is_a_failure(layout: ImageLayout) -> None:
+    """404 is listed with its URL."""
+    with serving({}) as site:
+        outcome = download(layout, site.url("/gone.tgz"))
+    assert codes(outcome) == ["fetch.status"]
+    assert outcome.failures[0].source == "files"
+
+
+def test_an_unchanged_file_is_not_sent_again(layout: ImageLayout) -> None:
+    """The second run asks conditionally and takes 304 for an answer; the result stays the same."""
+    with serving({"/tool.tgz": TARBALL}) as site:
+        first = download(layout, site.url("/tool.tgz"))
+        second = download(layout, site.url("/tool.tgz"))
+        assert site.asked[1].headers["if-none-match"] == '"v1"'
+    assert second.bytes == 0
+    assert second.files == first.files
+
+
+def test_a_changed_file_is_fetched_and_the_old_one_stays(layout: ImageLayout) -> None:
+    """Another ETag, another content: both artifacts are in the index."""
+    with serving({"/tool.tgz": TARBALL}) as site:
+        download(layout, site.url("/tool.tgz"))
+        site.answers["/tool.tgz"] = Reply(b"new", type="application/gzip", etag='"v2"')
+        outcome = download(layout, site.url("/tool.tgz"))
+    assert outcome.files[0].size == 3
+    assert len(layout.entries()) == 2
+
+
+def test_a_known_digest_that_is_here_costs_no_request(layout: ImageLayout) -> None:
+    """Content that cannot have changed is not asked for."""
+    with serving({"/tool.tgz": TARBALL}) as site:
+        first = download(layout, (site.url("/tool.tgz"), SHA256))
+        second = download(layout, (site.url("/tool.tgz"), SHA256))
+        assert len(site.asked) == 1
+    assert second.files == first.files
+
+
+def test_a_file_whose_blob_is_gone_is_fetched_anew(layout: ImageLayout) -> None:
+    """An artifact without its content is no reason not to ask."""
+    with serving({"/tool.tgz": TARBALL}) as site:
+        first = download(layout, (site.url("/tool.tgz"), SHA256))
+        layout.blobs.path(Digest.parse(first.files[0].digest)).unlink()
+        second = download(layout, (site.url("/tool.tgz"), SHA256))
+    assert layout.blobs.size(Digest.parse(second.files[0].digest)) == len(CONTENT)
+
+
+def test_a_coding_that_nobody_asked_for(layout: ImageLayout) -> None:
+    """A .gz that is called gzip-coded is the file itself; a text that is coded is kept as the text."""
+    packed = gzip.compress(b"text", mtime=0)
+    coded = Reply(packed, type="text/plain", headers=(("Content-Encoding", "gzip"),))
+    with serving({"/a.txt.gz": coded, "/a.txt": coded}) as site:
+        outcome = download(layout, site.url("/a.txt.gz"), site.url("/a.txt"))
+    expected = [str(Digest.of(packed)), str(Digest.of(b"text"))]
+    assert [file.digest for file in outcome.files] == expected
+
+
+def test_urls_that_name_no_file_are_failures(layout: ImageLayout) -> None:
+    """No request is made for what could not be named in a bundle."""
+    with serving({"/": b"x"}) as site:
+        outcome = download(layout, site.url("/"), site.url("/%2e%2e/x"))
+        assert site.asked == []
+    assert codes(outcome) == ["url.invalid", "url.invalid"]
+
+
+def test_stopping_keeps_what_is_whole_and_nothing_else(layout: ImageLayout) -> None:
+    """Stopped during the second file: the first is there, no part of the second, and no failure."""
+    stop = threading.Event()
+
+    class Stopping(NullProgress):
+        def task(self, label: str, unit: str, total: int | None = None) -> Any:
+            task = super().task(label, unit, total)
+            seen = []
+
+            def advance(count: int = 1) -> None:
+                seen.append(count)
+                if sum(seen) > len(CONTENT):
+                    stop.set()
+
+            if unit == "B":
+                task.advance = advance  # type: ignore[method-assign]
+            return task
+
+    other = Reply(CONTENT[::-1], type="")
+    with serving({"/a.tgz": TARBALL, "/b.tgz": other}) as site:
+        outcome = download(layout, site.url("/a.tgz"), site.url("/b.tgz"), stop=stop, progress=Stopping())
+    assert [file.digest for file in outcome.files] == [f"sha256:{SHA256}"]
+    assert outcome.failures == ()
+    assert len(blobs(layout)) == 3
+
+
+def test_an_artifact_is_read_back_as_it_was_written() -> None:
+    """Whatever is known of a file survives; a manifest of something else is refused."""
+    file = StoredFile(
+        "https://h/a.tgz", "a.tgz", Digest.of(b"x"), 1, "application/gzip", '"e"', "Mon, 1 Jan 2024"
+    )
+    assert StoredFile.from_manifest(file.to_manifest(), what="m") == file
+    with pytest.raises(InvalidDocument):
+        StoredFile.from_manifest(file.to_manifest().replace(FILE_TYPE.encode(), b"other/type"), what="m")

@@ -1,0 +1,153 @@
+"""HTTP for registries and downloads."""
+
+from __future__ import annotations
+
+import email.utils
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Iterator
+
+import pytest
+
+from archiver.collect.client import Client, is_loopback, retry_after
+from archiver.collect.retry import Brake, Patience
+from archiver.core.errors import (
+    FetchError,
+    FetchTimeout,
+    HostUnreachable,
+    ResponseBroken,
+    ServerBusy,
+    StatusRefused,
+)
+from servers.processes import free_port
+from servers.site import Asked, Reply, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """A client without patience."""
+    patience = Patience(connect=5, read=0.5)
+    with Client("archiver/test", patience, Brake(threading.Event())) as made:
+        yield made
+
+
+def test_requests_say_who_asks_and_want_plain_bytes(client: Client) -> None:
+    """The User-Agent given, and no content coding: what is hashed is what the server holds."""
+    with serving({"/": b"x"}) as site:
+        assert client.body(client.open(site.url("/")), 10) == b"x"
+        assert site.asked[0].headers["user-agent"] == "archiver/test"
+        assert site.asked[0].headers["accept-encoding"] == "identity"
+
+
+def test_netrc_is_not_read(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that are meant for other programs are not sent, here nor after a redirect."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login keeper password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with serving({"/": Reply(status=302, headers=(("Location", "/to"),)), "/to": b"x"}) as site:
+        client.open(site.url("/")).close()
+        assert not any("authorization" in asked.headers for asked in site.asked)
+
+
+def test_this_machine_is_not_asked_through_a_proxy(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docker does, whatever http_proxy says."""
+    for name in ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    with serving({"/": b"x"}) as site:
+        assert client.open(site.url("/")).status_code == 200
+
+
+def test_authorization_stays_with_its_origin(client: Client) -> None:
+    """A redirect within the origin keeps the header, one to another port loses it."""
+    with serving({"/there": b"x"}) as other:
+        away = Reply(status=307, headers=(("Location", other.url("/there")),))
+        with serving({"/": Reply(status=307, headers=(("Location", "/next"),)), "/next": away}) as site:
+            client.exchange("GET", site.url("/"), authorization="Bearer t").close()
+            assert [asked.headers.get("authorization") for asked in site.asked] == ["Bearer t", "Bearer t"]
+            assert "authorization" not in other.asked[0].headers
+
+
+@pytest.mark.parametrize("location", ["/", "ftp://127.0.0.1/", "file:///etc/passwd", "http://", "http://[/"])
+def test_redirects_that_lead_nowhere_are_errors(client: Client, location: str) -> None:
+    """Loops, other schemes and things that are no address."""
+    with (
+        serving({"/": Reply(status=302, headers=(("Location", location),))}) as site,
+        pytest.raises(FetchError),
+    ):
+        client.exchange("GET", site.url("/"))
+
+
+def test_an_answer_that_breaks_off_is_an_error(client: Client) -> None:
+    """A body shorter than its Content-Length never looks like a whole one."""
+    with serving({"/": Reply(b"x" * 100, cut=10)}) as site, pytest.raises(ResponseBroken):
+        client.body(client.open(site.url("/")), 1000)
+
+
+def test_a_silent_server_is_a_timeout(client: Client) -> None:
+    """A server that takes the request and says nothing is given up after the time allowed."""
+    release = threading.Event()
+
+    def silent(_: Asked) -> Reply:
+        release.wait(30)
+        return Reply()
+
+    with serving({"/": silent}) as site:
+        with pytest.raises(FetchTimeout):
+            client.open(site.url("/"))
+        release.set()
+
+
+def test_nobody_listening_is_unreachable(client: Client) -> None:
+    """A refused connection, and the address is in the message's place."""
+    url = f"http://127.0.0.1:{free_port()}/x"
+    with pytest.raises(HostUnreachable) as caught:
+        client.open(url)
+    assert caught.value.place == url
+
+
+def test_statuses_become_errors(client: Client) -> None:
+    """404 is a refusal; 503 is busy and carries what the server asked to wait."""
+    busy = Reply(status=503, headers=(("Retry-After", "7"),))
+    with serving({"/busy": busy}) as site:
+        with pytest.raises(StatusRefused, match="404"):
+            client.open(site.url("/absent"))
+        with pytest.raises(ServerBusy) as caught:
+            client.open(site.url("/busy"))
+    assert caught.value.wait == 7
+
+
+def test_small_bodies_are_bounded(client: Client) -> None:
+    """No more than one byte over the limit is returned, however much there is."""
+    with serving({"/": b"x" * 1_000_000}) as site:
+        assert len(client.body(client.open(site.url("/")), 10)) == 11
+
+
+def test_chunks_give_the_whole_body(client: Client) -> None:
+    """Also a chunked one; the bytes are those that were sent."""
+    body = bytes(range(256)) * 4096
+    with (
+        serving({"/": Reply(body, chunked=True)}) as site,
+        closing(client.chunks(client.open(site.url("/")))) as chunks,
+    ):
+        assert b"".join(chunks) == body
+
+
+def test_retry_after_is_read_in_both_forms() -> None:
+    """Seconds or a date; the past is no wait, and nonsense says nothing."""
+    assert retry_after(" 120 ") == 120
+    soon = retry_after(email.utils.formatdate(time.time() + 100, usegmt=True))
+    assert soon is not None
+    assert 90 < soon <= 100
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after("soon") is None
+    assert retry_after("-1") is None
+
+
+def test_loopback_is_told_from_the_rest() -> None:
+    """Addresses of this machine and names that always mean it."""
+    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost", "docs.localhost")))
+    assert not any(map(is_loopback, ("10.0.0.1", "example.org", "localhost.example.org", "")))

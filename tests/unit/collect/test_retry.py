@@ -1,0 +1,99 @@
+"""Trying again and stopping."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from archiver.collect.retry import Brake, Patience, Retrier
+from archiver.core.errors import FetchTimeout, HostUnreachable, ServerBusy, StatusRefused, Stopped
+from archiver.core.progress import NullProgress
+
+HASTY = Patience(attempts=3, first_wait=0.0, longest_wait=5.0)
+
+
+class Failing:
+    """An action that raises what it was given, one by one, and then returns."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.calls = list(errors), 0
+
+    def __call__(self) -> str:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+
+def retrier(patience: Patience = HASTY) -> Retrier:
+    """Return a retrier that nothing stops."""
+    return Retrier(patience, Brake(threading.Event()), NullProgress())
+
+
+def test_what_passes_is_tried_again() -> None:
+    """Timeouts and busy servers are; the result is that of the attempt that worked."""
+    action = Failing(FetchTimeout("late"), ServerBusy("busy"))
+    assert retrier().run("host", action) == "done"
+    assert action.calls == 3
+
+
+def test_attempts_come_to_an_end() -> None:
+    """The last failure is raised as it is."""
+    action = Failing(*(FetchTimeout(f"late {n}") for n in range(9)))
+    with pytest.raises(FetchTimeout, match="late 2"):
+        retrier().run("host", action)
+
+
+def test_a_refusal_is_not_tried_again() -> None:
+    """A 404 stays one."""
+    action = Failing(StatusRefused("404"))
+    with pytest.raises(StatusRefused):
+        retrier().run("host", action)
+    assert action.calls == 1
+
+
+def test_a_dead_host_costs_its_waits_once() -> None:
+    """After all attempts failed to connect, later requests to that host get one each, until one works."""
+    trying = retrier()
+    calls = []
+    for _ in range(2):
+        action = Failing(*(HostUnreachable("no route") for _ in range(9)))
+        with pytest.raises(HostUnreachable):
+            trying.run("dead", action)
+        calls.append(action.calls)
+    assert calls == [3, 1]
+    other = Failing(HostUnreachable("no route"))
+    assert trying.run("alive", other) == "done"
+    assert trying.run("dead", Failing()) == "done"
+    assert trying.run("dead", Failing(HostUnreachable("no route"))) == "done"
+
+
+def test_a_server_may_ask_only_for_so_much() -> None:
+    """A wait beyond the longest one ends the attempts at once."""
+    action = Failing(ServerBusy("busy", wait=3600))
+    with pytest.raises(ServerBusy):
+        retrier().run("host", action)
+    assert action.calls == 1
+
+
+def test_stopping_ends_a_wait() -> None:
+    """A wait of minutes is over as soon as the run is stopped."""
+    stop = threading.Event()
+    brake = Brake(stop)
+    stopper = threading.Timer(0.05, stop.set)
+    stopper.start()
+    with pytest.raises(Stopped):
+        brake.wait(300)
+    stopper.join()
+
+
+def test_a_pulled_brake_stops_only_its_own_run() -> None:
+    """The event that others share stays as it was."""
+    stop = threading.Event()
+    brake = Brake(stop)
+    brake.check()
+    brake.pull()
+    with pytest.raises(Stopped):
+        brake.check()
+    assert not stop.is_set()
