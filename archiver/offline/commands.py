@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence
 
-from archiver.core.errors import ArchiverError, ContentError, SearchUnavailable, UsageError
+from archiver.core.errors import ArchiverError, BundleError, ContentError, SearchUnavailable, UsageError
 from archiver.offline.exitcodes import COMPLETE, INTERRUPTED, VERIFICATION_FAILED, exit_code
 from archiver.offline.lineprogress import LineProgress
 from archiver.version import PROGRAM
@@ -295,7 +295,12 @@ def _hit(hit: Hit) -> dict[str, Any]:
 def _opened(path: Path) -> Iterator[tuple[Holding, ...]]:
     from archiver.offline.opening import open_holdings  # noqa: PLC0415 - keeps --help quick
 
-    holdings = open_holdings(path)
+    try:
+        holdings = open_holdings(path)
+    except BundleError as error:
+        if str(path) not in str(error):  # it names the member; say of which file
+            error.place = f"{path}: {error.place}" if error.place else str(path)
+        raise
     try:
         yield holdings
     finally:

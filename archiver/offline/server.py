@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
 import waitress.server
 import waitress.wasyncore
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.trigger import trigger
+from waitress.utilities import BadRequest
 
 from archiver.core import jsontext
 from archiver.core.errors import ArchiverError, SearchUnavailable, UsageError
@@ -166,6 +169,25 @@ class Library:
         return search_all(self._search, query, limit=limit, offset=offset, source=source or None)
 
 
+class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type information
+    """Refuses what cannot become HTTP at its first byte.
+
+    Container clients try TLS first, and would wait ten seconds for an answer to their handshake.
+    """
+
+    def received(self, data: bytes) -> int:
+        if not self.header_plus and self.body_rcv is None and not (data[:1].isalpha() or data[:1] in b"\r\n"):
+            self.parse_header(b"GET / HTTP/1.0\r\n")
+            self.error = BadRequest("this is not HTTP; the server speaks plain HTTP")
+            self.completed = True
+            return len(data)
+        return int(super().received(data))
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type information
+    parser_class = _Parser
+
+
 @dataclass(frozen=True)
 class Address:
     """Where an archived origin is served."""
@@ -212,6 +234,9 @@ class Served:
             log_socket_errors=False,
             ident="archiver",
         )
+        for listener in self._map.values():
+            if isinstance(listener, waitress.server.BaseWSGIServer):
+                listener.channel_class = _Channel
         self._loop = threading.Thread(target=self._run, name="archiver-serve", daemon=True)
         self._loop.start()
         threading.Thread(target=self._prepare_search, name="archiver-search", daemon=True).start()

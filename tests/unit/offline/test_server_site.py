@@ -158,6 +158,13 @@ def test_broken_requests_get_a_plain_refusal(running: Running, request_bytes: by
     assert len(running.log) == before
 
 
+def test_a_tls_handshake_is_refused_at_once(running: Running) -> None:
+    """Container clients try TLS first: the refusal comes while they keep the connection open."""
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(400))
+        assert connection.recv(100).startswith(b"HTTP/1.0 400")
+
+
 def test_an_internal_error_is_logged_and_the_server_goes_on(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
