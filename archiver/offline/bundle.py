@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Iterator, Sequence
 
-from archiver.core.errors import BundleDamaged, NotArchived
+from archiver.core.errors import BundleDamaged, FormatUnsupported, NotArchived
 from archiver.offline.cdxj import ORIGINAL
 from archiver.offline.holdings import File, Image, SearchIndex
 from archiver.offline.imagetar import read_image_tar
@@ -150,6 +150,10 @@ def open_bundle(path: Path) -> BundleHolding:
     source = FileAccess(path)
     try:
         return _open(source, path)
+    except (BundleDamaged, FormatUnsupported) as error:
+        source.close()
+        error.place = f"{path}: {error.place}"  # which of the files on the command line it is
+        raise
     except BaseException:
         source.close()
         raise

@@ -66,9 +66,11 @@ def walk(source: RandomAccess, report: Report, known: Callable[[], Layout] = dic
             entry = _expected(known(), position) or _guess(source, position, block)
             where = entry.name if entry else f"byte {position}"
             report("tar.header", where, _describe(block, position))
-        if entry is None or entry.end > source.size:
-            where = entry.name if entry else f"byte {position}"
-            report("tar.truncated", where, "what comes from here on cannot be read as a tar")
+        if entry is None:
+            report("tar.truncated", f"byte {position}", "what comes from here on cannot be read as a tar")
+            return
+        if entry.end > source.size:
+            report("tar.truncated", entry.name, f"the file ends at byte {source.size}, inside of this member")
             return
         names.add(entry.name)
         yield entry

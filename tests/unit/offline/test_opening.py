@@ -82,19 +82,20 @@ def test_bundle_without_docs_or_images(tmp_path: Path) -> None:
 
 
 def test_damaged_structure_is_refused_with_its_place(tmp_path: Path) -> None:
-    """Opening names the member that is wrong, and says how to get the whole list."""
+    """Opening names the file, the member that is wrong, and says how to get the whole list."""
     data = Bundle().pack(document=lambda d: d["members"][6].update(size=1 << 40))
     with pytest.raises(BundleDamaged) as caught:
         open_holdings(bundle_file(tmp_path, data))
-    assert caught.value.place == "files/dl.example.org/tool.bin"
+    assert caught.value.place == f"{tmp_path / 'bundle.tar'}: files/dl.example.org/tool.bin"
     assert "verify" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("cut", [1, 700, 20_000])
 def test_truncated_bundle_is_refused(tmp_path: Path, cut: int) -> None:
     """A bundle that lost its end does not open."""
-    with pytest.raises(BundleDamaged):
+    with pytest.raises(BundleDamaged, match="byte|end") as caught:
         open_holdings(bundle_file(tmp_path, Bundle().pack()[:-cut]))
+    assert str(caught.value).startswith(str(tmp_path / "bundle.tar"))
 
 
 def test_damaged_data_is_no_reason_not_to_open(tmp_path: Path) -> None:
