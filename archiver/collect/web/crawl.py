@@ -192,7 +192,7 @@ class _Coordinator:
             self._frontier.skipped(),
             len(captures),
             sum(bool(capture.original) for capture in captures),
-            self._frontier.bytes(),
+            self._frontier.received,
             sum(map(self._leads_somewhere, self._seeds)),
         )
 
@@ -208,7 +208,8 @@ class _Coordinator:
                 self._settle(arrival)
             task.advance(self._frontier.done - done)
             task.expect(self._frontier.known)
-            task.describe(f"queued {self._frontier.known - self._frontier.done}")
+            queued, megabytes = self._frontier.known - self._frontier.done, self._frontier.received / 1e6
+            task.describe(f"queued {queued}, {megabytes:.1f} MB")
             if stop.is_set():
                 self._commit()
                 raise KeyboardInterrupt

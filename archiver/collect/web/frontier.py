@@ -141,6 +141,7 @@ class Frontier:
         pending: how many URLs of each host (origin) wait to be taken.
         known: how many URLs there are to fetch in all, done ones included.
         done: how many are done.
+        received: how many bytes of bodies came for them.
     """
 
     def __init__(self, state: RunState, source: str) -> None:
@@ -153,6 +154,7 @@ class Frontier:
         )
         self.known = self._count("SELECT count(*) FROM urls WHERE source = ?")
         self.done = self.known - self._count("SELECT count(*) FROM urls WHERE source = ? AND state = 0")
+        self.received = self._count("SELECT coalesce(sum(bytes), 0) FROM urls WHERE source = ?")
 
     def add(self, found: Found) -> None:
         """Queue a URL unless it is known; a known requisite that is found to be a page becomes one."""
@@ -216,6 +218,7 @@ class Frontier:
             (size, target, self._source, url),
         )
         self.done += changed.rowcount
+        self.received += size * changed.rowcount
 
     def capture(self, capture: Capture) -> None:
         """Keep a capture; a later one of the same URL replaces it."""
@@ -318,10 +321,6 @@ class Frontier:
             (self._source,),
         )
         return dict(rows)
-
-    def bytes(self) -> int:
-        """Return how many bytes of bodies came."""
-        return self._count("SELECT coalesce(sum(bytes), 0) FROM urls WHERE source = ?")
 
     def target(self, url: str) -> str:
         """Return where a URL redirects to; empty where it does not."""
