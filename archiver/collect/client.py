@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from http.client import responses
 from ipaddress import ip_address
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 8
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_SHORT = 16 << 10  # bytes
 _DIRECT = {"http": "", "https": ""}  # no proxy
 
 
@@ -99,8 +100,8 @@ class Client:
             target = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or target is None:
                 return response
-            response.close()
-            target = urljoin(url, _utf8(target))
+            self.discard(response)
+            target = _joined(url, _utf8(target))
             if _origin(url).scheme == "https" and _origin(target).scheme != "https":
                 raise FetchError(f"redirects from https to plain http: {target:.200}", place=url)
             if method == "POST":
@@ -156,6 +157,13 @@ class Client:
                     break
         return bytes(data[: limit + 1])
 
+    def discard(self, response: requests.Response) -> None:
+        """Finish with an answer whose body does not matter; a short one is read, which frees the connection."""
+        length = "0" if response.request.method == "HEAD" else response.headers.get("Content-Length", "")
+        with response, suppress(FetchError):
+            if length.isdigit() and int(length) <= _SHORT:
+                self.body(response, _SHORT)
+
     def _send(
         self,
         method: str,
@@ -180,7 +188,7 @@ class Client:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = requests.Session()
+            session = self._local.session = _Session()
             # identity: what is hashed and counted is what the server holds
             session.headers.update({"User-Agent": self._user_agent, "Accept-Encoding": "identity"})
             with self._lock:
@@ -219,6 +227,12 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests' own signature
+        """Know of no redirects: requests would read their bodies, however long, even where told not to follow."""
+        return None
+
+
 class _Authorization(AuthBase):
     """Sets the header given, or none. Being there keeps requests from reading ~/.netrc."""
 
@@ -236,6 +250,13 @@ def _origin(url: str) -> Origin:
         return Origin.of(url)
     except InvalidURL as error:
         raise FetchError(f"not an http or https address: {url:.200}") from error
+
+
+def _joined(base: str, target: str) -> str:
+    try:
+        return urljoin(base, target)
+    except ValueError as error:
+        raise FetchError(f"redirects to what is no address: {target:.200}", place=base) from error
 
 
 def _utf8(header: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Mapping
 
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_SCHEME = re.compile(rf"({_WORD})(?:[ \t]+([A-Za-z0-9\-._~+/]+=*)[ \t]*(?=,|\Z))?[ \t]*")
+_SCHEME = re.compile(rf"({_WORD})(?=[ \t,]|\Z)(?:[ \t]+([A-Za-z0-9\-._~+/]+=*)[ \t]*(?=,|\Z))?[ \t]*")
 # An unquoted value should be a word as well; addresses are seen there.
 _PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))[ \t]*(?=,|\Z)')
 _SEPARATOR = re.compile(r"[ \t,]*")

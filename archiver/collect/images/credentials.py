@@ -98,7 +98,9 @@ class CredentialStore:
         packed = _text(entry, "auth")
         if packed:
             try:
-                username, _, password = base64.b64decode(packed).decode("utf-8").partition(":")
+                username, _, password = (
+                    base64.b64decode(packed.strip(), validate=True).decode("utf-8").partition(":")
+                )
             except (binascii.Error, UnicodeDecodeError) as error:
                 raise AuthenticationFailed(
                     "an 'auth' is not base64 of name:password", place=str(self._path)

@@ -72,7 +72,7 @@ class Repository:
             response = self._retrier.run(self._reference.registry, lambda: self._manifest("HEAD", selector))
         except StatusRefused:  # a registry without HEAD; getting it will tell
             return None
-        response.close()
+        self._transport.client.discard(response)
         media_type = _media_type(response)
         length = response.headers.get("Content-Length", "")
         digest = _announced_digest(response)

@@ -55,7 +55,7 @@ class Transport:
                 return response
             if response.status_code != 401 or Origin.of(response.url) != Origin.of(url):
                 raise self._refused(response)
-            response.close()
+            self.client.discard(response)
             challenge = response.headers.get("WWW-Authenticate", "")
             authorization = self._authorizer.answer(registry, repository, authorization, challenge)
         raise denied(registry, repository)
