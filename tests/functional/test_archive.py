@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
-from servers.site import Site, put, serving
 from servers.processes import free_port, wait_until
 from servers.real import docker_registry, tiny_layout
+from servers.site import Site, put, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import shutil
@@ -12,13 +11,11 @@ from typing import TYPE_CHECKING, Iterator
 import pytest
 
 from servers.console import Console
-from servers.site import put, serving
 from servers.real import docker_registry, tiny_layout
+from servers.site import put, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-pytestmark = pytest.mark.xdist_group("verify")
 
 
 @pytest.fixture(scope="module")
@@ -105,28 +102,62 @@ def test_bytes_after_the_end_are_found(sound: tuple[Console, Path], copy: Path) 
 
 
 def test_a_member_too_many_is_found(sound: tuple[Console, Path], tmp_path: Path) -> None:
-    """A file slipped in with tar is a problem, and is named."""
+    """A file slipped in between two members is a problem, and is named."""
     console, path = sound
-    _repack(path, tmp_path / "more.tar", add="extra.txt")
+    _with_member(path, tmp_path / "more.tar", "extra.txt")
     _refused(console, tmp_path / "more.tar", "extra.txt")
+
+
+def _with_member(source: Path, target: Path, name: str) -> None:
+    """Copy a bundle with an empty member more, in front of bundle.json; its header is like that of the others."""
+    with tarfile.open(source) as tar:
+        place = tar.getmember("bundle.json").offset
+        model = tar.getmember("README.txt").offset
+    data = source.read_bytes()
+    header = bytearray(data[model : model + 512])
+    header[:100] = name.encode().ljust(100, b"\0")
+    header[124:136] = b"00000000000\0"
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    target.write_bytes(data[:place] + header + data[place:])
 
 
 @pytest.mark.parametrize("name", ["README.txt", "archiver.pyz", "docs/docs.wacz", "images/images.tar"])
 def test_a_missing_member_is_found(sound: tuple[Console, Path], tmp_path: Path, name: str) -> None:
-    """A member taken out with tar is a problem, and is named."""
+    """A member cut out is a problem, and is named."""
     console, path = sound
-    _repack(path, tmp_path / "less.tar", drop=name)
+    with tarfile.open(path) as tar:
+        names = tar.getnames()
+        begin = tar.getmember(name).offset
+        end = tar.getmember(names[names.index(name) + 1]).offset
+    data = path.read_bytes()
+    (tmp_path / "less.tar").write_bytes(data[:begin] + data[end:])
     _refused(console, tmp_path / "less.tar", name)
 
 
-def _repack(source: Path, target: Path, *, drop: str = "", add: str = "") -> None:
-    """Write a bundle's members anew as other tar programs would, without one of them or with one more."""
-    with tarfile.open(source) as old, tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as new:
+def test_two_members_in_each_others_place_are_found(sound: tuple[Console, Path], tmp_path: Path) -> None:
+    """Members in another order than the format's are a problem, though every digest is right."""
+    console, path = sound
+    with tarfile.open(path) as tar:
+        first, second, third = (member.offset for member in tar.getmembers()[:3])
+    data = path.read_bytes()
+    swapped = data[:first] + data[second:third] + data[first:second] + data[third:]
+    (tmp_path / "swapped.tar").write_bytes(swapped)
+    _refused(console, tmp_path / "swapped.tar", "README")
+
+
+def test_a_bundle_packed_anew_by_another_program_is_found(
+    sound: tuple[Console, Path], tmp_path: Path
+) -> None:
+    """The same members packed by another tar program are other bytes than were made."""
+    console, path = sound
+    with (
+        tarfile.open(path) as old,
+        tarfile.open(tmp_path / "anew.tar", "w", format=tarfile.GNU_FORMAT) as new,
+    ):
         for member in old.getmembers():
-            if member.name != drop:
-                new.addfile(member, old.extractfile(member))
-        if add:
-            new.addfile(tarfile.TarInfo(add), io.BytesIO())
+            new.addfile(member, old.extractfile(member))
+    _refused(console, tmp_path / "anew.tar", "anew.tar")
 
 
 @pytest.mark.parametrize("name", ["../escape.txt", "/etc/escape.txt", "docs/../../escape.txt"])
@@ -135,8 +166,11 @@ def test_a_path_that_leaves_the_bundle_is_refused(
 ) -> None:
     """A member whose name points outside is refused and nothing is written anywhere."""
     console, path = sound
-    _repack(path, tmp_path / "evil.tar", add=name)
-    _refused(console, tmp_path / "evil.tar")
+    folder = tmp_path / "deep" / "deeper"
+    folder.mkdir(parents=True)
+    _with_member(path, folder / "evil.tar", name)
+    _refused(console, folder / "evil.tar", "escape.txt")
+    assert not list(tmp_path.rglob("escape.txt"))
 
 
 @pytest.mark.parametrize(

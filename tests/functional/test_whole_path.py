@@ -36,8 +36,6 @@ from servers.real import skopeo
 if TYPE_CHECKING:
     from servers.real import Images, Site
 
-pytestmark = pytest.mark.xdist_group("whole-path")
-
 PROJECT = "python"
 PHRASE = '"absolute value of a number"'  # in the description of abs(); the quotes make it a phrase
 PHRASE_PAGE = "library/functions.html"
