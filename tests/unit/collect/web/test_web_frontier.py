@@ -90,7 +90,7 @@ def test_what_was_taken_but_not_settled_is_queued_again(path: Path) -> None:
         frontier.commit(Position("f.warc.gz", 123))
     with closing(RunState(path)) as state:
         frontier = Frontier(state, "docs")
-        assert (frontier.known, frontier.done, frontier.bytes()) == (2, 1, 10)
+        assert (frontier.known, frontier.done, frontier.received) == (2, 1, 10)
         assert frontier.take("http://x.org", 5) == [B]
         assert frontier.entry(B) == Found(B, REQUISITE, A, hops=2)
         assert frontier.captures() == (_capture(A),)
