@@ -93,7 +93,7 @@ def test_damaged_structure_is_refused_with_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 700, 20_000])
 def test_truncated_bundle_is_refused(tmp_path: Path, cut: int) -> None:
     """A bundle that lost its end does not open."""
-    with pytest.raises(BundleDamaged, match="byte|end") as caught:
+    with pytest.raises(BundleDamaged) as caught:
         open_holdings(bundle_file(tmp_path, Bundle().pack()[:-cut]))
     assert str(caught.value).startswith(str(tmp_path / "bundle.tar"))
 
