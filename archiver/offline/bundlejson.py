@@ -188,8 +188,11 @@ def _platforms(document: dict[str, Any], report: Report) -> tuple[str, ...] | No
 
 
 def _digests(document: dict[str, Any], report: Report) -> tuple[Digest, ...]:
+    texts = document.get("requires")
     try:
-        return tuple(Digest.parse(text) for text in document.get("requires", ""))
-    except (InvalidDigest, TypeError):
-        report("bundle.document", NAME, "'requires' is not a list of digests")
-        return ()
+        if isinstance(texts, list):
+            return tuple(Digest.parse(text) for text in texts)
+    except InvalidDigest:
+        pass
+    report("bundle.document", NAME, "'requires' is not a list of digests")
+    return ()

@@ -158,6 +158,16 @@ LISTS: dict[str, tuple[Callable[[Bundle], bytes], str, str]] = {
         "bundle.document",
         "bundle.json",
     ),
+    "a requirement that is no digest": (
+        lambda b: b.pack(document=lambda d: d.update(requires=["latest"])),
+        "bundle.document",
+        "bundle.json",
+    ),
+    "a list that is missing": (
+        lambda b: b.pack(document=lambda d: d.pop("requires")),
+        "bundle.document",
+        "bundle.json",
+    ),
     "another format": (
         lambda b: b.pack(document=lambda d: d.update(format="archiver-bundle/9")),
         "bundle.format",
