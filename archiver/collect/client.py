@@ -103,9 +103,9 @@ class Client:
             self.discard(response)
             target = _joined(url, _utf8(target))
             if _origin(url).scheme == "https" and _origin(target).scheme != "https":
-                raise FetchError(f"redirects from https to plain http: {target:.200}", place=url)
+                raise FetchError(f"redirects from https to plain http: {plain(target)}", place=url)
             if method == "POST":
-                raise FetchError(f"answers a POST with a redirect to {target:.200}", place=url)
+                raise FetchError(f"answers a POST with a redirect to {plain(target)}", place=url)
             url = target
         raise FetchError(f"more than {_MOST_REDIRECTS} redirects", place=url)
 
@@ -199,13 +199,18 @@ class Client:
 def refusal(response: requests.Response, detail: str = "") -> FetchError:
     """Return the error that an answer's status means: ServerBusy where asking later may help."""
     status = response.status_code
-    reason = response.reason or responses.get(status, "")
+    reason = plain(response.reason or responses.get(status, ""))
     message = f"HTTP {status} {reason}".rstrip() + (f": {detail}" if detail else "")
     if status in _BUSY:
         return ServerBusy(
             message, place=response.url, wait=retry_after(response.headers.get("Retry-After", ""))
         )
     return StatusRefused(message, place=response.url)
+
+
+def plain(text: str) -> str:
+    """Return a server's words cut to a line, without what a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text[:200])
 
 
 def retry_after(value: str) -> float | None:
@@ -249,14 +254,14 @@ def _origin(url: str) -> Origin:
     try:
         return Origin.of(url)
     except InvalidURL as error:
-        raise FetchError(f"not an http or https address: {url:.200}") from error
+        raise FetchError(f"not an http or https address: {plain(url)}") from error
 
 
 def _joined(base: str, target: str) -> str:
     try:
         return urljoin(base, target)
     except ValueError as error:
-        raise FetchError(f"redirects to what is no address: {target:.200}", place=base) from error
+        raise FetchError(f"redirects to what is no address: {plain(target)}", place=base) from error
 
 
 def _utf8(header: str) -> str:
@@ -275,17 +280,17 @@ def _fetch_errors(url: str) -> Iterator[None]:
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise FetchTimeout("the server did not answer in time", place=url) from error
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
-        raise ResponseBroken(f"the response broke off: {error}"[:300], place=url) from error
+        raise ResponseBroken(f"the response broke off: {plain(str(error))}", place=url) from error
     except requests.ConnectionError as error:
         if error.args and isinstance(error.args[0], urllib3.exceptions.ProtocolError):
             raise ResponseBroken("the server closed the connection without an answer", place=url) from error
         raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
     except (requests.RequestException, OSError) as error:
-        raise FetchError(f"{error}"[:300], place=url) from error
+        raise FetchError(plain(str(error)), place=url) from error
 
 
 def _reason(error: requests.ConnectionError) -> str:
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
     text = str(cause).partition(": ")[2] or str(cause)  # urllib3 puts the connection's repr in front
-    return text[:200]
+    return plain(text)

@@ -82,6 +82,12 @@ class BlobFetcher:
         for fetch in fetches:
             self._wait_for(repository, fetch)
 
+    def renew(self, repository: Repository, descriptor: Descriptor) -> None:
+        """Fetch a blob that is here but damaged, and wait for it. Raises what ``wait`` raises."""
+        with self._lock:
+            fetch = self._begun(repository, descriptor)
+        self._wait_for(repository, fetch)
+
     def _wait_for(self, repository: Repository, fetch: Fetch) -> None:
         while True:
             try:

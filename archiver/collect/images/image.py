@@ -31,6 +31,7 @@ from archiver.core.errors import (
     InvalidDigest,
     InvalidDocument,
     ManifestUnsupported,
+    NotArchived,
     PlatformMissing,
     RecordCorrupt,
 )
@@ -196,7 +197,7 @@ class ImagePull:
                     yield from self._leaves(self._document(child), parents)
                 elif child.platform is not None:
                     raise ManifestUnsupported(
-                        f"{child.media_type:.120} is not a manifest", place=str(child.digest)
+                        f"{child.media_type!r:.120} is not a manifest", place=str(child.digest)
                     )
             except _UNUSABLE as error:
                 self._fail(error, child.platform)
@@ -231,8 +232,13 @@ class ImagePull:
             return None
         if config.size > _CONFIG_LIMIT:
             raise ManifestUnsupported(f"the config has {config.size} bytes", place=str(config.digest))
-        self._tools.fetcher.wait(self._repository, self._tools.fetcher.begin(self._repository, [config]))
-        data = self._tools.layout.blobs.read(config.digest, _CONFIG_LIMIT)
+        fetcher, blobs = self._tools.fetcher, self._tools.layout.blobs
+        fetcher.wait(self._repository, fetcher.begin(self._repository, [config]))
+        try:
+            data = blobs.read(config.digest, _CONFIG_LIMIT)
+        except RecordCorrupt:
+            fetcher.renew(self._repository, config)
+            data = blobs.read(config.digest, _CONFIG_LIMIT)
         what = str(config.digest)
         platform = Platform.from_json(jsontext.load_object(data, limit=_CONFIG_LIMIT, what=what))
         _check_platform(platform, config.digest)
@@ -275,7 +281,9 @@ class ImagePull:
 
     def _store(self, document: Document) -> None:
         descriptor, blobs = document.descriptor, self._tools.layout.blobs
-        if blobs.size(descriptor.digest) != descriptor.size:
+        try:
+            blobs.read(descriptor.digest, MANIFEST_LIMIT)
+        except (NotArchived, RecordCorrupt):
             with blobs.writer(descriptor.digest, descriptor.size) as writer:
                 writer.write(document.data)
 

@@ -135,7 +135,9 @@ class Repository:
             media_type = expected.media_type if expected else ""
         document = parsed(data, digest, media_type, place)
         if expected is not None and document.descriptor.media_type != expected.media_type:
-            raise InvalidDocument(f"announced as {expected.media_type:.120} but is {media_type}", place=place)
+            raise InvalidDocument(
+                f"announced as {expected.media_type!r:.120} but is {media_type!r:.120}", place=place
+            )
         return document
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.client import refusal
+from archiver.collect.client import plain, refusal
 from archiver.collect.images.authorization import denied
 from archiver.core import jsontext
 from archiver.core.errors import ArchiverError, AuthenticationFailed, FetchError, ManifestUnknown
@@ -92,5 +92,4 @@ def _detail(body: bytes) -> str:
     first = errors[0] if isinstance(errors, list) and errors else None
     if not isinstance(first, dict):
         return ""
-    text = " ".join(str(first[key]) for key in ("code", "message") if first.get(key))
-    return "".join(character if character.isprintable() else " " for character in text)[:200]
+    return plain(" ".join(str(first[key]) for key in ("code", "message") if first.get(key)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from typing import TYPE_CHECKING, Any, Iterator
 
@@ -267,14 +268,16 @@ def test_a_moved_tag_keeps_the_old_image(layout: ImageLayout, registry: Registry
     assert {str(entry.digest) for entry in layout.entries()} == {old.digest, new.digest}
 
 
-def test_a_damaged_manifest_in_the_store_is_fetched_anew(layout: ImageLayout, registry: Registry) -> None:
-    """What is on disk is not believed because of its name."""
+def test_damage_in_the_store_is_repaired(layout: ImageLayout, registry: Registry) -> None:
+    """A manifest or config on disk is not believed because of its name: it is fetched anew, and whole again."""
     made = registry.image("app:1", b"x")
     pull(layout, registry, "app:1")
-    path = layout.blobs.path(Digest.parse(made.digest))
-    path.write_bytes(path.read_bytes().replace(b"schemaVersion", b"schemaVersiom"))
+    for digest in (made.digest, made.config):
+        path = layout.blobs.path(Digest.parse(digest))
+        path.write_bytes(path.read_bytes()[:-2] + b" }")
     assert pull(layout, registry, "app:1").failures == ()
-    assert f"GET /v2/app/manifests/{made.digest}" in registry.lines()
+    for digest in (made.digest, made.config):
+        assert layout.blobs.read(Digest.parse(digest), 1 << 20) == registry.content(digest)
 
 
 # ---- logging in
@@ -594,9 +597,7 @@ class StopAtFirstBytes(NullProgress):
 
 def test_stopping_leaves_no_unverified_blob(layout: ImageLayout, registry: Registry) -> None:
     """Stopped in the middle of a layer: no part of it is left, nothing is named, nothing is a failure."""
-    import random  # noqa: PLC0415 - incompressible content, the same each time
-
-    made = registry.image("app:1", random.Random(1).randbytes(4 << 20))
+    made = registry.image("app:1", random.Random(1).randbytes(4 << 20))  # incompressible
     stop = threading.Event()
     outcome = pull(layout, registry, "app:1", stop=stop, progress=StopAtFirstBytes(stop, 100_000))
     assert (outcome.images, outcome.failures) == ((), ())
