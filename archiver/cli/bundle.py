@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from archiver.bundle.build import build_bundle
 from archiver.cli.options import add_archives, add_json, add_quiet
-from archiver.cli.progress import default_progress, size_text
+from archiver.cli.progress import default_progress
+from archiver.core.amounts import size_text
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, UsageError
 from archiver.store.paths import open_archive

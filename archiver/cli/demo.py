@@ -16,7 +16,8 @@ from archiver.cli.archive import archive_one, exit_code_of, stopping, summary_te
 from archiver.cli.demoimage import PLATFORMS, build_image
 from archiver.cli.demosite import EXCLUDED, pydoc_server
 from archiver.cli.options import add_quiet
-from archiver.cli.progress import default_progress, size_text
+from archiver.cli.progress import default_progress
+from archiver.core.amounts import size_text
 from archiver.core.errors import NotArchived
 from archiver.core.snapshot import ImageResult
 from archiver.offline.archive import ArchiveFiles, ArchiveImages

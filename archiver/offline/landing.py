@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Sequence
 from urllib.parse import quote, urlsplit
 
+from archiver.core.amounts import count_text, size_text
 from archiver.core.reference import Reference
 from archiver.offline.markup import (
-    count_text,
     day_of_timestamp,
     day_text,
     esc,
     page,
     search_box,
-    size_text,
 )
 from archiver.offline.registry import host_component
 

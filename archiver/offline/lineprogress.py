@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from archiver.offline.markup import size_text
+from archiver.core.amounts import size_text
 
 if TYPE_CHECKING:
     from archiver.core.progress import Task
@@ -14,7 +14,7 @@ _SECONDS_BETWEEN = 5.0
 
 
 class LineProgress:
-    """Writes a line every few seconds while a task lasts; tasks that are over by then stay silent."""
+    """Writes a line every few seconds while a task lasts, and one when it ends."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -36,7 +36,7 @@ class LineProgress:
 class _Lines:
     def __init__(self, stream: TextIO, label: str, unit: str, total: int | None) -> None:
         self._stream, self._label, self._unit, self._total = stream, label, unit, total
-        self._done = 0
+        self._done, self._text, self._closed = 0, "", False
         self._next = time.monotonic() + _SECONDS_BETWEEN
 
     def advance(self, count: int = 1) -> None:
@@ -44,18 +44,23 @@ class _Lines:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _SECONDS_BETWEEN
-            of = f" of {self._amount(self._total)}" if self._total else ""
-            self._stream.write(f"{self._label}: {self._amount(self._done)}{of}\n")
-            self._stream.flush()
+            self._write(f" ({self._text})" if self._text else "")
 
     def expect(self, total: int) -> None:
         self._total = total
 
     def describe(self, text: str) -> None:
-        """Say nothing: lines are for how far it has come."""
+        self._text = text
 
     def close(self) -> None:
-        """Say nothing: the command reports what came of it."""
+        if not self._closed:
+            self._closed = True
+            self._write("")
+
+    def _write(self, extra: str) -> None:
+        of = f" of {self._amount(self._total)}" if self._total else ""
+        self._stream.write(f"{self._label}: {self._amount(self._done)}{of}{extra}\n")
+        self._stream.flush()
 
     def _amount(self, count: int) -> str:
         return size_text(count) if self._unit == "B" else f"{count:,} {self._unit}"

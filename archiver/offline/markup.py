@@ -31,7 +31,6 @@ OWN_POLICY: Headers = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
 )
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def esc(text: str) -> str:
@@ -91,19 +90,6 @@ def search_box(query: str = "", *, action: str = "/-/search", extra: str = "", f
         f' autocomplete="off" spellcheck="false" maxlength="300"{autofocus}>{extra}'
         '<button type="submit">Search</button></form>'
     )
-
-
-def size_text(count: int) -> str:
-    """Return a number of bytes for people: ``4.2 MiB``."""
-    amount, unit = float(count), 0
-    while amount >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{count} {_UNITS[0]}" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
-
-
-def count_text(count: int, noun: str) -> str:
-    """Return ``1 page``, ``1,024 pages``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def day_text(iso: str) -> str:

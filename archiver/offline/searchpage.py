@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Sequence
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from archiver.offline.markup import count_text, day_of_timestamp, esc, page, search_box
+from archiver.core.amounts import count_text
+from archiver.offline.markup import day_of_timestamp, esc, page, search_box
 
 if TYPE_CHECKING:
     from archiver.offline.addresses import View

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Sequence
 
+from archiver.core.amounts import count_text, size_text
 from archiver.core.clock import iso_of_timestamp14, parse_iso
 from archiver.core.reference import Reference
 from archiver.core.snapshot import HEALTHY
@@ -96,21 +97,6 @@ def pull_name(contents: Contents) -> str:
     return f"{reference.registry.replace(':', '_')}/{reference.repository}{selector}"
 
 
-def count(number: int, noun: str) -> str:
-    """Return ``1 page``, ``1,234 pages``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def readable_size(number: int) -> str:
-    """Return a size in bytes for people: ``17.3 MB`` (powers of ten, as disks and downloads are sold)."""
-    value, unit = float(number), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{number} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
-
-
 def day(moment: str) -> str:
     """Return ``23 November 2026`` for a time as snapshots have it."""
     when = parse_iso(moment)
@@ -152,20 +138,20 @@ def numbers(contents: Contents) -> tuple[tuple[str, str], ...]:
         (len(contents.files), "download", "downloads"),
     ]
     shown = [(f"{number:,}", one if number == 1 else many) for number, one, many in found if number]
-    return (*shown, (readable_size(volume), "of content"))
+    return (*shown, (size_text(volume), "of content"))
 
 
 def state(contents: Contents) -> tuple[str, ...]:
     """Return whether everything is here, a paragraph each."""
     failed = len(contents.failures)
     whole = (
-        f"{count(failed, 'thing')} that {'was' if failed == 1 else 'were'} asked for could not be archived."
+        f"{count_text(failed, 'thing')} that {'was' if failed == 1 else 'were'} asked for could not be archived."
         if failed
         else "Everything that was asked for is here."
     )
     broken = len(contents.snapshot.broken_links)
     links = (
-        f"{count(broken, 'link')} of the documentation {'was' if broken == 1 else 'were'} broken already: "
+        f"{count_text(broken, 'link')} of the documentation {'was' if broken == 1 else 'were'} broken already: "
         f"{'its target' if broken == 1 else 'their targets'} did not exist."
         if broken
         else ""
@@ -189,7 +175,7 @@ def reservations(contents: Contents) -> tuple[str, ...]:
         (sum(file.carried for file in contents.files), "download"),
     ):
         if number:
-            said.append(f"{count(number, noun)} could not be fetched again; an earlier copy is here.")
+            said.append(f"{count_text(number, noun)} could not be fetched again; an earlier copy is here.")
     if contents.platforms:
         said.append(f"Images were packed for {', '.join(map(str, contents.platforms))} only.")
     return tuple(said)
@@ -219,7 +205,7 @@ def image_rows(contents: Contents) -> list[Sequence[Cell]]:
             (
                 (image.result.reference, image.result.digest),
                 (", ".join(platforms) or "any",),
-                (readable_size(image.result.size),),
+                (size_text(image.result.size),),
             )
         )
     return rows
@@ -228,7 +214,7 @@ def image_rows(contents: Contents) -> list[Sequence[Cell]]:
 def file_rows(contents: Contents) -> list[Sequence[Cell]]:
     """Return a row a downloaded file, for FILE_COLUMNS."""
     return [
-        ((f"files/{file.path}", f"from {file.url}", file.digest), (readable_size(file.size),))
+        ((f"files/{file.path}", f"from {file.url}", file.digest), (size_text(file.size),))
         for file in contents.files
     ]
 

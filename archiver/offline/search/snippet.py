@@ -41,11 +41,6 @@ def make_snippet(text: str, terms: tuple[str, ...]) -> Snippet:
     return Snippet(before + text[start:stop] + after, marks)
 
 
-def mark(text: str, terms: tuple[str, ...]) -> Snippet:
-    """Mark the terms in a short text, such as a title, shown whole."""
-    return Snippet(text, tuple((start, stop) for start, stop, _ in _matches(text, terms)))
-
-
 def _matches(text: str, terms: tuple[str, ...]) -> list[tuple[int, int, str]]:
     patterns = [pattern for term in terms if (pattern := _pattern(term))]
     if not patterns:

@@ -151,12 +151,3 @@ def test_the_text_fits_a_terminal(builder: ArchiveBuilder) -> None:
     """Prose is wrapped; only commands, names and digests may be longer than 78 columns."""
     lines = plaintext.render(_contents(builder)).decode().splitlines()
     assert not [line for line in lines if len(line) > 78 and not line.startswith(("    ", "* ", "  "))]
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (1_234_567, "1.2 MB"), (5 * 10**15, "5000.0 TB")],
-)
-def test_sizes_are_for_people(number: int, text: str) -> None:
-    """Powers of ten, one decimal."""
-    assert facts.readable_size(number) == text
