@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -22,6 +22,10 @@ lint: $(VENV)/.installed-test
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The pictures in README.md, of the demo's bundle; needs chromium.
+screenshots: demo
+	$(BIN)/python docs/screenshots.py $$(ls -t demo-archives/*.tar | head -n 1)
 
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
