@@ -5,16 +5,16 @@ Used for search and for the titles in page lists. Input is untrusted HTML as cap
 
 from __future__ import annotations
 
-import codecs
 import re
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from html import unescape
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Sequence
 
 from bs4.dammit import EncodingDetector
 from selectolax.lexbor import LexborHTMLParser
+
+from archiver.core.charset import declared_codec, without_mark
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -44,21 +44,6 @@ _UNNESTED = frozenset(
     | {"p", "li", "dt", "dd", "tr", "td", "th", "option", "path"}
 )
 _SECTIONS = frozenset({"section", "div", "article"})
-# Labels that browsers take for a larger encoding than the name says (WHATWG Encoding Standard, 4.2).
-_WIDER = {
-    "iso-8859-1": "windows-1252",
-    "latin-1": "windows-1252",
-    "ascii": "windows-1252",
-    "us-ascii": "windows-1252",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "euc-kr": "cp949",
-    "ks_c_5601-1987": "cp949",
-    "big5": "big5hkscs",
-}
 
 
 @dataclass(frozen=True)
@@ -78,77 +63,23 @@ class Document:
     sections: tuple[Section, ...]
 
 
-def decoded_body(chunks: Iterator[bytes], content_encoding: str) -> bytes | None:
-    """Undo an HTTP content coding, up to MOST_BYTES of content.
-
-    Args:
-        chunks: the body as captured.
-        content_encoding: the Content-Encoding header's value, or empty.
-
-    Returns:
-        The content, cut where it is longer or damaged; None where the coding is not known.
-    """
-    coding = content_encoding.strip().lower()
-    if coding in ("", "identity"):
-        return _bounded(chunks)
-    if coding in ("gzip", "x-gzip"):
-        return _bounded(_inflated(chunks))
-    return None
-
-
-def _bounded(chunks: Iterator[bytes]) -> bytes:
-    content = bytearray()
-    for chunk in chunks:
-        content += chunk[: MOST_BYTES - len(content)]
-        if len(content) == MOST_BYTES:
-            break
-    return bytes(content)
-
-
-def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        for chunk in chunks:
-            left = chunk
-            while left and not inflater.eof:
-                yield inflater.decompress(left, MOST_BYTES)
-                left = inflater.unconsumed_tail
-    except zlib.error:
-        return  # what came before the damage is text all the same
-
-
-def decode_html(data: bytes, charset: str = "") -> str:
+def decode_html(data: bytes, content_type: str) -> str:
     """Turn a page's bytes into text.
 
-    A byte order mark decides, then the charset of the Content-Type header, then the page's own
-    declaration, then UTF-8, then detection.
+    What the page or its Content-Type header declares counts; else UTF-8 where it is valid, else what
+    the bytes look like.
     """
-    data, marked = EncodingDetector.strip_byte_order_mark(data)
-    declared = EncodingDetector.find_declared_encoding(data, is_html=True)
-    named = [name for name in map(_codec, (marked, charset, declared)) if name]
-    for name in _candidates(named, data):
+    codec = declared_codec(data, content_type)
+    data = without_mark(data)
+    if codec:
+        return data.decode(codec, "replace")
+    guesses = ("utf-8", *EncodingDetector(data[:_DETECT_BYTES], is_html=True).encodings)
+    for name in guesses:
         try:
             return data.decode(name)
-        except (UnicodeDecodeError, ValueError):
+        except (LookupError, ValueError):
             continue
-    return data.decode((*named, "windows-1252")[0], "replace")
-
-
-def _candidates(named: Sequence[str], data: bytes) -> Iterator[str]:
-    yield from named
-    yield "utf-8"
-    if not named:  # a page that says what it is has some damage, and is not something else
-        yield from filter(None, map(_codec, EncodingDetector(data[:_DETECT_BYTES], is_html=True).encodings))
-
-
-def _codec(label: str | None) -> str:
-    """The codec for a charset label; empty where there is none that gives text."""
-    name = (label or "").strip().strip("\"'").lower()
-    name = _WIDER.get(name, name)
-    try:
-        return name if name and codecs.lookup(name)._is_text_encoding else ""  # noqa: SLF001 - the only way to ask
-    except (LookupError, ValueError):
-        return ""
+    return data.decode("windows-1252", "replace")
 
 
 def read_document(html: str) -> Document:

@@ -12,8 +12,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator
 
-from archiver.bundle.documents import Document, decode_html, decoded_body, read_document
+from archiver.bundle.documents import MOST_BYTES, Document, decode_html, read_document
 from archiver.bundle.wacz import is_page
+from archiver.core.contentcoding import decoded_start, is_decodable
 from archiver.core.digest import CHUNK
 from archiver.core.errors import ArchiverError, StoreError
 from archiver.core.progress import NullProgress, Progress
@@ -144,23 +145,15 @@ def _document(site: Site, capture: Capture, progress: Progress) -> Document:
         response = site.response(capture)
         with closing(response.body) as body:
             headers = {name.lower(): value for name, value in response.headers}
-            chunks = iter(lambda: body.read(CHUNK), b"")
-            content = decoded_body(chunks, headers.get("content-encoding", ""))
+            coding = headers.get("content-encoding", "")
+            content = decoded_start(iter(lambda: body.read(CHUNK), b""), coding, MOST_BYTES)
     except ArchiverError as error:
         progress.warn(f"{capture.url} is left out of the search index: {error}")
         return Document("", ())
-    if content is None:
+    if not is_decodable(coding):
         progress.warn(f"{capture.url} is left out of the search index: its content coding is not known")
         return Document("", ())
-    return read_document(decode_html(content, _charset(headers.get("content-type", ""))))
-
-
-def _charset(content_type: str) -> str:
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip("\"'")
-    return ""
+    return read_document(decode_html(content, headers.get("content-type", "")))
 
 
 class _Rows:

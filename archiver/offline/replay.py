@@ -6,14 +6,14 @@ Source: RFC 9110 for the headers that describe a connection rather than a page.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from contextlib import closing
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Callable, Generator, Iterator
 from urllib.parse import urldefrag, urljoin
 
+from archiver.core.contentcoding import codings, decoded, is_decodable
 from archiver.core.digest import CHUNK
-from archiver.core.errors import ArchiverError, RecordCorrupt
+from archiver.core.errors import ArchiverError, ContentError, RecordCorrupt
 from archiver.offline import rewrite
 from archiver.offline.addresses import MOUNT, mounted_url
 from archiver.offline.content import held_back, is_fresh, plan_range, range_headers
@@ -79,8 +79,6 @@ _DROPPED = frozenset(
     }
 )
 _DROPPED_PREFIXES = ("access-control-", "x-orig-", "x-archive-orig-", "proxy-")
-_GZIP = frozenset({"gzip", "x-gzip"})
-_DECODABLE = _GZIP | {"deflate"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BODILESS = frozenset({204, 205})
 _REWRITERS = 64
@@ -156,10 +154,10 @@ def read_text(response: Response, limit: int) -> bytes:
     Raises:
         ContentError, RecordCorrupt: the body is not what was captured, or not in the coding it says.
     """
-    coding = _value(response.headers, "content-encoding").strip().lower()
+    coding = _value(response.headers, "content-encoding")
     taken: list[bytes] = []
     size = 0
-    for chunk in _decoded(response.body, coding if coding in _DECODABLE else ""):
+    for chunk in _decoded(response.body, coding if is_decodable(coding) else ""):
         taken.append(chunk)
         size += len(chunk)
         if size >= limit:
@@ -183,9 +181,8 @@ def _page(request: Request, capture: Capture, response: Response, rewriter: Rewr
         response.body.close()
         raise RecordCorrupt(f"status {response.status} is none that a page can have", place=capture.url)
     kind = rewrite.kind_of(_media_type(response, capture))
-    coding = _value(response.headers, "content-encoding").strip().lower()
-    coding = "" if coding == "identity" else coding
-    if kind and (not coding or coding in _DECODABLE):
+    coding = ", ".join(codings(_value(response.headers, "content-encoding")))
+    if kind and is_decodable(coding):
         return _mapped(response, coding, headers, rewriter, kind)
     return _unmapped(request, response, coding, headers)
 
@@ -207,7 +204,7 @@ def _unmapped(request: Request, response: Response, coding: str, headers: Header
     size = _length(response)
     if coding:
         headers += (("Vary", "Accept-Encoding"),)
-        if coding in _DECODABLE and not _accepts(request, coding):
+        if is_decodable(coding) and not _accepts(request, coding):
             return _sent(request, response.status, headers, _decoded(response.body, coding))
         headers += (("Content-Encoding", coding),)
     elif size is not None and response.status == 200:
@@ -251,41 +248,16 @@ def _cut(body: IO[bytes], span: Span, size: int) -> Generator[bytes, None, None]
 
 
 def _decoded(body: IO[bytes], coding: str) -> Generator[bytes, None, None]:
-    """Undo gzip or deflate, a bounded piece at a time; reads the body to its end, which checks it.
-
-    As browsers do: gzip members may follow one another, other trailing bytes are passed over, and
-    what a server cut short is shown as far as it goes.
-    """
-    inflater: zlib._Decompress | None = None
-    members = 0
-    for chunk in _raw(body):
-        data = chunk
-        if not coding:
-            yield data
-            continue
-        while data:
-            if inflater is None:
-                if members and not (coding in _GZIP and data.startswith(b"\x1f\x8b")):
-                    break
-                inflater, members = _inflater(coding, data), members + 1
-            try:
-                piece = inflater.decompress(data, CHUNK)
-            except zlib.error as error:
-                raise RecordCorrupt(f"the captured body is not valid {coding}: {error}") from error
-            if piece:
-                yield piece
-            data = inflater.unconsumed_tail
-            if inflater.eof:
-                data, inflater = inflater.unused_data, None
-    if inflater is not None:
-        yield from iter(lambda: inflater.decompress(b"", CHUNK), b"")
-
-
-def _inflater(coding: str, head: bytes) -> zlib._Decompress:
-    if coding in _GZIP:
-        return zlib.decompressobj(zlib.MAX_WBITS + 16)
-    looks_wrapped = len(head) > 1 and head[0] & 0x0F == 8 and (head[0] << 8 | head[1]) % 31 == 0
-    return zlib.decompressobj(zlib.MAX_WBITS if looks_wrapped else -zlib.MAX_WBITS)
+    """Undo a content coding; reads the body to its end, which checks it. Raises RecordCorrupt for damage."""
+    chunks = _raw(body)
+    try:
+        yield from decoded(chunks, coding)
+        for _ in chunks:
+            pass
+    except ContentError as error:
+        raise RecordCorrupt(f"the captured body: {error.message}") from error
+    finally:
+        chunks.close()
 
 
 def _rejoined(taken: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:

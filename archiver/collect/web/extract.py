@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Iterable, Iterator
 
 from selectolax.lexbor import LexborHTMLParser
 
-from archiver.collect.web.coding import encoding_of
 from archiver.collect.web.urls import LONGEST, is_web, resolve
+from archiver.core.charset import declared_codec
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -80,7 +80,7 @@ def links_of(body: bytes, url: str, content_type: str) -> Links:
     if is_html(content_type) or (not mime and body.lstrip()[:1] == b"<"):
         return html_links(body, url, content_type)
     if mime == "text/css":
-        return css_links(body.decode(encoding_of(body, content_type), "replace"), url)
+        return css_links(body.decode(_codec(body, content_type), "replace"), url)
     if mime == "image/svg+xml":
         return html_links(body, url, content_type)
     return NO_LINKS
@@ -105,7 +105,7 @@ def is_html(content_type: str) -> bool:
 
 def html_links(body: bytes, url: str, content_type: str) -> Links:
     """Return the links of an HTML (or XHTML, or SVG) document."""
-    encoding = encoding_of(body, content_type)
+    encoding = _codec(body, content_type)
     plain = encoding in ("utf-8", "ascii")
     tree = LexborHTMLParser(body if plain else body.decode(encoding, "replace"))
     base = url
@@ -121,6 +121,10 @@ def html_links(body: bytes, url: str, content_type: str) -> Links:
         for node in root.css(_OTHERS):
             _add(found, node)
     return found.resolved(base, "" if plain else encoding)
+
+
+def _codec(body: bytes, content_type: str) -> str:
+    return declared_codec(body, content_type) or "utf-8"
 
 
 def css_links(text: str, url: str) -> Links:

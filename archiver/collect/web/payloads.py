@@ -10,7 +10,6 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.statusandheaders import StatusAndHeadersParserException
 
-from archiver.collect.web.coding import READ
 from archiver.collect.web.fetch import header_value
 from archiver.core.digest import CHUNK
 from archiver.core.errors import NotArchived, RecordCorrupt
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
     from archiver.store.locator import Location, Locator
 
+READ = 64 << 20
+"""The most bytes of a document that are looked at for links."""
 _UNREADABLE = (
     ArchiveLoadFailed,
     StatusAndHeadersParserException,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.web.coding import READ, decoded
 from archiver.collect.web.extract import NO_LINKS, Links, links_of, may_have_links
 from archiver.collect.web.fetch import header_value
+from archiver.collect.web.payloads import READ
 from archiver.collect.web.warc import IDENTICAL, NOT_MODIFIED, Revisit
 from archiver.core.clock import parse_iso, timestamp14
+from archiver.core.contentcoding import decoded_start
 from archiver.core.errors import NotArchived, RecordCorrupt, ResponseBroken
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class Recorded:
         return header_value(self.payload_headers, "Content-Type")
 
     def content(self) -> bytes:
-        """Return the payload without its content coding; empty where the coding is unknown."""
-        return decoded(self.payload, header_value(self.payload_headers, "Content-Encoding")) or b""
+        """Return the payload without its content coding; as far as links are looked for."""
+        return decoded_start([self.payload], header_value(self.payload_headers, "Content-Encoding"), READ)
 
     def links(self) -> Links:
         """Return what the document refers to."""
