@@ -14,10 +14,10 @@ from archiver.bundle.searchindex import ensure_search_index
 from archiver.cli.check import checked_spec
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
-from archiver.cli.report import report
 from archiver.collect.run import archive_project
 from archiver.core.amounts import size_text
 from archiver.core.errors import ArchiverError
+from archiver.offline.commands import report
 from archiver.offline.exitcodes import COMPLETE, FAILURES, SOURCE_GONE, worst
 from archiver.store.paths import create_archive
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.cli.options import add_json
-from archiver.cli.report import report
 from archiver.collect.images.lists import check_lists
 from archiver.core.errors import SpecError
+from archiver.offline.commands import report
 from archiver.spec.load import load_spec
 
 if TYPE_CHECKING:

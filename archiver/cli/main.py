@@ -6,14 +6,11 @@ Only the module of the command that was asked for is imported, so that ``--help`
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Sequence
 
-from archiver.core.errors import ArchiverError
-from archiver.offline.commands import add_reader_commands
-from archiver.offline.exitcodes import INTERRUPTED
+from archiver.offline.commands import add_reader_commands, run_command
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -39,19 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse_args(arguments)
     except SystemExit as leaving:  # argparse's own way of ending after --help or a usage error
         return int(leaving.code or 0)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cron and systemd end runs with it
-    try:
-        return int(args.run(args))
-    except ArchiverError as error:
-        from archiver.cli.report import report  # noqa: PLC0415 - keeps --help instant
-
-        return report(error)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stderr.close()
-        return 0
+    return run_command(args)
 
 
 def _parser(name: str) -> argparse.ArgumentParser:

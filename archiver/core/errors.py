@@ -17,9 +17,13 @@ class ArchiverError(Exception):
         message: one sentence without a trailing full stop.
         place: where it happened: ``file:line``, a URL, a digest, a member's name.
         hint: what the user can do about it.
+
+    Attributes:
+        more: further errors of the same kind that were found together with this one.
     """
 
     code: ClassVar[str] = "error"
+    more: tuple[ArchiverError, ...] = ()
 
     def __init__(self, message: str, *, place: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
@@ -41,7 +45,6 @@ class SpecError(ArchiverError):
     """A spec file is not valid; ``place`` is ``file:line``, ``more`` the further problems of the file."""
 
     code = "spec.invalid"
-    more: tuple[SpecError, ...] = ()
 
 
 class InvalidDigest(ArchiverError):

@@ -56,20 +56,31 @@ def run_reader(argv: Sequence[str]) -> int:
         args = parser.parse_args(argv)
     except SystemExit as leaving:  # argparse's own way of ending after --help or a usage error
         return int(leaving.code or 0)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return run_command(args)
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run the command that was parsed, tell of what ends it, and return its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cron and systemd end runs with it
     try:
         return int(args.run(args))
     except ArchiverError as error:
-        print(f"archiver: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
-        return exit_code(error)
+        return report(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
         sys.stderr.close()
         return COMPLETE
+
+
+def report(error: ArchiverError) -> int:
+    """Tell of an error with its hint on standard error, and return the exit code it stands for."""
+    for problem in (error, *error.more):
+        print(f"archiver: {problem}", file=sys.stderr)
+        if problem.hint:
+            print(f"  hint: {problem.hint}", file=sys.stderr)
+    return exit_code(error)
 
 
 def add_reader_commands(subparsers: Any, progress: ProgressFactory | None = None) -> None:
