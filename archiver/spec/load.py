@@ -149,15 +149,25 @@ def _lines(root: yaml.Node, path: Path) -> Iterator[tuple[_At, int]]:
 _KEY = "\0key"  # marks the line of a mapping's key, as against that of its value
 
 
-_MESSAGES = {"string_type": "not a string", "tuple_type": "not a list", "model_type": "not a mapping"}
+_ADVICE = "specs/README.md lists every key and what it takes"
+_MESSAGES = {
+    "string_type": "not a string",
+    "tuple_type": "not a list",
+    "model_type": "not a mapping",
+    "model_attributes_type": "not a mapping",
+}
 _HINTS = {
     "string_type": "put the value in quotes",
     "tuple_type": "write each item on a line of its own that begins with '- '",
+    "model_type": "write its keys on lines of their own, indented",
+    "model_attributes_type": "write its keys on lines of their own, indented",
+    "too_short": "give at least one",
+    "string_pattern_mismatch": "use lowercase letters, digits and .-_",
 }
 
 
 def _joined(problems: Iterable[SpecError]) -> SpecError:
-    first, *more = problems
+    first, *more = sorted(problems, key=lambda problem: int((problem.place or "").rpartition(":")[2]))
     first.more = tuple(more)
     return first
 
@@ -207,9 +217,10 @@ def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecErr
         advice = f"did you mean {close[0]!r}?" if close else f"keys known here: {', '.join(known)}"
         return SpecError(f"unknown key {at[-1]!r}", place=place, hint=advice)
     if kind == "missing":
-        return SpecError(f"{where} is missing", place=place)
-    message = _MESSAGES.get(kind) or detail["msg"].removeprefix("Value error, ")
-    return SpecError(f"{where}: {message[:1].lower() + message[1:]}", place=place, hint=_HINTS.get(kind))
+        return SpecError(f"{where} is missing", place=place, hint=f"add a line with {at[-1]}: here")
+    message = _MESSAGES.get(kind) or detail["msg"]
+    hint = detail.get("ctx", {}).get("hint") or _HINTS.get(kind)
+    return SpecError(f"{where}: {message[:1].lower() + message[1:]}", place=place, hint=hint or _ADVICE)
 
 
 def _keys_at(at: _At) -> list[str]:

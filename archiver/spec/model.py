@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Callable, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from archiver.core.descriptor import Platform
 from archiver.core.digest import Digest
@@ -18,44 +19,51 @@ _NAME = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 
 
 def _web_url(text: str) -> str:
-    _reword(Origin.of, text)
-    return text
+    return _checked(Origin.of, text, "write it in full, such as https://docs.example.org/v2/")
 
 
 def _reference(text: str) -> str:
-    _reword(Reference.parse, text)
-    return text
+    return _checked(Reference.parse, text, "write it as docker does, such as docker.io/library/redis:7")
 
 
 def _platform(text: str) -> str:
-    _reword(Platform.parse, text)
-    return text
+    return _checked(Platform.parse, text, "write os/architecture, such as linux/arm64")
 
 
 def _sha256(text: object) -> object:
     if isinstance(text, str):
-        _reword(Digest.parse, f"sha256:{text.removeprefix('sha256:')}")
-        return text.removeprefix("sha256:")
+        hexadecimal = text.removeprefix("sha256:")
+        _checked(Digest.parse, f"sha256:{hexadecimal}", "write the 64 hex digits that sha256sum prints")
+        return hexadecimal
     return text
 
 
 def _site_name(text: str) -> str:
     if text in _TAKEN_NAMES:
-        raise ValueError(f"a doc site cannot be named {text!r}")
+        raise _wrong(f"a doc site cannot be named {text!r}", "name it after what it documents")
     return text
 
 
 def _project_name(text: str) -> str:
     if not is_project_name(text):
-        raise ValueError("a project's name is lowercase letters, digits and .-_ and not 'images'")
+        raise _wrong(
+            f"{text!r:.80} cannot be a project's name",
+            "use lowercase letters, digits and .-_; 'images' is taken",
+        )
     return text
 
 
-def _reword(parse: object, text: str) -> None:
+def _checked(parse: Callable[[str], object], text: str, hint: str) -> str:
     try:
-        parse(text)  # type: ignore[operator]  # one of the parsers above
+        parse(text)
     except ArchiverError as error:
-        raise ValueError(f"{error.message}" + (f" ({error.hint})" if error.hint else "")) from error
+        raise _wrong(error.message, error.hint or hint) from error
+    return text
+
+
+def _wrong(message: str, hint: str) -> PydanticCustomError:
+    """Return an error that ``load`` takes apart again: the hint travels in its context."""
+    return PydanticCustomError("spec_value", "{message}", {"message": message, "hint": hint})
 
 
 WebURL = Annotated[str, AfterValidator(_web_url)]
@@ -124,5 +132,5 @@ class Spec(_Model):
     @model_validator(mode="after")
     def _something_is_asked_for(self) -> Spec:
         if not (self.docs or self.images or self.files):
-            raise ValueError("a spec needs at least one of docs, images and files")
+            raise _wrong("nothing to archive", "a spec needs at least one of docs, images and files")
         return self

@@ -32,7 +32,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+        reason = "a file is where a folder should be" if in_the_way else error.strerror or str(error)
         if error.errno in _FULL:
             raise StorageFull(
                 reason, place=str(path), hint="free some space and run the same command again"

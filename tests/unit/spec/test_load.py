@@ -93,6 +93,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, words):
     assert old in GOOD
     found = problems(tmp_path, GOOD.replace(old, new, 1))
     assert any(at == line and words in f"{message} {hint}" for at, message, hint in found), found
+    assert all(hint for _, message, hint in found if "twice" not in message), found
 
 
 def test_all_mistakes_are_told_at_once(tmp_path):
