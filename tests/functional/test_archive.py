@@ -13,6 +13,7 @@ import pytest
 
 from servers.processes import free_port, wait_until
 from servers.real import docker_registry, tiny_layout
+from servers.registry import serving as registry_serving
 from servers.site import Site, put, serving
 
 if TYPE_CHECKING:
@@ -217,6 +218,20 @@ def test_a_private_registry_is_asked_with_the_users_credentials(console: Console
         outcome = console.succeed("archive", spec)
     assert len(_record(console)["images"]) == 1
     assert "secret" not in outcome.said
+
+
+def test_a_registry_with_tokens_is_asked_for_one(console: Console) -> None:
+    """A Bearer challenge is answered anonymously, and with the user's credentials where those are wanted."""
+    with registry_serving() as tokens:
+        tokens.image("some/app:1", b"the only layer")
+        tokens.login = "bearer"
+        spec = _spec(console, images={"refs": [f"{tokens.host}/some/app:1"]})
+        console.succeed("archive", spec)
+        tokens.anonymous = False
+        assert console.run("archive", spec, "--archives", console.folder / "refused").code == 3
+        secret = base64.b64encode(b"keeper:secret").decode()
+        console.write(".docker/config.json", json.dumps({"auths": {tokens.host: {"auth": secret}}}))
+        console.succeed("archive", spec, "--archives", console.folder / "allowed")
 
 
 def test_a_second_run_at_the_same_time_is_refused(console: Console, site: Site) -> None:

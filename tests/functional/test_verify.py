@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Iterator
 import pytest
 
 from servers.console import Console
-from servers.real import docker_registry, tiny_layout
+from servers.registry import serving as registry_serving
 from servers.site import put, serving
 
 if TYPE_CHECKING:
@@ -22,15 +22,10 @@ if TYPE_CHECKING:
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Console, Path]:
     """A small bundle with a page, an image and a file."""
     console = Console(tmp_path_factory.mktemp("small"))
-    (console.folder / "registry").mkdir()
-    with (
-        serving({}) as site,
-        docker_registry(console.folder / "registry") as registry,
-    ):
+    with serving({}) as site, registry_serving() as registry:
         put(site, "index.html", "<title>Start</title><h1>Start</h1><p>Some words.")
         put(site, "release.txt", "the release\n")
-        tiny_layout(console.folder / "layout", "one", "an image")
-        registry.push(console.folder / "layout", "one", "some/app:1")
+        registry.image("some/app:1", b"the only layer")
         spec = {
             "project": "small",
             "docs": [{"name": "docs", "seeds": [f"{site.origin}/index.html"]}],
