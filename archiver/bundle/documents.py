@@ -32,7 +32,7 @@ _NOISE = (
 _NOISE_OUTSIDE = (
     "body > header,body > footer,body > div > header,body > div > footer,[role=banner],[role=contentinfo]"
 )
-_HEADINGS = "h1,h2,h3,h4,h5,h6"
+_HEADINGS = "h1,h2,h3,h4,h5,h6,dt[id]"  # a dt with an id is an entry of an API reference or a glossary
 _BLOCKS = "p,div,section,article,li,dt,dd,tr,td,th,caption,pre,blockquote,figcaption,br,hr,summary,details,ul,ol,dl,table"
 _MOST_NESTED = 20_000
 _TAG_NAME = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)")
@@ -48,7 +48,7 @@ _SECTIONS = frozenset({"section", "div", "article"})
 
 @dataclass(frozen=True)
 class Section:
-    """A page's text from one heading to the next; ``anchor`` is what to put after ``#``, or empty."""
+    """A page's text from one heading or named entry of a definition list to the next; ``anchor`` is what to put after ``#``, or empty."""
 
     anchor: str
     heading: str

@@ -94,6 +94,23 @@ def test_absurd_nesting_takes_no_time(depth: str) -> None:
     assert (document.title, document.sections[0].text) == ("Deep", "Deep text")
 
 
+def test_entries_of_a_reference_are_sections() -> None:
+    """A function in an API reference, or a term of a glossary, is found by its own name and anchor."""
+    page = (
+        "<h1 id=top>Functions</h1><dl><dt id=abs>abs(x)</dt><dd>Return the absolute value.</dd></dl>"
+        "<dl><dt id=all>all(xs)</dt><dd>Return True.</dd></dl><dl><dt>no id</dt><dd>stays</dd></dl>"
+    )
+    sections = read_document(page).sections
+    assert [(section.anchor, section.heading) for section in sections] == [
+        ("", ""),
+        ("top", "Functions"),
+        ("abs", "abs(x)"),
+        ("all", "all(xs)"),
+    ]
+    assert sections[2].text == "Return the absolute value."
+    assert "no id stays" in sections[3].text
+
+
 def test_a_long_page_of_siblings_is_parsed() -> None:
     """Many elements side by side are nothing to be afraid of."""
     document = read_document(
