@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
+import os
+import pty
 import re
 import signal
+import subprocess
+import termios
+import threading
 from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
 from servers.processes import free_port, wait_until
 from servers.real import docker_registry, tiny_layout
+from servers.registry import Asked, Reply
 from servers.registry import serving as registry_serving
 from servers.site import Site, put, serving
 
@@ -263,6 +270,54 @@ def test_ctrl_c_ends_soon_and_says_so(console: Console, site: Site) -> None:
         log = (console.folder / "console.log").read_text()
         assert "interrupted" in log
         assert "Traceback" not in log
+
+
+def test_ctrl_c_during_a_pull_leaves_nothing_unverified(console: Console) -> None:
+    """Ctrl-C while a blob streams ends with 130 and only whole blobs under their names; the next run gets it."""
+    going_on = threading.Event()
+    with registry_serving() as registry:
+        layer = registry.image("slow/app:1", b"the only layer").layers[0]
+
+        def slow(_: Asked) -> Reply:
+            going_on.wait(60)
+            return Reply(registry.content(layer))
+
+        registry.answers[f"GET /v2/slow/app/blobs/{layer}"] = slow
+        spec = _spec(console, images={"refs": [f"{registry.host}/slow/app:1"]})
+        with console.started("archive", spec) as process:
+            wait_until(lambda: layer in registry.fetched(), process, what="the layer's download")
+            process.send_signal(signal.SIGINT)
+            going_on.set()
+            assert process.wait(60) == 130
+        blobs = console.folder / "archives" / "images" / "blobs" / "sha256"
+        for blob in blobs.glob("*"):
+            assert blob.name.startswith(".tmp-") or hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name
+        console.succeed("archive", spec)
+        assert (blobs / layer.partition(":")[2]).exists()
+
+
+def test_progress_is_drawn_on_a_terminal(console: Console, site: Site) -> None:
+    """On a terminal the pages are counted in place."""
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")])
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    with subprocess.Popen(
+        [*console.program, "archive", str(spec)],
+        cwd=console.folder,
+        env={**console.environment, "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while chunk := os.read(ours, 1 << 16):
+                shown += chunk
+        os.close(ours)
+    assert process.returncode == 0
+    assert b"pages" in shown
+    assert re.search(rb"\r[^\n]", shown), "nothing is drawn over"
 
 
 @pytest.mark.parametrize("place", ["archives", "archives/deeper"])
