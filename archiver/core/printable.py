@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def printable(text: str, most: int = 400) -> str:
-    """Return text on one line in which nothing controls a terminal or turns the reading order around.
+    r"""Return text on one line in which nothing controls a terminal or turns the reading order around.
 
     What Unicode does not count as printable (C0 and C1 controls, line separators, the bidi controls
-    and other invisible characters, lone surrogates) is escaped visibly as Python does: ``\\x1b``, ``\\u202e``.
+    and other invisible characters, lone surrogates) is escaped visibly as Python does: ``\x1b``, ``\u202e``.
 
     Args:
         text: what somebody else wrote.
