@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
 
 from archiver.bundle.searchindex import ensure_search_index
-from archiver.cli.check import checked_spec
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
+from archiver.collect.preflight import checked_spec
 from archiver.collect.run import archive_project
 from archiver.core.amounts import size_text
 from archiver.core.errors import ArchiverError

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.cli.options import add_json
-from archiver.collect.images.lists import check_lists
+from archiver.collect.preflight import checked_spec
 from archiver.core.errors import SpecError
 from archiver.offline.commands import report
-from archiver.spec.load import load_spec
 
 if TYPE_CHECKING:
     import argparse
@@ -46,14 +45,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(summaries if len(summaries) > 1 else summaries[0], indent=1))
     return code
-
-
-def checked_spec(path: Path) -> LoadedSpec:
-    """Load a spec together with the image lists that lie beside it. Raises SpecError for any problem in them."""
-    loaded = load_spec(path)
-    if loaded.spec.images:
-        check_lists(loaded.spec.images, loaded.folder)
-    return loaded
 
 
 def _summary(loaded: LoadedSpec) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -32,12 +32,19 @@ class LoadedSpec:
     """A valid spec and where it came from.
 
     ``digest`` is of what the spec says, not of its layout or comments: a run that was interrupted
-    goes on as long as it is the same.
+    goes on as long as it is the same. ``lines`` says in which line each value begins.
     """
 
     spec: Spec
     path: Path
     digest: Digest
+    lines: Mapping[_At, int]
+
+    def place(self, *at: str | int) -> str:
+        """Return ``file:line`` of a value, named by the keys and list positions that lead to it."""
+        while at and at not in self.lines:
+            at = at[:-1]
+        return f"{self.path}:{self.lines.get(at, 1)}"
 
     @property
     def folder(self) -> Path:
@@ -69,7 +76,7 @@ def load_spec(path: Path) -> LoadedSpec:
     if repeated:
         raise _joined(repeated)
     canonical = json.dumps(spec.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    return LoadedSpec(spec, path, Digest.of(canonical.encode()))
+    return LoadedSpec(spec, path, Digest.of(canonical.encode()), lines)
 
 
 def spec_schema() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from archiver.core.reference import Reference
 from archiver.core.urlkey import Origin
 from archiver.store.paths import is_project_name
 
+_MOST_CONTACT = 200
 _TAKEN_NAMES = frozenset({"images", "files"})  # the other sources' names in reports
 _NAME = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 
@@ -44,6 +45,15 @@ def _site_name(text: str) -> str:
     return text
 
 
+def _header_text(text: str) -> str:
+    if not (text.isascii() and text.isprintable() and len(text) <= _MOST_CONTACT):
+        raise _wrong(
+            f"{text!r:.80} cannot stand in the User-Agent header",
+            f"write a URL or a mail address, at most {_MOST_CONTACT} printable ASCII characters",
+        )
+    return text
+
+
 def _project_name(text: str) -> str:
     if not is_project_name(text):
         raise _wrong(
@@ -71,6 +81,7 @@ ImageReference = Annotated[str, AfterValidator(_reference)]
 PlatformName = Annotated[str, AfterValidator(_platform)]
 Sha256 = Annotated[str, BeforeValidator(_sha256)]
 SiteName = Annotated[str, Field(pattern=_NAME), AfterValidator(_site_name)]
+Contact = Annotated[str, AfterValidator(_header_text)]
 ProjectName = Annotated[str, AfterValidator(_project_name)]
 
 
@@ -122,7 +133,7 @@ class Spec(_Model):
 
     project: ProjectName = Field(description="names the project; also its folder in the archive")
     title: str = Field("", description="for people; the project's name where it is left out")
-    contact: str = Field(
+    contact: Contact = Field(
         "", description="an address put into the User-Agent, so that a site's owner can reach you"
     )
     docs: tuple[DocSite, ...] = ()

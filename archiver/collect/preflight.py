@@ -1,0 +1,85 @@
+"""What can be known to be wrong with a spec before any network is used.
+
+The model (``archiver.spec``) knows what values look like; this module asks the collectors themselves, so
+that a spec that passes here does not fail later for a reason that was in the spec.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterator
+
+from archiver.collect.files.naming import path_of
+from archiver.collect.images.lists import check_lists
+from archiver.collect.web.urls import is_web, resolve
+from archiver.core.errors import InvalidURL, SpecError
+from archiver.spec.load import load_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.spec.load import LoadedSpec
+
+_URL_HINT = "write it in full, such as https://docs.example.org/v2/"
+
+
+def checked_spec(path: Path) -> LoadedSpec:
+    """Load a spec and check everything in it, and the image lists beside it.
+
+    Raises:
+        SpecError: anything is wrong; ``place`` is ``file:line``, ``more`` has the further problems.
+    """
+    loaded = load_spec(path)
+    problems = [*_site_problems(loaded), *_file_problems(loaded), *_list_problems(loaded)]
+    if problems:
+        first, *more = problems
+        first.more = tuple(more)
+        raise first
+    return loaded
+
+
+def _site_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
+    for index, site in enumerate(loaded.spec.docs):
+        for number, seed in enumerate(site.seeds):
+            if not _means_page(seed, seed):
+                place = loaded.place("docs", index, "seeds", number)
+                yield SpecError(
+                    f"{seed!r:.200} is not a URL that can be fetched", place=place, hint=_URL_HINT
+                )
+        for key, rules in (("include", site.scope.include), ("exclude", site.scope.exclude)):
+            for number, rule in enumerate(rules):
+                bases = (seed for seed in site.seeds if _means_page(seed, seed))
+                if not all(_means_page(seed, rule) for seed in bases):
+                    place = loaded.place("docs", index, "scope", key, number)
+                    yield SpecError(f"{rule!r:.200} is not a prefix of web URLs", place=place, hint=_URL_HINT)
+
+
+def _means_page(base: str, text: str) -> bool:
+    url = resolve(base, text)
+    return url is not None and is_web(url)
+
+
+def _file_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
+    first_line: dict[str, str] = {}
+    for index, file in enumerate(loaded.spec.files):
+        place = loaded.place("files", index, "url")
+        if file.url in first_line:
+            yield SpecError(
+                f"this file is asked for already, in {first_line[file.url]}",
+                place=place,
+                hint="drop one of the two",
+            )
+        first_line.setdefault(file.url, place)
+        try:
+            path_of(file.url)
+        except InvalidURL as error:
+            hint = error.hint or "name one file: a URL whose last part is the file's name"
+            yield SpecError(error.message, place=place, hint=hint)
+
+
+def _list_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
+    if loaded.spec.images:
+        try:
+            check_lists(loaded.spec.images, loaded.folder)
+        except SpecError as error:
+            yield error
+            yield from (problem for problem in error.more if isinstance(problem, SpecError))
