@@ -21,7 +21,7 @@ from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import StorageFull
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline import names
-from archiver.store.atomic import atomic_file, storage_errors
+from archiver.store.atomic import atomic_file, make_folder, storage_errors
 from archiver.store.images import blob_reader
 from archiver.store.snapshots import good_snapshot, read_snapshot
 
@@ -212,7 +212,7 @@ def _check_space(target: Path, size: int) -> None:
     """Refuse to begin what cannot fit."""
     folder = target.absolute().parent
     with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         free = shutil.disk_usage(folder).free
     if free < size:
         raise StorageFull(

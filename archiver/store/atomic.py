@@ -54,6 +54,23 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, so that they outlast a power cut.
+
+    A new folder is durable once its parent is: each new one's parent is synced, outermost first.
+
+    Raises:
+        OSError: what the file system refuses; callers stand inside ``storage_errors``.
+    """
+    missing = []
+    while not path.is_dir() and path != path.parent:
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the name ``path`` when the block ends without an error.
@@ -65,7 +82,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         StoreError: or a subclass, for what the file system refuses.
     """
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
         try:
             with os.fdopen(descriptor, "w+b") as stream:

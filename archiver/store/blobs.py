@@ -15,7 +15,7 @@ from typing import IO, Iterable, Iterator
 
 from archiver.core.digest import ContentCheck, Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
-from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors, sync_folder
+from archiver.store.atomic import TEMPORARY_PREFIX, make_folder, storage_errors, sync_folder
 
 
 class BlobReader:
@@ -113,7 +113,7 @@ class BlobStore(BlobReader):
         # network, and an OSError of a socket is no fault of the store.
         folder = self._root / "blobs" / "sha256"
         with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             descriptor, path = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=folder)
         name = Path(path)
         try:
@@ -129,7 +129,7 @@ class BlobStore(BlobReader):
             stream.flush()
             os.fsync(stream.fileno())
             name.chmod(0o644)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             name.replace(target)
             sync_folder(target.parent)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Iterable
 from archiver.core import jsontext
 from archiver.core.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
 from archiver.core.errors import InvalidDocument, NotArchived
-from archiver.store.atomic import storage_errors, write_atomically
+from archiver.store.atomic import make_folder, storage_errors, write_atomically
 from archiver.store.blobs import BlobReader, BlobStore
 from archiver.store.locks import shared_lock, waiting_lock
 
@@ -53,7 +53,7 @@ class ImageLayout:
         self.root = root
         self.blobs = BlobStore(root)
         with storage_errors(root):
-            (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+            make_folder(root / "blobs" / "sha256")
         if not (root / "index.json").is_file():
             with waiting_lock(root / _INDEX_LOCK):
                 if not (root / "index.json").is_file():

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Iterator
 
 from archiver.core.errors import LockHeld
-from archiver.store.atomic import storage_errors
+from archiver.store.atomic import make_folder, storage_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def shared_lock(path: Path) -> Iterator[None]:
 
 def _open(path: Path) -> int:
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 

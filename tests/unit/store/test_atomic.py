@@ -6,7 +6,11 @@ import os
 import pytest
 
 from archiver.core.errors import StorageDenied, StorageFull, StoreError
-from archiver.store.atomic import atomic_file, storage_errors, write_atomically
+from archiver.store import atomic
+from archiver.store.atomic import atomic_file, make_folder, storage_errors, write_atomically
+from archiver.store.blobs import BlobStore
+from archiver.store.images import ImageLayout
+from archiver.store.locks import locked
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -52,3 +56,37 @@ def test_a_file_in_the_place_of_a_folder_is_a_store_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError):
         write_atomically(tmp_path / "file" / "below", b"x")
+
+
+def _blob(root):
+    BlobStore(root).put(b"x")
+
+
+def _lock(root):
+    with locked(root / "project" / ".lock", "it"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "write",
+    [make_folder, lambda root: write_atomically(root / "a" / "file", b"x"), _blob, ImageLayout, _lock],
+    ids=["folder", "file", "blob", "layout", "lock"],
+)  # fmt: skip
+def test_the_parent_of_every_new_folder_is_synced(tmp_path, monkeypatch, write):
+    """A power cut cannot take a folder that was made for durable content, however deep it is."""
+    synced = []
+    real = atomic.sync_folder
+    monkeypatch.setattr(atomic, "sync_folder", lambda folder: (synced.append(folder), real(folder))[1])
+    write(tmp_path / "one" / "two")
+    made = [folder for folder in tmp_path.rglob("*") if folder.is_dir()]
+    assert len(made) >= 2
+    assert {folder.parent for folder in made} <= set(synced)
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path, monkeypatch):
+    """Making what exists costs no sync; a file in the way is an error."""
+    monkeypatch.setattr(atomic, "sync_folder", lambda _: pytest.fail("nothing is new"))
+    make_folder(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError), storage_errors(tmp_path):
+        make_folder(tmp_path / "file" / "below")
