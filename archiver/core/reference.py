@@ -16,8 +16,9 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"\A{_COMPONENT}(?:/{_COMPONENT})*\Z")
 _TAG = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_HOST = re.compile(rf"\A(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?\Z")
+_HOST = re.compile(rf"\A(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::([0-9]{{1,5}}))?\Z")
 _MOST = 255
+_HIGHEST_PORT = 65535
 DOCKER_HUB = "docker.io"
 
 
@@ -55,7 +56,7 @@ class Reference:
             if not _TAG.match(tag):
                 raise InvalidReference(f"{text!r:.200} has a malformed tag")
         registry, repository = _split_registry(name)
-        if not _HOST.match(registry):
+        if not _is_host(registry):
             raise InvalidReference(f"{text!r:.200} has a malformed registry host")
         if not _REPOSITORY.match(repository) or len(repository) > _MOST:
             hint = "repository names are lowercase" if repository != repository.lower() else None
@@ -83,6 +84,11 @@ class Reference:
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def _is_host(text: str) -> bool:
+    match = _HOST.match(text)
+    return match is not None and int(match[1] or 0) <= _HIGHEST_PORT
 
 
 def _split_registry(name: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LIMIT = 1 << 20  # bytes; a spec is written by hand
 _MOST_NODES = 100_000  # a YAML file can name one node many times; this bounds what it unfolds to
 _MOST_DEPTH = 32
+_DECIDES_CRAWL = {"name", "seeds", "scope", "robots"}
 
 _At = tuple["str | int", ...]  # where a value is: keys and list positions from the top
 
@@ -31,8 +32,8 @@ _At = tuple["str | int", ...]  # where a value is: keys and list positions from 
 class LoadedSpec:
     """A valid spec and where it came from.
 
-    ``digest`` is of what the spec says, not of its layout or comments: a run that was interrupted
-    goes on as long as it is the same. ``lines`` says in which line each value begins.
+    ``digest`` is of what decides which URLs are crawled: a run that was interrupted goes on as long as that
+    is the same. ``lines`` says in which line each value begins.
     """
 
     spec: Spec
@@ -75,8 +76,8 @@ def load_spec(path: Path) -> LoadedSpec:
     repeated = _repeated_names(spec, lines, path)
     if repeated:
         raise _joined(repeated)
-    canonical = json.dumps(spec.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    return LoadedSpec(spec, path, Digest.of(canonical.encode()), lines)
+    crawled = [site.model_dump(mode="json", include=_DECIDES_CRAWL) for site in spec.docs]
+    return LoadedSpec(spec, path, Digest.of(json.dumps(crawled, sort_keys=True).encode()), lines)
 
 
 def spec_schema() -> dict[str, Any]:
@@ -162,6 +163,8 @@ _MESSAGES = {
     "tuple_type": "not a list",
     "model_type": "not a mapping",
     "model_attributes_type": "not a mapping",
+    "too_short": "an empty list",
+    "one_value": "not a single value",
 }
 _HINTS = {
     "string_type": "put the value in quotes",
@@ -169,7 +172,7 @@ _HINTS = {
     "model_type": "write its keys on lines of their own, indented",
     "model_attributes_type": "write its keys on lines of their own, indented",
     "too_short": "give at least one",
-    "string_pattern_mismatch": "use lowercase letters, digits and .-_",
+    "one_value": "write one value, without [ ] or { }",
 }
 
 
@@ -225,6 +228,10 @@ def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecErr
         return SpecError(f"unknown key {at[-1]!r}", place=place, hint=advice)
     if kind == "missing":
         return SpecError(f"{where} is missing", place=place, hint=f"add a line with {at[-1]}: here")
+    if detail["input"] is None:
+        return SpecError(f"{where} is empty", place=place, hint="give it a value, or leave the key out")
+    if isinstance(detail["input"], (list, dict)) and kind == "string_type":
+        kind = "one_value"
     message = _MESSAGES.get(kind) or detail["msg"]
     hint = detail.get("ctx", {}).get("hint") or _HINTS.get(kind)
     return SpecError(f"{where}: {message[:1].lower() + message[1:]}", place=place, hint=hint or _ADVICE)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Callable, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archiver.core.descriptor import Platform
-from archiver.core.digest import Digest
 from archiver.core.errors import ArchiverError
 from archiver.core.reference import Reference
 from archiver.core.urlkey import Origin
 from archiver.store.paths import is_project_name
 
 _MOST_CONTACT = 200
+_SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
 _TAKEN_NAMES = frozenset({"images", "files"})  # the other sources' names in reports
-_NAME = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
+_NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 
 
 def _web_url(text: str) -> str:
+    if "@" in urlsplit(text).netloc:
+        raise _wrong(
+            "a URL here must not have a user name or password in it",
+            "specs and bundles are handed on; take it out, the site must be readable without",
+        )
     return _checked(Origin.of, text, "write it in full, such as https://docs.example.org/v2/")
 
 
@@ -34,12 +41,21 @@ def _platform(text: str) -> str:
 def _sha256(text: object) -> object:
     if isinstance(text, str):
         hexadecimal = text.removeprefix("sha256:")
-        _checked(Digest.parse, f"sha256:{hexadecimal}", "write the 64 hex digits that sha256sum prints")
+        if not _SHA256.match(hexadecimal):
+            raise _wrong(
+                f"{text!r:.100} is not a sha256 digest",
+                "write the 64 lowercase hex digits that sha256sum prints",
+            )
         return hexadecimal
     return text
 
 
 def _site_name(text: str) -> str:
+    if not re.fullmatch(_NAME, text):
+        raise _wrong(
+            f"{text!r:.80} cannot be a doc site's name",
+            "use at most 64 lowercase letters, digits and .-_, beginning and ending with a letter or digit",
+        )
     if text in _TAKEN_NAMES:
         raise _wrong(f"a doc site cannot be named {text!r}", "name it after what it documents")
     return text
@@ -67,7 +83,9 @@ def _checked(parse: Callable[[str], object], text: str, hint: str) -> str:
     try:
         parse(text)
     except ArchiverError as error:
-        raise _wrong(error.message, error.hint or hint) from error
+        shown = f"{text!r:.200}"
+        message = error.message if shown in error.message else f"{shown}: {error.message}"
+        raise _wrong(message, error.hint or hint) from error
     return text
 
 
@@ -80,7 +98,7 @@ WebURL = Annotated[str, AfterValidator(_web_url)]
 ImageReference = Annotated[str, AfterValidator(_reference)]
 PlatformName = Annotated[str, AfterValidator(_platform)]
 Sha256 = Annotated[str, BeforeValidator(_sha256)]
-SiteName = Annotated[str, Field(pattern=_NAME), AfterValidator(_site_name)]
+SiteName = Annotated[str, Field(json_schema_extra={"pattern": _NAME}), AfterValidator(_site_name)]
 Contact = Annotated[str, AfterValidator(_header_text)]
 ProjectName = Annotated[str, AfterValidator(_project_name)]
 
@@ -119,6 +137,12 @@ class ImageSet(_Model):
         description="files (relative to the spec) or URLs with a reference a line, # comments, ## sections",
     )
     sections: tuple[str, ...] = Field((), description="the sections of the lists to take; empty: all")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> ImageSet:
+        if not (self.refs or self.lists):
+            raise _wrong("no image is asked for", "give refs, lists, or both; or leave images out")
+        return self
 
 
 class FileSource(_Model):

@@ -113,7 +113,9 @@ class ArchivePaths:
 
 def is_archive(root: Path) -> bool:
     """Say whether a folder is an archive folder."""
-    return (root / _MARKER).is_file()
+    marker = root / _MARKER
+    with storage_errors(marker):
+        return marker.is_file()
 
 
 def create_archive(root: Path) -> ArchivePaths:
@@ -136,8 +138,10 @@ def open_archive(root: Path) -> ArchivePaths:
         FormatUnsupported: it has another format.
     """
     marker = root / _MARKER
-    if not marker.is_file():
-        raise NotArchived("no archive here", place=str(root), hint="name the folder with --archives DIR")
+    if not is_archive(root):
+        raise NotArchived(
+            "no archive here", place=str(root), hint="archiver archive SPEC --archives DIR makes one in DIR"
+        )
     with storage_errors(marker):
         document = jsontext.load_object(marker.read_bytes(), limit=1 << 16, what=str(marker))
     if document.get("format") != FORMAT:

@@ -54,10 +54,10 @@ def test_a_good_spec_loads_with_its_defaults(tmp_path):
     assert json.loads(json.dumps(loaded.record))["docs"][0]["delay"] == 1
 
 
-def test_the_digest_is_of_what_a_spec_says(tmp_path):
-    """Comments and layout do not make another spec; another seed does."""
+def test_the_digest_is_of_what_decides_the_crawl(tmp_path):
+    """Comments, layout, images and politeness do not make another crawl; another seed does."""
     digests = []
-    for name, text in enumerate((GOOD, "# note\n" + GOOD.replace("[http://a/docs/]", "\n      - http://a/docs/"),
+    for name, text in enumerate((GOOD, "# note\n" + GOOD.replace("delay: 1", "delay: 2").replace("redis", "redis:7").replace("[http://a/docs/]", "\n      - http://a/docs/"),
                                  GOOD.replace("/docs/", "/docs2/"))):  # fmt: skip
         path = tmp_path / f"{name}.yaml"
         path.write_text(text)
@@ -74,7 +74,7 @@ def test_the_digest_is_of_what_a_spec_says(tmp_path):
         ("delay: 1", "robots: maybe", 4, "'obey' or 'ignore'"),
         ("[http://a/docs/]", "http://a/docs/", 3, "not a list"),
         ("[http://a/docs/]", "[ftp://a/]", 3, "http or https"),
-        ("[http://a/docs/]", "[]", 3, "at least 1"),
+        ("[http://a/docs/]", "[]", 3, "an empty list"),
         ("name: zh", "name: docs", 5, "another doc site is named 'docs', in line 3"),
         ("name: zh", "name: images", 5, "cannot be named"),
         ("name: zh", "name: ../x", 5, "docs[1].name"),
@@ -86,6 +86,13 @@ def test_the_digest_is_of_what_a_spec_says(tmp_path):
         ("project: demo", "titel: demo", 1, "project is missing"),
         ("project: demo", "project: demo\nproject: demo", 2, "twice"),
         ("  refs:", "  - refs:", 10, "images"),
+        ("refs: [redis", "refs: [127.0.0.1:65536/a:1, redis", 10, "registry host"),
+        ('refs: [redis, "127.0.0.1:5000/a/b:1"]', "platforms: [linux/amd64]", 10, "no image is asked for"),
+        ("http://a/zh/", "http://me:secret@a/zh/", 6, "password"),
+        ("name: zh", "name: a b", 5, "'a b' cannot be a doc site's name"),
+        ("project: demo", "project:", 1, "project is empty"),
+        ("project: demo", "project: [demo]", 1, "not a single value"),
+        ("sha256: sha256:", "sha256: sha256:zz", 13, "64 lowercase hex digits"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, words):
