@@ -10,12 +10,10 @@ import errno
 import os
 import tempfile
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Iterator
+from pathlib import Path
+from typing import IO, Iterator
 
 from archiver.core.errors import StorageDenied, StorageFull, StoreError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TEMPORARY_PREFIX = ".tmp-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -96,6 +94,19 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
                 os.unlink(name)  # noqa: PTH108 - see above
             raise
         sync_folder(path.parent)
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Make a temporary folder beside ``path``, for files that ``move_durably`` then gives their place; remove it after.
+
+    Raises:
+        StoreError: or a subclass, for what the file system refuses.
+    """
+    with storage_errors(path):
+        make_folder(path.parent)
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=path.parent) as folder:
+            yield Path(folder)
 
 
 def move_durably(temporary: Path, path: Path) -> None:

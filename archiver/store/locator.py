@@ -1,7 +1,7 @@
 """Where each WARC record is: a rebuildable map from WARC-Record-ID to file, offset and length.
 
 Snapshots name captures by record ID only, so that WARC files can be rewritten under them. The map
-is a cache: ``rebuild`` makes it again from the WARC files.
+is a cache: ``open_locator`` makes it again from the WARC files where it is of no use.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable
 
-from archiver.core.errors import NotArchived, RecordCorrupt
-from archiver.store.atomic import storage_errors
-from archiver.store.databases import database_errors
+from archiver.core.errors import NotArchived, RecordCorrupt, StoreError
+from archiver.store.atomic import make_folder, move_durably, storage_errors, sync_folder, temporary_folder
+from archiver.store.databases import database_errors, translated
 from archiver.store.warcfiles import scan_members
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
     from archiver.store.paths import ProjectPaths
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS records (
+_VERSION = 1
+_SCHEMA = f"""
+CREATE TABLE records (
     id TEXT PRIMARY KEY, file TEXT NOT NULL, offset INTEGER NOT NULL,
     length INTEGER NOT NULL, pair_length INTEGER NOT NULL
-) WITHOUT ROWID
+) WITHOUT ROWID;
+PRAGMA user_version = {_VERSION};
 """
 
 
@@ -50,16 +52,29 @@ class Location:
 
 
 class Locator:
-    """The map, open for reading and adding. One instance belongs to one thread."""
+    """The map, open for reading and adding. One instance belongs to one thread.
+
+    Args:
+        path: the map's file, of this version; made empty where it does not exist. For a project's own map
+            call ``open_locator``.
+
+    Raises:
+        StoreError: or a subclass, here and in every method, where the file cannot be used.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
+            is_new = not path.exists()
         with database_errors(path):
             self._connection = sqlite3.connect(path)
             self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute(_SCHEMA)
+            if is_new:
+                self._connection.executescript(_SCHEMA)
+            version = self._connection.execute("PRAGMA user_version").fetchone()
+        if version != (_VERSION,):
+            raise StoreError("not a locator of this program's version", place=str(path))
 
     def add(self, locations: Iterable[Location]) -> None:
         """Add records that are durable in their WARC file; adding one again replaces it."""
@@ -80,13 +95,48 @@ class Locator:
         self._connection.close()
 
 
+def open_locator(paths: ProjectPaths) -> Locator:
+    """Open a project's locator; one that is missing, damaged or of another version is made again first.
+
+    Raises:
+        StoreError: or a subclass, where the file system refuses.
+    """
+    if not _is_current(paths.locator):
+        rebuild(paths)
+    return Locator(paths.locator)
+
+
 def rebuild(paths: ProjectPaths) -> None:
-    """Make a project's locator again from its WARC files, whole members only."""
-    with storage_errors(paths.locator):
-        paths.locator.unlink(missing_ok=True)
-    with closing(Locator(paths.locator)) as locator:
-        for path in sorted(paths.warc.glob("*.warc.gz")):
-            locator.add(_locations(path))
+    """Make a project's locator again from its WARC files, whole members only.
+
+    It has its name only once it is complete: an incomplete map would hide records.
+    """
+    target = paths.locator
+    with temporary_folder(target) as folder:
+        made = folder / target.name
+        with closing(Locator(made)) as locator:
+            for path in sorted(paths.warc.glob("*.warc.gz")):
+                locator.add(_locations(path))
+        for name in ("", "-journal", "-wal", "-shm"):  # SQLite would apply an old journal to the new file
+            target.with_name(target.name + name).unlink(missing_ok=True)
+        sync_folder(target.parent)
+        move_durably(made, target)
+
+
+def _is_current(path: Path) -> bool:
+    """Say whether the file is a map of this version, and sound. Raises StoreError where that cannot be told."""
+    with storage_errors(path):
+        if not path.is_file():
+            return False
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()
+            sound = connection.execute("PRAGMA quick_check(1)").fetchone()
+            return bool(version == (_VERSION,) and sound == ("ok",))
+    except sqlite3.OperationalError as error:
+        raise translated(error, path) from error
+    except sqlite3.DatabaseError:
+        return False  # no database, or a damaged one
 
 
 def _locations(path: Path) -> list[Location]:

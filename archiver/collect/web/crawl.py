@@ -26,7 +26,7 @@ from archiver.collect.web.urls import is_web, origin_of, resolve
 from archiver.collect.web.warc import WarcOutput, recover
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.errors import FetchError, HostUnreachable, ResponseBroken, RobotsForbidden, StatusRefused
-from archiver.store.locator import Locator, rebuild
+from archiver.store.locator import open_locator
 
 if TYPE_CHECKING:
     import threading
@@ -112,10 +112,8 @@ def crawl(
     info = {"http-header-user-agent": user_agent, "robots": site.robots, "isPartOf": prefix}
     frontier = Frontier(state, site.name)
     tail, position = recover(paths.warc, prefix, frontier.position())
-    if not paths.locator.is_file():
-        rebuild(paths)  # a cache that was lost; starting an incomplete one would hide older records
     with ExitStack() as held:
-        locator = held.enter_context(closing(Locator(paths.locator)))
+        locator = held.enter_context(closing(open_locator(paths)))
         output = held.enter_context(closing(WarcOutput(paths.warc, prefix, info, position)))
         recorder = Recorder(output, locator, PayloadReader(paths.warc, locator), previous)
 
