@@ -1,10 +1,12 @@
 """Descriptors, platforms and media types of the OCI image specification and of Docker's schema 2.
 
-Source: OCI image-spec v1.1 descriptor.md, image-index.md; Docker "Image Manifest V 2, Schema 2".
+Source: OCI image-spec v1.1 descriptor.md, image-index.md; Docker "Image Manifest V 2, Schema 2"; RFC 6838,
+section 4.2 (what a media type may be).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
@@ -22,9 +24,12 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
+IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 MANIFEST_LIMIT = 4 << 20  # bytes; OCI distribution-spec 1.1 asks registries to take at least this much
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
+_MOST_SIZE = (1 << 63) - 1  # image-spec: an int64
+_MEDIA_TYPE = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\Z")
 
 
 @dataclass(frozen=True, order=True)
@@ -86,26 +91,26 @@ class Descriptor:
         """Read a descriptor from untrusted JSON.
 
         Raises:
-            InvalidDocument: a field is missing or of the wrong type, or the size is negative.
+            InvalidDocument: a field is missing or of the wrong type, the size is none, or a media type is none.
             InvalidDigest: the digest is malformed or of an unknown algorithm.
         """
         if not isinstance(document, dict):
             raise InvalidDocument("a descriptor is not an object", place=what)
         size, media_type = document.get("size"), document.get("mediaType")
         annotations, platform = document.get("annotations") or {}, document.get("platform")
-        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MOST_SIZE:
             raise InvalidDocument(f"a descriptor has the size {size!r:.40}", place=what)
-        if not isinstance(media_type, str) or not isinstance(annotations, dict):
-            raise InvalidDocument(
-                "a descriptor lacks its media type or has malformed annotations", place=what
-            )
+        if not is_media_type(media_type):
+            raise InvalidDocument(f"a descriptor has the media type {media_type!r:.120}", place=what)
+        if not isinstance(annotations, dict):
+            raise InvalidDocument("a descriptor has malformed annotations", place=what)
         return cls(
             media_type,
             Digest.parse(document.get("digest", "")),
             size,
             {str(key): str(value) for key, value in annotations.items()},
             Platform.from_json(platform) if isinstance(platform, dict) else None,
-            str(document.get("artifactType") or ""),
+            artifact_type(document, what=what),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -122,3 +127,20 @@ class Descriptor:
         if self.artifact_type:
             document["artifactType"] = self.artifact_type
         return document
+
+
+def is_media_type(value: Any) -> bool:
+    """Say whether a value is a media type without parameters, as RFC 6838 allows them (at most 255 characters)."""
+    return isinstance(value, str) and _MEDIA_TYPE.match(value) is not None
+
+
+def artifact_type(document: Mapping[str, Any], *, what: str) -> str:
+    """Return the ``artifactType`` of an untrusted manifest or descriptor, empty where it has none.
+
+    Raises:
+        InvalidDocument: it is no media type.
+    """
+    value = document.get("artifactType") or ""
+    if value and not is_media_type(value):
+        raise InvalidDocument(f"the artifact type is {value!r:.120}", place=what)
+    return str(value)

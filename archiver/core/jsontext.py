@@ -27,18 +27,24 @@ def load(data: bytes, *, limit: int, what: str) -> Any:
         what: names the document in the error.
 
     Raises:
-        InvalidDocument: too large, not UTF-8, not JSON, duplicate keys, or nested too deeply.
+        InvalidDocument: too large, not UTF-8, not JSON, duplicate keys, nested too deeply, or with a
+            string that is no Unicode text (half of a surrogate pair), which nothing could write again.
     """
     if len(data) > limit:
         raise InvalidDocument(f"{len(data)} bytes of JSON, more than the {limit} accepted", place=what)
     try:
         text = data.decode("utf-8")
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        if "\\u" in text:  # UTF-8 itself has no surrogates, escapes may
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except InvalidDocument as error:
         error.place = error.place or what
         raise
+    except UnicodeEncodeError as error:
+        raise InvalidDocument("a string has half of a surrogate pair", place=what) from error
     except (ValueError, RecursionError) as error:  # the parser's own recursion limit bounds the nesting
         raise InvalidDocument(f"not valid JSON: {error}"[:300], place=what) from error
+    return document
 
 
 def load_object(data: bytes, *, limit: int, what: str) -> dict[str, Any]:

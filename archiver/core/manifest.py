@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from archiver.core import jsontext
-from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS, Descriptor
+from archiver.core.descriptor import (
+    IMAGE_CONFIGS,
+    INDEXES,
+    MANIFEST_LIMIT,
+    MANIFESTS,
+    Descriptor,
+    artifact_type,
+)
 from archiver.core.errors import InvalidDocument
 
 _MOST_POINTERS = 10_000
@@ -34,6 +41,11 @@ class Manifest:
     def is_index(self) -> bool:
         """Whether this is an OCI index or a Docker manifest list."""
         return self.media_type in INDEXES
+
+    @property
+    def is_image(self) -> bool:
+        """Whether this is the manifest of something to run, and not of an artifact or an index."""
+        return self.config is not None and self.config.media_type in IMAGE_CONFIGS and not self.artifact_type
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
@@ -63,10 +75,12 @@ def parse_manifest(data: bytes, media_type: str, *, what: str) -> Manifest:
     declared = document.get("mediaType")
     kind = media_type or (declared if isinstance(declared, str) else "")
     if isinstance(declared, str) and declared and kind != declared:
-        raise InvalidDocument(f"announced as {kind} but says it is {declared}"[:300], place=what)
+        raise InvalidDocument(f"announced as {kind!r:.120} but says it is {declared!r:.120}", place=what)
     if kind in INDEXES:
         return Manifest(
-            kind, manifests=_pointers(document, "manifests", what), artifact_type=_artifact_type(document)
+            kind,
+            manifests=_pointers(document, "manifests", what),
+            artifact_type=artifact_type(document, what=what),
         )
     if kind in MANIFESTS:
         if "manifests" in document:
@@ -77,14 +91,9 @@ def parse_manifest(data: bytes, media_type: str, *, what: str) -> Manifest:
             config=Descriptor.from_json(document.get("config"), what=what),
             layers=_pointers(document, "layers", what),
             subject=Descriptor.from_json(subject, what=what) if subject else None,
-            artifact_type=_artifact_type(document),
+            artifact_type=artifact_type(document, what=what),
         )
     raise InvalidDocument(f"media type {kind!r:.120} is not a manifest or index", place=what)
-
-
-def _artifact_type(document: dict[str, Any]) -> str:
-    value = document.get("artifactType")
-    return value if isinstance(value, str) else ""
 
 
 def _pointers(document: dict[str, Any], key: str, what: str) -> tuple[Descriptor, ...]:

@@ -6,11 +6,10 @@ the content, ``artifactType``).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from archiver.core import jsontext
-from archiver.core.descriptor import OCI_EMPTY, OCI_MANIFEST, Descriptor
+from archiver.core.descriptor import OCI_EMPTY, OCI_MANIFEST, Descriptor, is_media_type
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDocument
 from archiver.core.manifest import parse_manifest
@@ -21,7 +20,6 @@ _TITLE = "org.opencontainers.image.title"
 _URL = "org.opencontainers.image.source"
 _ETAG = "io.archiver.http.etag"
 _MODIFIED = "io.archiver.http.last-modified"
-_MEDIA_TYPE = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\Z")
 _UNKNOWN_TYPE = "application/octet-stream"
 _MOST_HEADER = 1000  # characters; longer validators are not kept
 
@@ -88,7 +86,7 @@ class StoredFile:
 def media_type_of(content_type: str) -> str:
     """Return a Content-Type's media type in lowercase; ``application/octet-stream`` where it has none."""
     name = content_type.partition(";")[0].strip()
-    return name.lower() if _MEDIA_TYPE.match(name) else _UNKNOWN_TYPE
+    return name.lower() if is_media_type(name) else _UNKNOWN_TYPE
 
 
 def validator(value: str) -> str:

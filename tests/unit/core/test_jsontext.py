@@ -16,14 +16,21 @@ from archiver.core.errors import InvalidDocument
         b'{"a":NaN}',
         b"[" * 100_000 + b"]" * 100_000,
         b'{"a":1}' + b" " * 100_000,
+        b'{"a":["\\ud800"]}',
+        b'{"\\udc00":1}',
     ],
-    ids=["empty", "cut", "not UTF-8", "double key", "NaN", "deep", "large"],
+    ids=["empty", "cut", "not UTF-8", "double key", "NaN", "deep", "large", "half a pair", "half a key"],
 )
 def test_what_is_not_plain_json_is_a_typed_error(data):
     """Cut, undecodable, ambiguous, deep and large documents are refused with the name they were given."""
     with pytest.raises(InvalidDocument) as caught:
         jsontext.load(data, limit=50_000 if b" " * 9 in data else 1 << 20, what="here")
     assert caught.value.place == "here"
+
+
+def test_escapes_of_whole_characters_are_read():
+    """A surrogate pair is one character, and an escaped backslash in front of ``ud800`` is no escape of a half."""
+    assert jsontext.load(rb'["\ud83d\ude00", "\\ud800"]', limit=100, what="here") == ["\U0001f600", "\\ud800"]
 
 
 def test_only_objects_where_an_object_is_wanted():

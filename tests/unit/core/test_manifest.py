@@ -50,6 +50,13 @@ def test_an_index_points_to_manifests_with_platforms():
         ({"config": {**POINTER, "size": True}, "layers": []}, OCI_MANIFEST),
         ({"config": {**POINTER, "digest": "sha256:../x"}, "layers": []}, OCI_MANIFEST),
         ({"config": POINTER, "layers": [], "manifests": []}, OCI_MANIFEST),
+        ({"config": {**POINTER, "mediaType": "x" * 300 + "/x"}, "layers": []}, OCI_MANIFEST),
+        ({"config": {**POINTER, "mediaType": "text/\x1b[2J"}, "layers": []}, OCI_MANIFEST),
+        ({"config": {**POINTER, "artifactType": ["a/b"]}, "layers": []}, OCI_MANIFEST),
+        ({"config": {**POINTER, "size": 1 << 63}, "layers": []}, OCI_MANIFEST),
+        ({"config": POINTER, "layers": [], "artifactType": "no type"}, OCI_MANIFEST),
+        ({"manifests": [], "artifactType": 1}, OCI_INDEX),
+        ({"mediaType": "\x1b[2J", "config": POINTER, "layers": []}, OCI_MANIFEST),
         ({"manifests": [LAYER] * 10_001}, DOCKER_LIST),
         ({"layers": []}, "text/html"),
         ({}, ""),
@@ -57,8 +64,9 @@ def test_an_index_points_to_manifests_with_platforms():
 )
 def test_malformed_manifests_are_typed_errors(document, media_type):
     """Another kind than announced, missing or wrong members, lying sizes and bad digests are refused."""
-    with pytest.raises(ArchiverError):
+    with pytest.raises(ArchiverError) as caught:
         parse_manifest(json.dumps(document).encode(), media_type, what="x")
+    assert str(caught.value).isprintable()
 
 
 def test_four_mebibytes_are_the_most():
