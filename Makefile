@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format screenshots clean
+.PHONY: demo test lint format screenshots bench-crawl clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -26,6 +26,10 @@ format: $(VENV)/.installed-test
 # The pictures in README.md, of the demo's bundle; needs chromium.
 screenshots: demo
 	$(BIN)/python docs/screenshots.py $$(ls -t demo-archives/*.tar | head -n 1)
+
+# Side by side with wget; needs nginx, python3-doc and wget.
+bench-crawl: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python benchmarks/crawl.py
 
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
