@@ -15,7 +15,8 @@ from archiver.core.urlkey import surt_key
 
 PAGE = "page"
 REQUISITE = "requisite"
-_LINE_LIMIT = 64 << 10
+LONGEST_LINE = 64 << 10
+"""The most bytes that an index line has, its newline included: no longer one is written, or read."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,16 @@ class Capture:
         return self.original or self.record
 
     def to_cdxj(self) -> str:
-        """Return the capture's index line, without a newline."""
+        """Return the capture's index line: ASCII, without a newline.
+
+        Raises:
+            InvalidDocument: it would be longer than any reader accepts.
+        """
         members = {name: getattr(self, name) for name in _NAMES if name != "timestamp"}
-        return f"{self.key} {self.timestamp} " + jsontext.dump_line({k: v for k, v in members.items() if v})
+        line = f"{self.key} {self.timestamp} " + jsontext.dump_line({k: v for k, v in members.items() if v})
+        if len(line) >= LONGEST_LINE:
+            raise InvalidDocument("too long for an index line", place=f"{self.url:.120}")
+        return line
 
     @classmethod
     def from_cdxj(cls, line: str) -> Capture:
@@ -69,7 +77,7 @@ class Capture:
         if len(parts) != 3:
             raise InvalidDocument("not a CDXJ line", place=f"{line:.120}")
         members: dict[str, Any] = jsontext.load_object(
-            parts[2].encode(), limit=_LINE_LIMIT, what=parts[0][:120]
+            parts[2].encode(), limit=LONGEST_LINE, what=parts[0][:120]
         )
         values = {name: members.get(name, "") for name in _NAMES}
         values["timestamp"] = parts[1]

@@ -183,6 +183,30 @@ class UnexpectedContent(FetchError):
     code = "fetch.content"
 
 
+class ResponseTruncated(FetchError):
+    """The response is longer than what is archived of one; only its beginning was kept."""
+
+    code = "fetch.truncated"
+
+
+class PageMoved(FetchError):
+    """What was a page before redirects to somewhere that the spec does not ask for."""
+
+    code = "fetch.moved"
+
+
+class PrivateAddress(FetchError):
+    """The host has an address that only a private network reaches, and no business there."""
+
+    code = "fetch.private"
+
+
+class Unreadable(FetchError):
+    """What the server sent cannot be worked with, in a way that nobody foresaw."""
+
+    code = "fetch.unreadable"
+
+
 class RobotsForbidden(FetchError):
     """robots.txt forbids what the spec asks for."""
 

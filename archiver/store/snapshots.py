@@ -9,7 +9,7 @@ import gzip
 import zlib
 from typing import TYPE_CHECKING, Iterable, Iterator
 
-from archiver.core.capture import Capture
+from archiver.core.capture import LONGEST_LINE, Capture
 from archiver.core.clock import is_snapshot_id
 from archiver.core.digest import Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
@@ -18,8 +18,6 @@ from archiver.store.atomic import atomic_file, storage_errors, write_atomically
 
 if TYPE_CHECKING:
     from archiver.store.paths import ProjectPaths
-
-_MOST_LINE = 64 << 10
 
 
 def write_captures(paths: ProjectPaths, snapshot: str, captures: Iterable[Capture]) -> tuple[int, str]:
@@ -54,7 +52,7 @@ def read_captures(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[Capture]:
             stream.seek(0)
             try:
                 with gzip.GzipFile(fileobj=stream) as packed:
-                    while line := packed.readline(_MOST_LINE):
+                    while line := packed.readline(LONGEST_LINE):
                         yield Capture.from_cdxj(line.decode("utf-8"))
             except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
                 raise RecordCorrupt(f"the capture index cannot be read: {error}", place=str(path)) from error

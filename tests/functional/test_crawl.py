@@ -11,6 +11,7 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.checker import Checker
 
 from archiver.collect.web.crawl import CrawlOutcome, crawl
+from archiver.collect.web.extract import Links, links_of
 from archiver.collect.web.fetch import FetchSettings
 from archiver.collect.web.frontier import RunState
 from archiver.core.capture import Capture
@@ -615,6 +616,18 @@ class _CrashingTask(_StoppingTask):
             raise _Crash
 
 
+class _CrashingOnceDone(_StoppingTask):
+    """Crashes as soon as so many URLs are done."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__(threading.Event(), done)
+
+    def advance(self, count: int = 1) -> None:
+        self._left -= count
+        if self._left <= 0:
+            raise _Crash
+
+
 @pytest.mark.parametrize("torn", [0, 1, 300])
 def test_after_a_crash_whole_records_are_read_back_instead_of_fetched(
     paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch, torn: int
@@ -687,3 +700,125 @@ def test_no_more_connections_than_allowed_are_used_at_once(paths: ProjectPaths) 
         outcome = _crawl(paths, _spec(site, connections=3))
     assert outcome.fetched == 13
     assert most[0] == 3
+
+
+def _redirect(target: str, status: int = 302) -> Reply:
+    return Reply(b"", status, headers=(("Location", target),))
+
+
+def test_a_redirect_to_an_endless_url_is_skipped(paths: ProjectPaths) -> None:
+    """A Location beyond the bound on links is left out with the same reason, and the run can be read back."""
+    answers: dict[str, Answer] = {
+        "/robots.txt": _redirect("/" + "r" * 60_000),
+        "/docs/": html("a", "b" * 10_000),
+        "/docs/a": _redirect("/docs/" + "x" * 60_000),
+    }
+    with serving(answers) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == {"/robots.txt", "/docs/", "/docs/a"}
+        assert all(len(target) < 100 for target in site.targets())
+        assert _crawl(paths, _spec(site)) == outcome
+    assert outcome.skipped == {"too long": 2}
+    assert outcome.failures == ()
+
+
+def test_validators_that_are_no_validators_are_not_kept(paths: ProjectPaths) -> None:
+    """An ETag or Last-Modified of tens of kilobytes is archived with the page and asked with by nobody."""
+    endless = (("ETag", '"' + "e" * 30_000 + '"'), ("Last-Modified", "m" * 30_000))
+    with serving({"/docs/": Reply(html(), headers=endless)}) as site:
+        (capture,) = _crawl(paths, _spec(site)).captures
+    assert (capture.etag, capture.modified) == ("", "")
+
+
+@pytest.mark.parametrize("charset", ["idna", "punycode", "undefined", "unicode_escape", "utf-8-sig", "hex"])
+def test_a_charset_that_is_none_is_passed_over(paths: ProjectPaths, charset: str) -> None:
+    """A page that names a Python codec as its encoding is read as UTF-8, and its links are followed."""
+    page = Reply(html("ä", text="\\x"), type=f"text/html; charset={charset}")
+    with serving({"/docs/": page, "/docs/%C3%A4": html()}) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == {"/docs/", "/docs/%C3%A4"}
+    assert outcome.failures == ()
+
+
+@pytest.fixture
+def unforeseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make looking for links fail on pages that say BANG, as no known page does."""
+
+    def links(body: bytes, url: str, content_type: str) -> Links:
+        if b"BANG" in body:
+            raise ZeroDivisionError("\x1b[2Jbang")
+        return links_of(body, url, content_type)
+
+    monkeypatch.setattr("archiver.collect.web.recorder.links_of", links)
+
+
+@pytest.mark.usefixtures("unforeseen")
+def test_a_page_that_cannot_be_read_is_a_failure_of_its_own(paths: ProjectPaths) -> None:
+    """Whatever looking for links runs into, the page is kept, named in the failures, and the rest goes on."""
+    answers: dict[str, Answer] = {"/docs/": html("a", "b"), "/docs/a": html(text="BANG"), "/docs/b": html()}
+    with serving(answers) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == set(answers)
+        (failure,) = outcome.failures
+        assert (failure.subject, failure.code) == (site.url("/docs/a"), "fetch.unreadable")
+    assert "ZeroDivisionError" in failure.message
+    assert failure.message.isprintable()
+
+
+@pytest.mark.usefixtures("unforeseen")
+def test_a_page_that_cannot_be_read_does_not_wedge_the_next_run(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read back from the WARC after a crash, such a page is the same failure, once."""
+    monkeypatch.setattr("archiver.collect.web.crawl._BATCH_SECONDS", 3600.0)
+    answers: dict[str, Answer] = {"/docs/": html("a"), "/docs/a": html(text="BANG")}
+    with serving(answers) as site:
+        crashing = _Stopping(threading.Event(), 0)
+        crashing._task = _CrashingOnceDone(2)
+        spec = _spec(site, connections=1)
+        with pytest.raises(_Crash):
+            _crawl(paths, spec, progress=crashing)
+        site.forget()
+        outcome = _crawl(paths, spec)
+        assert "/docs/a" not in site.targets()
+        assert set(_kinds(outcome, site)) == set(answers)
+    assert [failure.code for failure in outcome.failures] == ["fetch.unreadable"]
+
+
+def test_a_robots_txt_that_cannot_be_read_forbids_everything(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where robots.txt cannot be made sense of, the site is left alone and the file is a failure."""
+
+    def parse(text: str) -> None:
+        raise ZeroDivisionError(text)
+
+    monkeypatch.setattr("archiver.collect.web.robots.Protego.parse", parse)
+    with serving({"/robots.txt": Reply(b"x", type="text/plain"), "/docs/": html()}) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert site.targets() == ["/robots.txt"]
+        assert {failure.subject: failure.code for failure in outcome.failures} == {
+            site.url("/robots.txt"): "fetch.unreadable",
+            site.url("/docs/"): "fetch.robots",
+        }
+
+
+def test_redirected_robots_txt_of_many_hosts_are_continued(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tail with more redirecting robots.txt than hosts are spoken to at a time is gone on with."""
+    monkeypatch.setattr("archiver.collect.web.crawl._BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr("archiver.collect.web.schedule._MOST_LANES", 1)
+    moved: dict[str, Answer] = {"/robots.txt": _redirect("/r"), "/r": Reply(b"", type="text/plain")}
+    with serving({**moved, "/i.png": html()}) as other, serving(moved) as site:
+        site.answers["/docs/"] = html("a", text=f'<img src="{other.url("/i.png")}">')
+        site.answers["/docs/a"] = html()
+        crashing = _Stopping(threading.Event(), 0)
+        crashing._task = _CrashingOnceDone(3)
+        spec = _spec(site, connections=1)
+        with pytest.raises(_Crash):
+            _crawl(paths, spec, progress=crashing)
+        assert "/robots.txt" in other.targets()
+        outcome = _crawl(paths, spec)
+        assert {"/docs/", "/docs/a", other.url("/i.png")} <= set(_kinds(outcome, site))
+    assert outcome.failures == ()

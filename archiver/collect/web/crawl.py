@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable, Mapping
 
-from archiver.collect.web.extract import media_type
+from archiver.collect.web.extract import NO_LINKS, media_type
 from archiver.collect.web.fetch import Fetcher, FetchSettings
 from archiver.collect.web.frontier import Found, Frontier
 from archiver.collect.web.lanes import Arrival, Job, Lane
@@ -22,10 +22,20 @@ from archiver.collect.web.recorder import Recorder
 from archiver.collect.web.robots import MOST_REDIRECTS, PARSED, UNREACHABLE, RobotsPolicy
 from archiver.collect.web.schedule import Schedule
 from archiver.collect.web.scope import NOT_WEB, Scope
-from archiver.collect.web.urls import is_web, origin_of, resolve
+from archiver.collect.web.urls import LONGEST, is_web, origin_of, resolve
 from archiver.collect.web.warc import WarcOutput, recover
 from archiver.core.capture import PAGE, REQUISITE, Capture
-from archiver.core.errors import FetchError, HostUnreachable, ResponseBroken, RobotsForbidden, StatusRefused
+from archiver.core.errors import (
+    FetchError,
+    HostUnreachable,
+    NotArchived,
+    RecordCorrupt,
+    RobotsForbidden,
+    StatusRefused,
+    StoreError,
+    Unreadable,
+)
+from archiver.core.printable import printable
 from archiver.store.locator import open_locator
 
 if TYPE_CHECKING:
@@ -50,6 +60,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_CHAIN = 30
 _LONGEST_VALIDATOR = 1 << 10
 ROBOTS = "robots"
+TOO_LONG = "too long"
 DEAD_HOST = "host unreachable"
 _ROBOTS_HINT = "set `robots: ignore` for this site in the spec if you may archive it all the same"
 
@@ -252,22 +263,31 @@ class _Coordinator:
     # What arrives.
 
     def _settle(self, arrival: Arrival) -> None:
-        job, exchange, error = arrival.job, arrival.exchange, arrival.error
-        host = self._schedule.host(job.host)
-        if isinstance(error, FetchError):
-            host.unreachable = host.unreachable + 1 if isinstance(error, HostUnreachable) else 0
-            self._fail(job.url, error)
-            if job.robots:  # not kept: a continued run may find the host again
-                host.policy = self._policy(UNREACHABLE, b"")
-                if isinstance(error, HostUnreachable):
-                    host.give_up()
-            self._frontier.settle(job.url)
-        elif error is not None:
+        """Account for a result. Whatever a server sent, only the archive's own trouble ends the run."""
+        job, exchange = arrival.job, arrival.exchange
+        error = arrival.error
+        if exchange is not None:
+            self._schedule.host(job.host).unreachable = 0
+            try:
+                with closing(exchange.body):
+                    self._take(job, exchange)
+            except Exception as unforeseen:  # noqa: BLE001 - one site's content must not end the run for all
+                error = unforeseen
+        if isinstance(error, StoreError):
             raise error
-        elif exchange is not None:  # else the crawl is being stopped, and the URL stays queued
-            host.unreachable = 0
-            with closing(exchange.body):
-                self._take(job, exchange)
+        if error is not None:
+            self._give_up(job, error if isinstance(error, FetchError) else _unreadable(job.url, error))
+        # neither: the crawl is being stopped, and the URL stays queued
+
+    def _give_up(self, job: Job, error: FetchError) -> None:
+        host = self._schedule.host(job.host)
+        host.unreachable = host.unreachable + 1 if isinstance(error, HostUnreachable) else 0
+        self._fail(job.url, error)
+        if job.robots:  # not kept: a continued run may find the host again
+            host.policy = self._policy(UNREACHABLE, b"")
+            if isinstance(error, HostUnreachable):
+                host.give_up()
+        self._frontier.settle(job.url)
 
     def _take(self, job: Job, exchange: Exchange) -> None:
         if exchange.status == 429 or exchange.status >= 500:
@@ -276,12 +296,7 @@ class _Coordinator:
                 self._take_robots(job.host, exchange.status, b"")
             self._frontier.settle(job.url, size=exchange.size)
             return
-        try:
-            recorded = self._recorder.write(exchange, conditional=bool(job.conditions))
-        except ResponseBroken as error:
-            self._fail(job.url, error)
-            self._frontier.settle(job.url)
-            return
+        recorded = self._recorder.write(exchange, conditional=bool(job.conditions))
         if recorded is None:
             self._schedule.submit(replace(job, conditions=()))
         elif job.robots:
@@ -294,10 +309,19 @@ class _Coordinator:
         recorded = self._recorder.adopt(location)
         if recorded is None:
             return
-        if self._frontier.entry(recorded.url) is not None:
-            self._account(recorded)
-        elif recorded.url == f"{origin_of(recorded.url)}/robots.txt":
-            self._account_robots(Job(recorded.url, origin_of(recorded.url), robots=True), recorded)
+        origin = origin_of(recorded.url)
+        robots = recorded.url == f"{origin}/robots.txt"
+        try:
+            if self._frontier.entry(recorded.url) is not None:
+                self._account(recorded)
+            elif (
+                robots and recorded.status not in _REDIRECTS
+            ):  # a redirect is asked for again, and followed then
+                self._account_robots(Job(recorded.url, origin, robots=True), recorded)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in _settle
+            self._give_up(Job(recorded.url, origin, robots=robots), _unreadable(recorded.url, error))
 
     def _account(self, recorded: Recorded) -> None:
         """Remember what a recorded response means: a capture and its links, or a problem."""
@@ -309,10 +333,7 @@ class _Coordinator:
             self._account_error(entry, status)
         else:
             self._frontier.capture(self._capture(recorded, entry.kind))
-            if status in _REDIRECTS:
-                target = self._follow(entry, recorded.header("Location"))
-            else:
-                self._discover(entry, recorded.links())
+            target = self._lead_on(entry, recorded)
         self._frontier.settle(url, size=recorded.size, target=target)
 
     def _account_error(self, entry: Found, status: int) -> None:
@@ -351,7 +372,8 @@ class _Coordinator:
         host = self._schedule.host(job.host)
         location = recorded.header("Location")
         target = resolve(recorded.url, _location(location)) if location else None
-        if recorded.status in _REDIRECTS and target and is_web(target) and host.robots_hops < MOST_REDIRECTS:
+        followed = target is not None and is_web(target) and len(target) <= LONGEST
+        if target and followed and recorded.status in _REDIRECTS and host.robots_hops < MOST_REDIRECTS:
             host.robots_hops += 1
             # asked on the lane of the host that the answer is for: at most five requests
             self._schedule.submit(Job(target, job.host, robots=True))
@@ -371,11 +393,21 @@ class _Coordinator:
 
     # Links.
 
+    def _lead_on(self, entry: Found, recorded: Recorded) -> str:
+        """Queue what a response leads to; return where it redirects to, if it does."""
+        if recorded.status in _REDIRECTS:
+            return self._follow(entry, recorded.header("Location"))
+        self._discover(entry, self._links(recorded))
+        return ""
+
     def _follow(self, entry: Found, location: str) -> str:
         """Queue a redirect's target, of the same kind, and return it."""
         target = resolve(entry.url, _location(location))
         if target is None or not is_web(target):
-            self._frontier.skip(target or location, NOT_WEB)
+            self._frontier.skip((target or location)[:LONGEST], NOT_WEB)
+            return ""
+        if len(target) > LONGEST:
+            self._frontier.skip(target[:LONGEST], TOO_LONG)
             return ""
         decision = self._scope.decide(target)
         if entry.kind == PAGE and not decision.inside:
@@ -387,6 +419,14 @@ class _Coordinator:
             )
         self._frontier.add(Found(target, entry.kind, entry.url, entry.seed, entry.hops + 1))
         return target
+
+    def _links(self, recorded: Recorded) -> Links:
+        """Return a document's links; none, and a failure, where looking for them goes wrong."""
+        try:
+            return recorded.links()
+        except Exception as error:  # noqa: BLE001 - documents are not trusted; the capture stays whatever is in it
+            self._fail(recorded.url, _unreadable(recorded.url, error))
+            return NO_LINKS
 
     def _discover(self, entry: Found, links: Links) -> None:
         """Queue a document's links. Only pages lead on to pages."""
@@ -404,7 +444,7 @@ class _Coordinator:
         for url in links.frames:
             self._queue(url, PAGE if self._scope.decide(url).inside else REQUISITE, entry.url)
         for url in links.others:
-            self._frontier.skip(url, "too long" if is_web(url) else NOT_WEB)
+            self._frontier.skip(url, TOO_LONG if is_web(url) else NOT_WEB)
 
     def _queue(self, url: str, kind: str, referrer: str) -> None:
         if self._is_new(url, kind):
@@ -427,11 +467,12 @@ class _Coordinator:
             capture, entry = self._frontier.captured(url), self._frontier.entry(url)
             if capture is not None and entry is not None:
                 self._frontier.capture(replace(capture, kind=PAGE))
-                recorded = self._recorder.reread(capture)
-                if recorded.status in _REDIRECTS:
-                    self._follow(entry, recorded.header("Location"))
+                try:
+                    recorded = self._recorder.reread(capture)
+                except (NotArchived, RecordCorrupt) as error:
+                    self._fail(url, _unreadable(url, error))
                 else:
-                    self._discover(entry, recorded.links())
+                    self._lead_on(entry, recorded)
             self._frontier.reread(url)
         return bool(urls)
 
@@ -439,6 +480,10 @@ class _Coordinator:
 def _refused(url: str, status: int, *, lost: bool = False) -> StatusRefused:
     before = "; an earlier snapshot has it" if lost else ""
     return StatusRefused(f"the server answered {status}{before}", place=url)
+
+
+def _unreadable(url: str, error: Exception) -> Unreadable:
+    return Unreadable(printable(f"cannot be read: {type(error).__name__}: {error}", 200), place=url)
 
 
 def _validator(recorded: Recorded, name: str) -> str:
