@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from email.utils import parsedate_to_datetime
 from http.client import responses
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Generator, Iterator, Mapping
@@ -19,6 +18,8 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 
+from archiver.collect.connections import Connections, WatchedAdapter
+from archiver.collect.retry import retry_after
 from archiver.core.digest import CHUNK
 from archiver.core.errors import (
     FetchError,
@@ -29,6 +30,7 @@ from archiver.core.errors import (
     ServerBusy,
     StatusRefused,
 )
+from archiver.core.printable import printable
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 8
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SHORT = 16 << 10  # bytes
+_MOST_WORDS = 200  # characters of a server's own that go into a message
 _DIRECT = {"http": "", "https": ""}  # no proxy
 
 
@@ -57,6 +60,7 @@ class Client:
     def __init__(self, user_agent: str, patience: Patience, brake: Brake) -> None:
         self._user_agent, self._patience, self._brake = user_agent, patience, brake
         self._local = threading.local()
+        self._connections = Connections()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
 
@@ -74,6 +78,15 @@ class Client:
             for session in self._sessions:
                 session.close()
             self._sessions.clear()
+
+    def abort(self) -> None:
+        """Pull the brake, and end what is under way in other threads.
+
+        They get an error or Stopped at once, however silent a server is; only looking a name up and
+        connecting keep their own time limits.
+        """
+        self._brake.pull()
+        self._connections.abort()
 
     def exchange(
         self,
@@ -103,9 +116,9 @@ class Client:
             self.discard(response)
             target = _joined(url, _utf8(target))
             if _origin(url).scheme == "https" and _origin(target).scheme != "https":
-                raise FetchError(f"redirects from https to plain http: {plain(target)}", place=url)
+                raise FetchError(f"redirects from https to plain http: {_shown(target)}", place=url)
             if method == "POST":
-                raise FetchError(f"answers a POST with a redirect to {plain(target)}", place=url)
+                raise FetchError(f"answers a POST with a redirect to {_shown(target)}", place=url)
             url = target
         raise FetchError(f"more than {_MOST_REDIRECTS} redirects", place=url)
 
@@ -131,16 +144,23 @@ class Client:
 
         Raises:
             ResponseBroken: it ends early or breaks HTTP's framing.
-            FetchTimeout: the server fell silent.
+            FetchTimeout: the server fell silent, or sends too slowly.
             Stopped: the run is to end.
         """
+        elapsed, received = 0.0, 0
         with response:
             while True:
                 self._brake.check()
-                with _fetch_errors(response.url):
-                    chunk = response.raw.read(CHUNK, decode_content=decode)
+                began = time.monotonic()
+                with _fetch_errors(response.url):  # read1: what there is, for the sake of brake and pace
+                    chunk = response.raw.read1(CHUNK, decode_content=decode)
                 if not chunk:
+                    self._brake.check()  # aborting ends a body as well
                     return
+                elapsed += time.monotonic() - began  # the receiver's own time is not the server's
+                received += len(chunk)
+                if self._patience.is_too_slow(received, elapsed):
+                    raise FetchTimeout(f"the server sends too slowly ({received} bytes)", place=response.url)
                 yield chunk
 
     def body(self, response: requests.Response, limit: int) -> bytes:
@@ -189,6 +209,8 @@ class Client:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = _Session()
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, WatchedAdapter(self._connections))
             # identity: what is hashed and counted is what the server holds
             session.headers.update({"User-Agent": self._user_agent, "Accept-Encoding": "identity"})
             with self._lock:
@@ -199,7 +221,7 @@ class Client:
 def refusal(response: requests.Response, detail: str = "") -> FetchError:
     """Return the error that an answer's status means: ServerBusy where asking later may help."""
     status = response.status_code
-    reason = plain(response.reason or responses.get(status, ""))
+    reason = _shown(response.reason or responses.get(status, ""))
     message = f"HTTP {status} {reason}".rstrip() + (f": {detail}" if detail else "")
     if status in _BUSY:
         return ServerBusy(
@@ -208,20 +230,8 @@ def refusal(response: requests.Response, detail: str = "") -> FetchError:
     return StatusRefused(message, place=response.url)
 
 
-def plain(text: str) -> str:
-    """Return a server's words cut to a line, without what a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text[:200])
-
-
-def retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks to wait, at least 0; None where it says nothing."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
+def _shown(text: str) -> str:
+    return printable(text, _MOST_WORDS)
 
 
 def is_loopback(host: str) -> bool:
@@ -254,14 +264,14 @@ def _origin(url: str) -> Origin:
     try:
         return Origin.of(url)
     except InvalidURL as error:
-        raise FetchError(f"not an http or https address: {plain(url)}") from error
+        raise FetchError(f"not an http or https address: {_shown(url)}") from error
 
 
 def _joined(base: str, target: str) -> str:
     try:
         return urljoin(base, target)
     except ValueError as error:
-        raise FetchError(f"redirects to what is no address: {plain(target)}", place=base) from error
+        raise FetchError(f"redirects to what is no address: {_shown(target)}", place=base) from error
 
 
 def _utf8(header: str) -> str:
@@ -280,17 +290,17 @@ def _fetch_errors(url: str) -> Iterator[None]:
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise FetchTimeout("the server did not answer in time", place=url) from error
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
-        raise ResponseBroken(f"the response broke off: {plain(str(error))}", place=url) from error
+        raise ResponseBroken(f"the response broke off: {_shown(str(error))}", place=url) from error
     except requests.ConnectionError as error:
         if error.args and isinstance(error.args[0], urllib3.exceptions.ProtocolError):
             raise ResponseBroken("the server closed the connection without an answer", place=url) from error
         raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
     except (requests.RequestException, OSError) as error:
-        raise FetchError(plain(str(error)), place=url) from error
+        raise FetchError(_shown(str(error)), place=url) from error
 
 
 def _reason(error: requests.ConnectionError) -> str:
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
     text = str(cause).partition(": ")[2] or str(cause)  # urllib3 puts the connection's repr in front
-    return plain(text)
+    return _shown(text)

@@ -100,7 +100,7 @@ class Descriptor:
         annotations, platform = document.get("annotations") or {}, document.get("platform")
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MOST_SIZE:
             raise InvalidDocument(f"a descriptor has the size {size!r:.40}", place=what)
-        if not is_media_type(media_type):
+        if not isinstance(media_type, str) or not is_media_type(media_type):
             raise InvalidDocument(f"a descriptor has the media type {media_type!r:.120}", place=what)
         if not isinstance(annotations, dict):
             raise InvalidDocument("a descriptor has malformed annotations", place=what)
@@ -129,9 +129,9 @@ class Descriptor:
         return document
 
 
-def is_media_type(value: Any) -> bool:
-    """Say whether a value is a media type without parameters, as RFC 6838 allows them (at most 255 characters)."""
-    return isinstance(value, str) and _MEDIA_TYPE.match(value) is not None
+def is_media_type(text: str) -> bool:
+    """Say whether a string is a media type without parameters, as RFC 6838 allows them (at most 255 characters)."""
+    return _MEDIA_TYPE.match(text) is not None
 
 
 def artifact_type(document: Mapping[str, Any], *, what: str) -> str:
@@ -141,6 +141,6 @@ def artifact_type(document: Mapping[str, Any], *, what: str) -> str:
         InvalidDocument: it is no media type.
     """
     value = document.get("artifactType") or ""
-    if value and not is_media_type(value):
+    if value and not (isinstance(value, str) and is_media_type(value)):
         raise InvalidDocument(f"the artifact type is {value!r:.120}", place=what)
     return str(value)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.client import plain, refusal
+from archiver.collect.client import refusal
 from archiver.collect.images.authorization import denied
 from archiver.core import jsontext
 from archiver.core.errors import ArchiverError, AuthenticationFailed, FetchError, ManifestUnknown
+from archiver.core.printable import printable
 from archiver.core.reference import DOCKER_HUB
 from archiver.core.urlkey import Origin
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HUB_API = "registry-1.docker.io"
 _MOST_LOGINS = 2  # answers to 401s a request: one may be a token that another thread got and that has aged
 _ERROR_LIMIT = 64 << 10  # bytes of an error's body
+_MOST_WORDS = 200  # characters of it that go into a message
 
 
 class Transport:
@@ -92,4 +94,4 @@ def _detail(body: bytes) -> str:
     first = errors[0] if isinstance(errors, list) and errors else None
     if not isinstance(first, dict):
         return ""
-    return plain(" ".join(str(first[key]) for key in ("code", "message") if first.get(key)))
+    return printable(" ".join(str(first[key]) for key in ("code", "message") if first.get(key)), _MOST_WORDS)

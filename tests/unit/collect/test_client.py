@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import email.utils
 import threading
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-from archiver.collect.client import Client, is_loopback, retry_after
+from archiver.collect.client import Client, is_loopback
 from archiver.collect.retry import Brake, Patience
 from archiver.core.errors import (
     FetchError,
@@ -19,7 +17,9 @@ from archiver.core.errors import (
     ResponseBroken,
     ServerBusy,
     StatusRefused,
+    Stopped,
 )
+from servers.halting import halting
 from servers.processes import free_port
 from servers.site import Asked, Reply, serving
 
@@ -101,6 +101,67 @@ def test_a_silent_server_is_a_timeout(client: Client) -> None:
         release.set()
 
 
+def test_a_body_comes_as_it_arrives(client: Client) -> None:
+    """A single byte is handed on though more was announced, so that a dripping server never hides a stopped run."""
+    with halting(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx") as server:
+        chunks = client.chunks(client.open(f"http://{server.host}/"))
+        assert next(chunks) == b"x"
+        with pytest.raises(FetchTimeout):
+            next(chunks)
+
+
+def test_a_server_that_drips_is_a_timeout() -> None:
+    """A body that comes slower on average than is put up with is given up."""
+    patience = Patience(connect=5, read=5, warm_up=0.0, slowest=1e12)
+    with (
+        Client("archiver/test", patience, Brake(threading.Event())) as client,
+        serving({"/": b"x" * 9}) as site,
+        pytest.raises(FetchTimeout, match="too slowly"),
+    ):
+        client.body(client.open(site.url("/")), 100)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx",
+        b"HTTP/1.0 200 OK\r\n\r\nx",
+    ],
+    ids=["nothing", "half a header", "half a body", "a body without end"],
+)
+def test_a_client_can_be_aborted_from_another_thread(said: bytes) -> None:
+    """Who waits for a silent server is let go at once, without what came looking whole; so is who begins later."""
+    ends: list[str] = []
+
+    def fetch() -> None:
+        try:
+            client.body(client.open(f"http://{server.host}/"), 100)
+        except (FetchError, Stopped):
+            ends.append("told")
+
+    patience = Patience(connect=5, read=600)
+    with Client("archiver/test", patience, Brake(threading.Event())) as client, halting(said) as server:
+        waiting = threading.Thread(target=fetch)
+        waiting.start()
+        assert server.silent.wait(60)
+        client.abort()
+        waiting.join(60)
+        fetch()
+    assert ends == ["told", "told"]
+
+
+def test_what_a_server_says_is_shown_without_control_characters(client: Client) -> None:
+    """A reason phrase that would move a terminal's cursor is escaped."""
+    with (
+        halting(b"HTTP/1.1 404 \x1b[2J gone\r\nContent-Length: 0\r\n\r\n") as server,
+        pytest.raises(StatusRefused) as caught,
+    ):
+        client.open(f"http://{server.host}/")
+    assert caught.value.message == r"HTTP 404 \x1b[2J gone"
+
+
 def test_nobody_listening_is_unreachable(client: Client) -> None:
     """A refused connection, and the address is in the message's place."""
     url = f"http://127.0.0.1:{free_port()}/x"
@@ -134,17 +195,6 @@ def test_chunks_give_the_whole_body(client: Client) -> None:
         closing(client.chunks(client.open(site.url("/")))) as chunks,
     ):
         assert b"".join(chunks) == body
-
-
-def test_retry_after_is_read_in_both_forms() -> None:
-    """Seconds or a date; the past is no wait, and nonsense says nothing."""
-    assert retry_after(" 120 ") == 120
-    soon = retry_after(email.utils.formatdate(time.time() + 100, usegmt=True))
-    assert soon is not None
-    assert 90 < soon <= 100
-    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    assert retry_after("soon") is None
-    assert retry_after("-1") is None
 
 
 def test_loopback_is_told_from_the_rest() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import email.utils
 import threading
+import time
 
 import pytest
 
-from archiver.collect.retry import Brake, Patience, Retrier
+from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier, retry_after
 from archiver.core.errors import FetchTimeout, HostUnreachable, ServerBusy, StatusRefused, Stopped
 from archiver.core.progress import NullProgress
 
@@ -69,6 +71,38 @@ def test_a_dead_host_costs_its_waits_once() -> None:
     assert trying.run("dead", Failing(HostUnreachable("no route"))) == "done"
 
 
+def test_a_host_that_refuses_is_given_up_sooner() -> None:
+    """Fewer attempts, and seconds of waiting in all, where nobody listens than where somebody is slow or busy."""
+    patience = Patience(attempts=5, attempts_to_connect=2, first_wait=0.0)
+    for error, calls in ((HostUnreachable("refused"), 2), (FetchTimeout("late"), 5), (ServerBusy("busy"), 5)):
+        action = Failing(*[error] * 9)
+        with pytest.raises(type(error)):
+            retrier(patience).run("host", action)
+        assert action.calls == calls
+    waits = [DEFAULT_PATIENCE.first_wait * 2**n for n in range(DEFAULT_PATIENCE.attempts_to_connect - 1)]
+    assert sum(waits) <= 4
+
+
+def test_what_breaks_because_the_work_ends_is_no_failure() -> None:
+    """An attempt whose connection was shut under it is a stop, also where no attempt is left."""
+    brake = Brake(threading.Event())
+
+    def broken() -> None:
+        brake.pull()
+        raise StatusRefused("404")
+
+    with pytest.raises(Stopped):
+        Retrier(Patience(attempts=1), brake, NullProgress()).run("host", broken)
+
+
+def test_pace_counts_after_a_while_only() -> None:
+    """Any pace will do at first; after that a body must have come at so many bytes a second on average."""
+    patience = Patience(warm_up=60.0, slowest=1000.0)
+    assert not patience.is_too_slow(0, 60.0)
+    assert patience.is_too_slow(60_999, 61.0)
+    assert not patience.is_too_slow(61_000, 61.0)
+
+
 def test_a_server_may_ask_only_for_so_much() -> None:
     """A wait beyond the longest one ends the attempts at once."""
     action = Failing(ServerBusy("busy", wait=3600))
@@ -97,3 +131,27 @@ def test_a_pulled_brake_stops_only_its_own_run() -> None:
     with pytest.raises(Stopped):
         brake.check()
     assert not stop.is_set()
+
+
+def test_retry_after_is_read_in_both_forms() -> None:
+    """Seconds or a date; the past is no wait, and nonsense says nothing."""
+    assert retry_after(" 120 ") == 120
+    soon = retry_after(email.utils.formatdate(time.time() + 100, usegmt=True))
+    assert soon is not None
+    assert 90 < soon <= 100
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after("soon") is None
+    assert retry_after("-1") is None
+
+
+def test_a_date_of_no_place_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``-0000`` and a missing zone mean UTC, whatever the keeper's own zone is."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        soon = retry_after(email.utils.formatdate(time.time() + 100))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert soon is not None
+    assert 90 < soon <= 100

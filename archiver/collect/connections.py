@@ -1,0 +1,72 @@
+"""The connections of a client: known while they live, so that another thread can end them.
+
+A thread that waits for a silent server notices nothing until its socket is shut.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+if TYPE_CHECKING:
+    import requests
+
+
+class Connections:
+    """The sockets in use. May be used by several threads."""
+
+    def __init__(self) -> None:
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._lock = threading.Lock()
+        self._aborted = False
+
+    def add(self, connected: socket.socket) -> None:
+        """Take note of a socket; after ``abort`` it is shut at once."""
+        with self._lock:
+            self._sockets.add(connected)
+            if self._aborted:
+                _shut(connected)
+
+    def abort(self) -> None:
+        """Shut all sockets, those to come too: whoever waits for one gets an error at once."""
+        with self._lock:
+            self._aborted = True
+            for each in self._sockets:
+                _shut(each)
+
+
+class WatchedAdapter(HTTPAdapter):
+    """Tells ``connections`` of every one that requests makes, directly or through an HTTP proxy."""
+
+    def __init__(self, connections: Connections) -> None:
+        class Plain(HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                connections.add(self.sock)
+
+        class Encrypted(HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                connections.add(self.sock)
+
+        self._watched = {HTTPConnection: Plain, HTTPSConnection: Encrypted}
+        super().__init__()
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, *args: Any, **more: Any
+    ) -> Any:
+        """Return what requests would, making watched connections; those through SOCKS stay as they are."""
+        pool: Any = super().get_connection_with_tls_context(request, *args, **more)
+        pool.ConnectionCls = self._watched.get(pool.ConnectionCls, pool.ConnectionCls)
+        return pool
+
+
+def _shut(connected: socket.socket) -> None:
+    with suppress(OSError):  # it is closed, or the other end was quicker
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)  # not TLS's own: another thread is reading
