@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from archiver.core.errors import InvalidURL
@@ -50,6 +51,14 @@ class Origin:
         """``host`` or ``host:port``, the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORT[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine, by name or by address."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost" or self.host.endswith(".localhost")
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"

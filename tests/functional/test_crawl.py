@@ -19,6 +19,7 @@ from archiver.core.progress import NullProgress
 from archiver.spec.model import DocSite, Scope
 from archiver.store.locator import Locator, ReadOnlyLocator
 from archiver.store.paths import ProjectPaths, create_archive
+from servers.dripping import dripping
 from servers.site import Answer, Asked, Reply, Site, html, serving
 
 if TYPE_CHECKING:
@@ -822,3 +823,28 @@ def test_redirected_robots_txt_of_many_hosts_are_continued(
         outcome = _crawl(paths, spec)
         assert {"/docs/", "/docs/a", other.url("/i.png")} <= set(_kinds(outcome, site))
     assert outcome.failures == ()
+
+
+def test_loopback_is_never_asked_by_way_of_a_proxy(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in the environment, which knows another loopback, is passed by."""
+    with serving({}) as proxy, serving({"/docs/": html()}) as site:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.origin)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == {"/docs/"}
+        assert proxy.targets() == []
+
+
+def test_what_a_server_says_cannot_control_a_terminal(paths: ProjectPaths) -> None:
+    """A status line that is none is quoted in the failure, with its control characters escaped."""
+    with dripping(b"HTTP/1.1 20\x1b]0;owned\x07\xe2\x80\xae OK\r\n\r\n") as origin:
+        spec = DocSite.model_validate({"seeds": (f"{origin}/docs/",), "robots": "ignore"})
+        outcome = _crawl(paths, spec, settings=replace(IMPATIENT, tries=1))
+    (failure,) = outcome.failures
+    assert failure.code == "fetch.broken"
+    assert "owned" in failure.message
+    assert failure.message.isprintable()

@@ -24,6 +24,8 @@ from requests.adapters import HTTPAdapter
 from archiver.collect.web.urls import origin_of, target_of
 from archiver.core.clock import utc_now
 from archiver.core.errors import FetchError, FetchTimeout, HostUnreachable, ResponseBroken
+from archiver.core.printable import printable
+from archiver.core.urlkey import Origin
 from archiver.store.atomic import storage_errors
 
 if TYPE_CHECKING:
@@ -107,8 +109,8 @@ class _ExactAdapter(HTTPAdapter):
 class Fetcher:
     """Fetches from one origin over one kept connection. Belongs to one thread.
 
-    Proxies and certificate bundles are taken from the environment as requests does; passwords in
-    ``.netrc`` are not, because they would end up in the WARC.
+    Proxies (except for loopback) and certificate bundles are taken from the environment as requests does;
+    passwords in ``.netrc`` are not, because they would end up in the WARC.
     """
 
     user_agent: str
@@ -192,7 +194,7 @@ class Fetcher:
             stream=True,
             timeout=timeout,
             verify=self._environment["verify"],  # type: ignore[arg-type]  # what requests itself made
-            proxies=self._environment["proxies"],  # type: ignore[arg-type]  # what requests itself made
+            proxies=None if Origin.of(url).is_loopback else self._environment["proxies"],  # type: ignore[arg-type]  # as above
         )
 
     def _received(
@@ -294,4 +296,4 @@ def _reason(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         cause = inner
-    return f"{str(cause) or type(cause).__name__:.200}"
+    return printable(str(cause) or type(cause).__name__, 200)

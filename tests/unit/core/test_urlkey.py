@@ -54,3 +54,11 @@ def test_origins_compare_as_browsers_do():
     assert Origin.of("http://ex.com:81") != Origin.of("http://ex.com")
     assert str(Origin.of("https://Ex.com:443/x")) == "https://ex.com"
     assert str(Origin.of("http://[::1]:8080/")) == "http://[::1]:8080"
+
+
+def test_this_machine_is_known_by_name_and_address():
+    """All of 127.0.0.0/8, ::1 and localhost with its subdomains (RFC 6761) are loopback; nothing else is."""
+    for host in ("127.0.0.1", "127.9.9.9:81", "[::1]", "localhost:8080", "docs.localhost"):
+        assert Origin.of(f"http://{host}/").is_loopback
+    for host in ("10.0.0.1", "example.org", "localhost.example.org", "[::2]"):
+        assert not Origin.of(f"http://{host}/").is_loopback
