@@ -199,7 +199,7 @@ def test_bundle_uses_only_readers_of_the_reading_side() -> None:
 def test_every_library_imported_is_declared() -> None:
     """Each third-party module that the package imports is a dependency in pyproject.toml, and none is idle."""
     modules = {"bs4": "beautifulsoup4", "yaml": "pyyaml", "zlib_ng": "zlib-ng", "ada_url": "ada-url",
-               "urllib3": "requests", "pydantic_core": "pydantic"}  # fmt: skip
+               "pydantic_core": "pydantic"}  # fmt: skip
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     declared = {re.split(r"[<>=!~\[; ]", item, maxsplit=1)[0].lower() for item in project["dependencies"]}
     imported = {modules.get(name, name) for source in SOURCES for name in _theirs(source)}
