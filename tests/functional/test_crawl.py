@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -848,3 +849,29 @@ def test_what_a_server_says_cannot_control_a_terminal(paths: ProjectPaths) -> No
     assert failure.code == "fetch.broken"
     assert "owned" in failure.message
     assert failure.message.isprintable()
+
+
+@pytest.mark.parametrize("etag", ["", '"1"'])
+@pytest.mark.parametrize("where", ["middle", "checksum", "end"])
+def test_no_revisit_refers_to_damaged_bytes(
+    paths: ProjectPaths, capfd: pytest.CaptureFixture[str], where: str, etag: str
+) -> None:
+    """Where the stored original does not hold its bytes any more, they are asked for and stored again."""
+    picture = Reply(random.Random(1).randbytes(30_000), type="image/png", etag=etag)
+    answers: dict[str, Answer] = {"/docs/": html(text='<img src="a.png">'), "/docs/a.png": picture}
+    with serving(answers) as site:
+        first = _crawl(paths, _spec(site))
+        url = site.url("/docs/a.png")
+        at = ReadOnlyLocator(paths).find(_by_url(first, url).record)
+        path = paths.warc / at.file
+        data = bytearray(path.read_bytes())
+        data[
+            at.offset + {"middle": at.length // 2, "checksum": at.length - 6, "end": at.length - 12}[where]
+        ] ^= 1
+        path.write_bytes(data)
+        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        assert (second.failures, second.fetched, second.unchanged) == ((), 2, 1)
+        capture = _by_url(second, url)
+        assert capture.original == ""
+        assert _record(paths, capture.record)[2] == picture.body
+    assert capfd.readouterr() == ("", "")

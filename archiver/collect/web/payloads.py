@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
+from warcio.recordloader import ArcWarcRecordLoader
 from warcio.statusandheaders import StatusAndHeadersParserException
 
 from archiver.collect.web.fetch import header_value
@@ -22,12 +25,13 @@ if TYPE_CHECKING:
 
 READ = 64 << 20
 """The most bytes of a document that are looked at for links."""
+_TAIL = b"\r\n\r\n"  # what stands behind a record's block
 _UNREADABLE = (
     ArchiveLoadFailed,
     StatusAndHeadersParserException,
-    StopIteration,
     ValueError,
     EOFError,
+    gzip.BadGzipFile,
     zlib.error,
 )
 
@@ -67,11 +71,11 @@ class PayloadReader:
         return self._locator.get(record) is not None
 
     def read(self, record: str) -> StoredRecord:
-        """Read a record.
+        """Read a record, and check that it is what was written.
 
         Raises:
             NotArchived: no WARC file is known to have it.
-            RecordCorrupt: there is something else in its place.
+            RecordCorrupt: it is damaged, or there is something else in its place.
         """
         at = self._locator.get(record)
         if at is None:
@@ -79,37 +83,63 @@ class PayloadReader:
         return self.read_at(at)
 
     def read_at(self, at: Location) -> StoredRecord:
-        """Read the record at a known place. Raises RecordCorrupt where there is something else."""
+        """Read the record at a known place, as ``read`` does. Raises RecordCorrupt."""
         path = self._folder / at.file
         with storage_errors(path):
             if not path.is_file():
                 raise RecordCorrupt("the WARC file is missing", place=str(path))
             with path.open("rb") as stream:
-                stream.seek(at.offset)
                 try:
-                    return self._parsed(stream, at)
+                    with gzip.GzipFile(fileobj=_Part(stream, at.offset, at.length)) as member:
+                        return _parsed(member, at)
                 except _UNREADABLE as error:
                     raise RecordCorrupt("no WARC record here", place=f"{path}:{at.offset}") from error
 
-    @staticmethod
-    def _parsed(stream: object, at: Location) -> StoredRecord:
-        record = next(iter(ArchiveIterator(stream)))
-        head, http = record.rec_headers, record.http_headers
-        if head.get_header("WARC-Record-ID") != at.id or http is None:
-            raise RecordCorrupt("another record is in its place", place=f"{at.file}:{at.offset}")
-        body, size = b"", 0
-        while chunk := record.raw_stream.read(CHUNK):
-            size += len(chunk)
-            body += chunk[: max(0, READ - len(body))]
-        return StoredRecord(
-            record.rec_type,
-            head.get_header("WARC-Target-URI", ""),
-            head.get_header("WARC-Date", ""),
-            head.get_header("WARC-Profile", ""),
-            head.get_header("WARC-Refers-To", ""),
-            head.get_header("WARC-Payload-Digest", ""),
-            int(http.get_statuscode()),
-            tuple((name, value) for name, value in http.headers),
-            size,
-            body,
-        )
+
+class _Part(io.RawIOBase):
+    """A stretch of a file, as a file. The gzip member of one record, so that nothing behind it is read."""
+
+    def __init__(self, stream: IO[bytes], offset: int, length: int) -> None:
+        super().__init__()
+        self._stream, self._left = stream, length
+        stream.seek(offset)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is 3.12
+        data = self._stream.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
+
+
+def _parsed(member: gzip.GzipFile, at: Location) -> StoredRecord:
+    """Read a record to its end. The unpacking is not left to warcio, which takes damage for the end of the file."""
+    place = f"{at.file}:{at.offset}"
+    record = ArcWarcRecordLoader().parse_record_stream(member, known_format="warc")
+    head, http = record.rec_headers, record.http_headers
+    if head.get_header("WARC-Record-ID") != at.id or http is None:
+        raise RecordCorrupt("another record is in its place", place=place)
+    body, size, hasher = bytearray(), 0, hashlib.sha256()
+    while chunk := record.raw_stream.read(CHUNK):
+        size += len(chunk)
+        hasher.update(chunk)
+        body += chunk[: max(0, READ - len(body))]
+    if member.read(len(_TAIL) + 1) != _TAIL:  # reading on to the end also has gzip's own checksum checked
+        raise RecordCorrupt("the record does not end where it says", place=place)
+    digest = head.get_header("WARC-Payload-Digest", "")
+    if record.rec_type == "response" and digest != f"sha256:{hasher.hexdigest()}":
+        raise RecordCorrupt("the payload is not what its digest says", place=place)
+    return StoredRecord(
+        record.rec_type,
+        head.get_header("WARC-Target-URI", ""),
+        head.get_header("WARC-Date", ""),
+        head.get_header("WARC-Profile", ""),
+        head.get_header("WARC-Refers-To", ""),
+        digest,
+        int(http.get_statuscode()),
+        tuple((name, value) for name, value in http.headers),
+        size,
+        bytes(body),
+    )
