@@ -10,7 +10,6 @@ import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from http.client import responses
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Generator, Iterator, Mapping
 from urllib.parse import urljoin
 
@@ -199,7 +198,7 @@ class Client:
                 headers=headers,
                 auth=_Authorization(authorization),
                 data=form,
-                proxies=_DIRECT if is_loopback(_origin(url).host) else None,
+                proxies=_DIRECT if _origin(url).is_loopback else None,
                 timeout=(self._patience.connect, self._patience.read),
                 allow_redirects=False,
                 stream=True,
@@ -232,14 +231,6 @@ def refusal(response: requests.Response, detail: str = "") -> FetchError:
 
 def _shown(text: str) -> str:
     return printable(text, _MOST_WORDS)
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host name or address (without brackets) is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class _Session(requests.Session):

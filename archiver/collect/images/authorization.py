@@ -10,10 +10,11 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from archiver.collect.client import is_loopback, refusal
+from archiver.collect.client import refusal
 from archiver.collect.images.challenge import Challenge, parse_challenges
 from archiver.core import jsontext
-from archiver.core.errors import AuthenticationFailed, InvalidDocument, StatusRefused
+from archiver.core.errors import AuthenticationFailed, InvalidDocument, InvalidURL, StatusRefused
+from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     import requests
@@ -147,11 +148,11 @@ def denied(registry: str, repository: str) -> AuthenticationFailed:
 def _check_realm(realm: str, registry: str) -> None:
     """Refuse to send credentials in the clear, or to something that is no address."""
     try:
-        parts = urlsplit(realm)
-        host = parts.hostname or ""
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+        origin = Origin.of(realm)
+        fit = origin.scheme == "https" or origin.is_loopback
+    except InvalidURL:
+        fit = False
+    if not fit:
         raise AuthenticationFailed(
             f"names {realm!r:.120} as its token server, which is not https", place=registry
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-from archiver.collect.client import Client, is_loopback
+from archiver.collect.client import Client
 from archiver.collect.retry import Brake, Patience
 from archiver.core.errors import (
     FetchError,
@@ -195,9 +195,3 @@ def test_chunks_give_the_whole_body(client: Client) -> None:
         closing(client.chunks(client.open(site.url("/")))) as chunks,
     ):
         assert b"".join(chunks) == body
-
-
-def test_loopback_is_told_from_the_rest() -> None:
-    """Addresses of this machine and names that always mean it."""
-    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost", "docs.localhost")))
-    assert not any(map(is_loopback, ("10.0.0.1", "example.org", "localhost.example.org", "")))
