@@ -400,11 +400,14 @@ def test_transfer_coding_is_removed(paths: ProjectPaths) -> None:
 
 
 def test_a_body_beyond_the_limit_is_cut_and_marked(paths: ProjectPaths) -> None:
-    """An over-long response is kept up to the limit and says WARC-Truncated."""
+    """An over-long response is kept up to the limit, says WARC-Truncated, and is a failure."""
     big = Reply(bytes(1_000_000), type="application/zip")
     with serving({"/docs/": html("big.zip"), "/docs/big.zip": big}) as site:
         outcome = _crawl(paths, _spec(site), settings=replace(IMPATIENT, response_limit=100_000))
         warc, http, payload = _record(paths, _by_url(outcome, site.url("/docs/big.zip")).record)
+    assert [(failure.subject, failure.code) for failure in outcome.failures] == [
+        (site.url("/docs/big.zip"), "fetch.truncated")
+    ]
     assert payload == bytes(100_000)
     assert (warc["WARC-Truncated"], http["Content-Length"]) == ("length", "100000")
     _assert_sound(paths)
@@ -875,3 +878,60 @@ def test_no_revisit_refers_to_damaged_bytes(
         assert capture.original == ""
         assert _record(paths, capture.record)[2] == picture.body
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("etag", ["", '"1"'])
+def test_a_cut_body_does_not_replace_a_whole_one(paths: ProjectPaths, etag: str) -> None:
+    """What has outgrown the limit is a failure and evidence in the WARC; what was whole before stays."""
+    settings = replace(IMPATIENT, response_limit=100_000)
+    big = Reply(bytes(200_000), type="application/zip", etag=etag)
+    small = Reply(bytes(50_000), type="application/zip")
+    with serving({"/docs/": html("a.zip", "b.zip"), "/docs/a.zip": small, "/docs/b.zip": big}) as site:
+        first = _crawl(paths, _spec(site), settings=settings)
+        site.answers["/docs/a.zip"] = big
+        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures, settings=settings)
+        grown, always = site.url("/docs/a.zip"), site.url("/docs/b.zip")
+        assert [failure.subject for failure in first.failures] == [always]
+        assert {(f.subject, f.code) for f in second.failures} == {
+            (grown, "fetch.truncated"),
+            (always, "fetch.truncated"),
+        }
+        assert {capture.url for capture in first.captures} == {site.url("/docs/"), grown, always}
+        assert {capture.url for capture in second.captures} == {site.url("/docs/")}
+        assert [url for _, url, _ in _records(paths)].count(grown) == 4, "two responses and their requests"
+    _assert_sound(paths)
+
+
+@pytest.mark.parametrize(
+    "target", ["https://parked.invalid/", "/blog/", "/docs/old/", "mailto:x@y", "/docs/" + "x" * 9000]
+)
+def test_a_page_that_redirects_out_of_the_site_does_not_lose_its_capture(
+    paths: ProjectPaths, target: str
+) -> None:
+    """A parked domain or a catch-all replaces nothing: the redirect is a failure that says where to."""
+    spec_scope = Scope(exclude=("/docs/old/",))
+    with serving({"/docs/": html("a"), "/docs/a": html()}) as site:
+        spec = _spec(site, scope=spec_scope)
+        first = _crawl(paths, spec)
+        site.answers["/docs/"] = site.answers["/docs/a"] = _redirect(target, 301)
+        site.forget()
+        seed_moved = _crawl(paths, spec, snapshot=SECOND, previous=first.captures)
+        assert site.targets() == ["/robots.txt", "/docs/"]
+        site.answers["/docs/"] = html("a")
+        page_moved = _crawl(paths, spec, snapshot="20261125T004400Z", previous=first.captures)
+        assert [(f.subject, f.code) for f in page_moved.failures] == [(site.url("/docs/a"), "fetch.moved")]
+        assert set(_kinds(page_moved, site)) == {"/docs/"}
+        assert [(f.subject, f.code) for f in seed_moved.failures] == [(site.url("/docs/"), "fetch.moved")]
+    assert target[:300] in seed_moved.failures[0].message
+    assert (seed_moved.captures, seed_moved.seeds_captured) == ((), 0)
+
+
+def test_a_page_that_moved_within_the_site_is_captured_as_the_redirect_it_is(paths: ProjectPaths) -> None:
+    """In scope, a redirect is the page's new state, and leads to its new place."""
+    with serving({"/docs/": html("a"), "/docs/a": html(), "/docs/b": html(text="new")}) as site:
+        first = _crawl(paths, _spec(site))
+        site.answers["/docs/a"] = _redirect("b", 301)
+        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        assert _by_url(second, site.url("/docs/a")).status == "301"
+        assert "/docs/b" in _kinds(second, site)
+    assert second.failures == ()

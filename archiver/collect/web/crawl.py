@@ -21,7 +21,7 @@ from archiver.collect.web.payloads import PayloadReader
 from archiver.collect.web.recorder import Recorder
 from archiver.collect.web.robots import MOST_REDIRECTS, PARSED, UNREACHABLE, RobotsPolicy
 from archiver.collect.web.schedule import Schedule
-from archiver.collect.web.scope import NOT_WEB, Scope
+from archiver.collect.web.scope import EXCLUDED, NOT_WEB, OUTSIDE, Scope
 from archiver.collect.web.urls import LONGEST, is_web, origin_of, resolve
 from archiver.collect.web.warc import WarcOutput, recover
 from archiver.core.capture import PAGE, REQUISITE, Capture
@@ -29,7 +29,9 @@ from archiver.core.errors import (
     FetchError,
     HostUnreachable,
     NotArchived,
+    PageMoved,
     RecordCorrupt,
+    ResponseTruncated,
     RobotsForbidden,
     StatusRefused,
     StoreError,
@@ -63,6 +65,8 @@ ROBOTS = "robots"
 TOO_LONG = "too long"
 DEAD_HOST = "host unreachable"
 _ROBOTS_HINT = "set `robots: ignore` for this site in the spec if you may archive it all the same"
+
+_MOVED_HINT = "add that to `include` in the spec if it is the page's new place"
 
 
 @dataclass(frozen=True)
@@ -332,7 +336,11 @@ class _Coordinator:
         if status >= 400:
             self._account_error(entry, status)
         else:
-            self._frontier.capture(self._capture(recorded, entry.kind))
+            problem = self._problem(entry, recorded)
+            if problem is not None:
+                self._fail(url, problem)
+            if problem is None or not self._had(url):
+                self._frontier.capture(self._capture(recorded, entry.kind))
             target = self._lead_on(entry, recorded)
         self._frontier.settle(url, size=recorded.size, target=target)
 
@@ -342,6 +350,24 @@ class _Coordinator:
             self._fail(entry.url, _refused(entry.url, status, lost=lost))
         else:
             self._frontier.broken_link(entry.url, status, entry.referrer)
+
+    def _problem(self, entry: Found, recorded: Recorded) -> FetchError | None:
+        """Return why a response is not to replace what an earlier snapshot has; None where it may."""
+        if recorded.truncated:
+            return ResponseTruncated(
+                "longer than what is archived of one response; cut there", place=entry.url
+            )
+        if recorded.status in _REDIRECTS and entry.kind == PAGE and self._had(entry.url):
+            target, reason = self._redirection(entry, recorded.header("Location"))
+            if reason:
+                where = f"redirects to {printable(target)}, which is {reason}; the earlier capture is kept"
+                return PageMoved(where, place=entry.url, hint=_MOVED_HINT)
+        return None
+
+    def _had(self, url: str) -> bool:
+        """Say whether an earlier snapshot has a URL's content."""
+        earlier = self._previous.get(url)
+        return earlier is not None and earlier.status == "200"
 
     def _capture(self, recorded: Recorded, kind: str) -> Capture:
         earlier = recorded.revisited
@@ -401,24 +427,27 @@ class _Coordinator:
         return ""
 
     def _follow(self, entry: Found, location: str) -> str:
-        """Queue a redirect's target, of the same kind, and return it."""
-        target = resolve(entry.url, _location(location))
-        if target is None or not is_web(target):
-            self._frontier.skip((target or location)[:LONGEST], NOT_WEB)
-            return ""
-        if len(target) > LONGEST:
-            self._frontier.skip(target[:LONGEST], TOO_LONG)
-            return ""
-        decision = self._scope.decide(target)
-        if entry.kind == PAGE and not decision.inside:
-            if not entry.seed:
-                self._frontier.skip(target, decision.reason)
-                return ""
+        """Queue a redirect's target, of the same kind, and return it; empty where it is not followed."""
+        target, reason = self._redirection(entry, location)
+        if reason in (OUTSIDE, EXCLUDED) and entry.seed and not self._had(entry.url):
             self._progress.warn(
                 f"{entry.url} redirects out of its scope, to {target}; add that to `include`?"
             )
+        elif reason:
+            self._frontier.skip(target, reason)
+            return ""
         self._frontier.add(Found(target, entry.kind, entry.url, entry.seed, entry.hops + 1))
         return target
+
+    def _redirection(self, entry: Found, location: str) -> tuple[str, str]:
+        """Return where a redirect leads, and the reason not to follow it there; empty where there is none."""
+        target = resolve(entry.url, _location(location))
+        if target is None or not is_web(target):
+            return (target or location)[:LONGEST], NOT_WEB
+        if len(target) > LONGEST:
+            return target[:LONGEST], TOO_LONG
+        decision = self._scope.decide(target)
+        return target, "" if entry.kind != PAGE or decision.inside else decision.reason
 
     def _links(self, recorded: Recorded) -> Links:
         """Return a document's links; none, and a failure, where looking for them goes wrong."""

@@ -40,7 +40,7 @@ _UNREADABLE = (
 class StoredRecord:
     """A response or revisit record read back.
 
-    ``size`` is the payload's length in bytes; ``body`` its begin, as much of it as links are looked
+    ``truncated`` says that the payload was cut when it came; ``size`` is its length in bytes; ``body`` its begin, as much of it as links are looked
     for in. A revisit has neither; ``refers_to`` is the WARC-Record-ID of the record that has.
     """
 
@@ -52,6 +52,7 @@ class StoredRecord:
     digest: str
     status: int
     headers: tuple[tuple[str, str], ...]
+    truncated: bool
     size: int
     body: bytes
 
@@ -140,6 +141,7 @@ def _parsed(member: gzip.GzipFile, at: Location) -> StoredRecord:
         digest,
         int(http.get_statuscode()),
         tuple((name, value) for name, value in http.headers),
+        bool(head.get_header("WARC-Truncated")),
         size,
         bytes(body),
     )

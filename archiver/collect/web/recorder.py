@@ -34,6 +34,7 @@ class Recorded:
         status, headers: as received, so 304 where that was the answer.
         digest: of the payload.
         size: the bytes of body that came over the wire.
+        truncated: whether the payload was cut at the limit.
         revisited: for a revisit, the earlier capture.
         payload_headers, payload: of the response that has the payload; the payload is cut where
             nothing would look at it any more.
@@ -46,6 +47,7 @@ class Recorded:
     headers: tuple[tuple[str, str], ...]
     digest: str
     size: int
+    truncated: bool
     revisited: Capture | None
     payload_headers: tuple[tuple[str, str], ...]
     payload: bytes
@@ -138,6 +140,7 @@ class Recorder:
             exchange.headers,
             exchange.digest,
             exchange.size,
+            exchange.truncated,
             None,
             exchange.headers,
             exchange.body.read(looked_at),
@@ -188,6 +191,7 @@ class Recorder:
             exchange.headers,
             earlier.digest,
             exchange.size,
+            original.truncated,
             earlier,
             original.headers,
             original.body,
@@ -217,6 +221,7 @@ def _read_back(stored: StoredRecord, record: str, earlier: Capture | None, paylo
         stored.headers,
         stored.digest,
         stored.size,
+        payload.truncated,
         earlier,
         payload.headers,
         payload.body,
