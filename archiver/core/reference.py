@@ -20,6 +20,8 @@ _HOST = re.compile(rf"\A(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::([0-9]{
 _MOST = 255
 _HIGHEST_PORT = 65535
 DOCKER_HUB = "docker.io"
+DOCKER_HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+"""The host names that all mean Docker Hub; ``DOCKER_HUB`` is the one that people write."""
 
 
 @dataclass(frozen=True, order=True)
@@ -53,7 +55,7 @@ class Reference:
         head, colon, last = name.rpartition(":")
         if colon and "/" not in last:
             name, tag = head, last
-            if not _TAG.match(tag):
+            if not is_tag(tag):
                 raise InvalidReference(f"{text!r:.200} has a malformed tag")
         registry, repository = _split_registry(name)
         if not _is_host(registry):
@@ -76,6 +78,11 @@ class Reference:
         return str(self.digest) if self.digest else self.tag
 
     @property
+    def named_tag(self) -> str:
+        """The tag that this is about; empty where a digest says what is meant, whatever the tag points to."""
+        return "" if self.digest else self.tag
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the registry is on this machine, and so is spoken to in plain HTTP as docker does."""
         host = self.registry.rsplit(":", 1)[0] if not self.registry.endswith("]") else self.registry
@@ -91,13 +98,18 @@ def _is_host(text: str) -> bool:
     return match is not None and int(match[1] or 0) <= _HIGHEST_PORT
 
 
+def is_tag(text: str) -> bool:
+    """Say whether a string can be a tag."""
+    return _TAG.match(text) is not None
+
+
 def _split_registry(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
         registry, repository = first, rest
     else:
         registry, repository = DOCKER_HUB, name
-    if registry in ("index.docker.io", "registry-1.docker.io"):
+    if registry in DOCKER_HUB_HOSTS:
         registry = DOCKER_HUB
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"

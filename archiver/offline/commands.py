@@ -216,7 +216,7 @@ def _verified_first(path: Path, progress: Progress) -> int:
 
 
 def _print_served(served: Served, holdings: Sequence[Holding], args: argparse.Namespace) -> None:
-    from archiver.offline.landing import pull_name, site_url  # noqa: PLC0415 - comes with the server
+    from archiver.offline.landing import image_name, site_url  # noqa: PLC0415 - comes with the server
 
     for holding in holdings:
         print(f"{holding.title or holding.project}, snapshot {holding.snapshot}")
@@ -231,7 +231,7 @@ def _print_served(served: Served, holdings: Sequence[Holding], args: argparse.Na
     images = [image for holding in holdings for image in holding.images.images]
     if images:
         more = f"   and {len(images) - 1} more" if len(images) > 1 else ""
-        print(f"  images   docker pull {pull_name(images[0], served.view)}{more}")
+        print(f"  images   docker pull {image_name(images[0], served.view)}{more}")
     files = sum(len(holding.files.files) for holding in holdings)
     if files:
         print(f"  files    {served.url}#files   {files}")

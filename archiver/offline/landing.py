@@ -14,7 +14,7 @@ from archiver.offline.markup import (
     page,
     search_box,
 )
-from archiver.offline.registry import host_component
+from archiver.offline.pullname import pull_name
 
 if TYPE_CHECKING:
     from archiver.core.snapshot import Failure
@@ -40,12 +40,9 @@ def landing_page(holdings: Sequence[Holding], view: View) -> Reply:
     )
 
 
-def pull_name(image: Image, view: View) -> str:
+def image_name(image: Image, view: View) -> str:
     """Return the name by which any client pulls an image from this server."""
-    reference = Reference.parse(image.reference)
-    selector = f":{reference.tag}" if reference.tag else f"@{reference.digest}"
-    netloc = urlsplit(view.main).netloc
-    return f"{netloc}/{host_component(reference.registry)}/{reference.repository}{selector}"
+    return pull_name(Reference.parse(image.reference), urlsplit(view.main).netloc)
 
 
 def file_url(file: File, view: View) -> str:
@@ -159,7 +156,7 @@ def _images(images: Sequence[Image], view: View, level: int, anchor: str) -> str
 
 
 def _image(image: Image, view: View) -> str:
-    name = pull_name(image, view)
+    name = image_name(image, view)
     commands = {
         "docker": f"docker pull {name}",
         "podman": f"podman pull --tls-verify=false {name}",

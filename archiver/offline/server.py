@@ -28,7 +28,7 @@ from archiver.core.urlkey import Origin
 from archiver.offline import downloads, registry
 from archiver.offline.addresses import MOUNT, AddressBook, View, make_labels
 from archiver.offline.downloads import Downloads
-from archiver.offline.landing import file_url, landing_page, pull_name, site_url
+from archiver.offline.landing import file_url, image_name, landing_page, site_url
 from archiver.offline.lookup import Finder
 from archiver.offline.markup import ASSETS, OWN_POLICY, asset
 from archiver.offline.registry import Registry
@@ -398,7 +398,7 @@ def contents(holdings: Sequence[Holding], view: View) -> dict[str, Any]:
             entry(
                 holding,
                 name=image.reference,
-                pull=pull_name(image, view),
+                pull=image_name(image, view),
                 digest=str(image.digest),
                 size=image.size,
                 platforms=list(image.platforms),

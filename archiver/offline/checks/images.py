@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, Iterable
 from archiver.core import jsontext
 from archiver.core.descriptor import (
     CONTAINERD_NAME,
-    DOCKER_CONFIG,
     INDEXES,
     MANIFEST_LIMIT,
     MANIFESTS,
-    OCI_CONFIG,
     OCI_INDEX,
     REF_NAME,
     Descriptor,
@@ -192,6 +190,11 @@ class _Graph:
         self.manifests[descriptor.digest] = manifest
         return manifest
 
+    def is_image(self, digest: Digest) -> bool:
+        """Say whether a digest is that of an image's own manifest."""
+        manifest = self.manifests.get(digest)
+        return manifest is not None and manifest.is_image
+
     def behind(self, digest: Digest, platform: str) -> list[Manifest]:
         """Return the image manifests behind a digest that can be the one for a platform."""
         manifest = self.manifests.get(digest)
@@ -212,9 +215,7 @@ def _check_saved(document: Any, images: tuple[ImageEntry, ...], graph: _Graph, r
     if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
         report("images.document", SAVED, "not a list of objects")
         return
-    expected = [
-        image for image in images if image.default_platform or _is_image(graph.manifests.get(image.digest))
-    ]
+    expected = [image for image in images if image.default_platform or graph.is_image(image.digest)]
     if len(document) != len(expected):
         report("images.disagree", SAVED, f"{len(document)} entries, where {len(expected)} images should be")
     for image, entry in zip(expected, document):
@@ -236,18 +237,9 @@ def _entries(image: ImageEntry, graph: _Graph) -> list[dict[str, Any]]:
     return [
         {
             "Config": blob_name(manifest.config.digest),
-            "RepoTags": [f"{reference.name}:{reference.tag}"] if reference.tag else [],
+            "RepoTags": [f"{reference.name}:{reference.named_tag}"] if reference.named_tag else [],
             "Layers": [blob_name(layer.digest) for layer in manifest.layers],
         }
         for manifest in manifests
         if manifest.config is not None
     ]
-
-
-def _is_image(manifest: Manifest | None) -> bool:
-    return (
-        manifest is not None
-        and manifest.config is not None
-        and manifest.config.media_type in (OCI_CONFIG, DOCKER_CONFIG)
-        and not manifest.artifact_type
-    )

@@ -75,3 +75,12 @@ def test_parsing_never_fails_otherwise_and_is_stable(text):
     except InvalidReference:
         return
     assert Reference.parse(str(reference)) == reference
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"), [("redis", "latest"), ("a.io/b:1", "1"), (f"a.io/b@sha256:{'1' * 64}", ""),
+                      (f"a.io/b:1@sha256:{'1' * 64}", "")],
+)  # fmt: skip
+def test_a_reference_with_a_digest_names_no_tag(text, tag):
+    """The digest says what is meant; what the tag beside it points to may be something else by now."""
+    assert Reference.parse(text).named_tag == tag
