@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from archiver.core.errors import ArchiverError
 from archiver.offline.content import content_reply
-from archiver.offline.wsgi import Headers, Reply, method_not_allowed, plain
+from archiver.offline.wsgi import SANDBOX, Headers, Reply, method_not_allowed, plain
 
 if TYPE_CHECKING:
     from archiver.offline.holdings import File, FileShelf
@@ -47,7 +47,6 @@ def _headers(file: File) -> Headers:
     return (
         ("Content-Type", file.media_type or "application/octet-stream"),
         ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}"),
-        ("Content-Security-Policy", "sandbox; default-src 'none'"),
-        ("X-Content-Type-Options", "nosniff"),
+        *SANDBOX,
         ("Cache-Control", "no-cache"),
     )

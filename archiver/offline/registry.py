@@ -12,38 +12,36 @@ from typing import TYPE_CHECKING, Callable, Iterable, Sequence
 from urllib.parse import quote, unquote
 
 from archiver.core import jsontext
-from archiver.core.descriptor import MANIFEST_LIMIT, MANIFESTS, OCI_INDEX, OCI_MANIFEST, Descriptor
-from archiver.core.digest import ContentCheck, Digest
-from archiver.core.errors import ArchiverError, InvalidDigest, InvalidDocument
+from archiver.core.descriptor import MANIFEST_LIMIT, MANIFESTS, OCI_INDEX, Descriptor
+from archiver.core.digest import Digest
+from archiver.core.errors import ArchiverError, InvalidDigest
 from archiver.core.manifest import parse_manifest
-from archiver.core.reference import DOCKER_HUB, Reference
+from archiver.core.reference import DOCKER_HUB, DOCKER_HUB_HOSTS, Reference, is_tag
 from archiver.offline.content import content_reply, is_fresh
-from archiver.offline.wsgi import Headers, Reply
+from archiver.offline.pullname import host_component
+from archiver.offline.reach import Reach
+from archiver.offline.wsgi import SANDBOX, Headers, Reply
 
 if TYPE_CHECKING:
     from archiver.offline.holdings import Image, ImageShelf
     from archiver.offline.wsgi import Request
 
 PREFIX = "/v2/"
-_API: Headers = (
-    ("Docker-Distribution-Api-Version", "registry/2.0"),
-    ("X-Content-Type-Options", "nosniff"),
-)
+_API: Headers = (("Docker-Distribution-Api-Version", "registry/2.0"), *SANDBOX)
 _NAME = re.compile(r"\A[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*\Z")
-_TAG = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _ROUTE = re.compile(r"\A/v2/(.{1,512})/(manifests|blobs|referrers|tags)/([^/]{1,200})\Z")
-_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _MOST_TAGS = 10_000
 
 
 @dataclass(frozen=True)
 class Repository:
-    """One archived repository: what its tags point to, and where its content is."""
+    """One archived repository: its images, what its tags point to, and what can be got to from there."""
 
     registry: str
     path: str
-    tags: dict[str, Image]
-    images: tuple[tuple[Image, ImageShelf], ...]
+    images: tuple[Image, ...]
+    tags: dict[str, Digest]
+    reach: Reach
 
 
 class Repositories:
@@ -60,8 +58,9 @@ class Repositories:
             (registry, path): Repository(
                 registry,
                 path,
-                {reference.tag: image for image, _, reference in entries if reference.tag},
-                tuple((image, shelf) for image, shelf, _ in entries),
+                tuple(image for image, _, _ in entries),
+                {reference.named_tag: image.digest for image, _, reference in entries if reference.named_tag},
+                Reach((image, shelf) for image, shelf, _ in entries),
             )
             for (registry, path), entries in grouped.items()
         }
@@ -75,7 +74,7 @@ class Repositories:
             namespace: the registry that the client names by ``?ns=``, or empty.
         """
         if namespace:
-            return self._in_registry(DOCKER_HUB if namespace in _HUB_NAMES else namespace, name)
+            return self._in_registry(DOCKER_HUB if namespace in DOCKER_HUB_HOSTS else namespace, name)
         first, slash, rest = name.partition("/")
         registry = self._by_component.get(first)
         if slash and registry is not None:
@@ -139,41 +138,29 @@ class Registry:
         return _referrers(request, repository, Digest.parse(argument))
 
 
-def host_component(registry: str) -> str:
-    """Return how a registry's host is written as the first component of an image's name."""
-    return registry.replace(":", "_").lower()
-
-
 def _manifest(request: Request, repository: Repository, selector: str) -> Reply:
     if ":" in selector:
-        digest, media_type = Digest.parse(selector), ""
+        digest: Digest | None = Digest.parse(selector)
     else:
-        image = repository.tags.get(selector) if _TAG.match(selector) else None
-        if image is None:
-            return _refusal(404, "MANIFEST_UNKNOWN", f"tag {selector:.140} is not in this archive")
-        digest, media_type = image.digest, image.media_type
-    found = _shelf_of(repository, digest)
-    if found is None or found[1] > MANIFEST_LIMIT:
-        return _refusal(404, "MANIFEST_UNKNOWN", f"manifest {digest} is not in this archive")
-    data = _read_checked(*found, digest)
-    media_type = media_type or _media_type(data, digest)
-    if not media_type:
-        return _refusal(404, "MANIFEST_UNKNOWN", f"{digest} is no manifest")
+        digest = repository.tags.get(selector) if is_tag(selector) else None
+    found = repository.reach.manifest(digest) if digest else None
+    if found is None:
+        return _refusal(404, "MANIFEST_UNKNOWN", f"manifest {selector:.140} is not in this archive")
     headers: Headers = (
-        ("Content-Type", media_type),
+        ("Content-Type", found.media_type),
         ("Docker-Content-Digest", str(digest)),
         ("ETag", f'"{digest}"'),
     )
+    data = found.read()
     return Reply(304, headers) if is_fresh(request, str(digest)) else Reply(200, headers, data)
 
 
 def _blob(request: Request, repository: Repository, digest: Digest) -> Reply:
-    found = _shelf_of(repository, digest)
+    found = repository.reach.content(digest)
     if found is None:
         return _refusal(404, "BLOB_UNKNOWN", f"blob {digest} is not in this archive")
-    shelf, size = found
     headers = (("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", str(digest)))
-    return content_reply(request, lambda: shelf.open(digest), digest, size, headers)
+    return content_reply(request, lambda: found.shelf.open(digest), digest, found.size, headers)
 
 
 def _tags(request: Request, name: str, repository: Repository) -> Reply:
@@ -213,17 +200,12 @@ def _referrers(request: Request, repository: Repository, subject: Digest) -> Rep
 
 def _referring(repository: Repository, subject: Digest) -> list[Descriptor]:
     found: dict[Digest, Descriptor] = {}
-    for image, shelf in repository.images:
-        size = shelf.size(image.digest)
-        if (
-            image.digest in found
-            or image.media_type not in MANIFESTS
-            or size is None
-            or size > MANIFEST_LIMIT
-        ):
+    for image in repository.images:
+        held = repository.reach.manifest(image.digest) if image.digest not in found else None
+        if held is None or held.media_type not in MANIFESTS:
             continue
-        data = _read_checked(shelf, size, image.digest)
-        manifest = parse_manifest(data, image.media_type, what=image.reference)
+        data = held.read()
+        manifest = parse_manifest(data, held.media_type, what=image.reference)
         if manifest.subject is None or manifest.subject.digest != subject:
             continue
         annotations = jsontext.load_object(data, limit=MANIFEST_LIMIT, what=image.reference).get(
@@ -231,44 +213,13 @@ def _referring(repository: Repository, subject: Digest) -> list[Descriptor]:
         )
         kind = manifest.artifact_type or (manifest.config.media_type if manifest.config else "")
         found[image.digest] = Descriptor(
-            image.media_type,
+            held.media_type,
             image.digest,
-            size,
+            held.size,
             {str(key): str(value) for key, value in (annotations or {}).items()},
             artifact_type=kind,
         )
     return list(found.values())
-
-
-def _shelf_of(repository: Repository, digest: Digest) -> tuple[ImageShelf, int] | None:
-    for _, shelf in repository.images:
-        size = shelf.size(digest)
-        if size is not None:
-            return shelf, size
-    return None
-
-
-def _read_checked(shelf: ImageShelf, size: int, digest: Digest) -> bytes:
-    check = ContentCheck(digest, size)
-    with shelf.open(digest) as stream:
-        data = stream.read(size + 1)
-    check.update(data)
-    check.finish()
-    return data
-
-
-def _media_type(data: bytes, digest: Digest) -> str:
-    """Return what a manifest that is asked for by digest says it is, else what its shape says; empty for others."""
-    try:
-        document = jsontext.load_object(data, limit=MANIFEST_LIMIT, what=str(digest))
-    except InvalidDocument:
-        return ""  # a blob of another kind, asked for as a manifest
-    stated = document.get("mediaType")
-    if isinstance(stated, str) and stated:
-        return stated
-    if isinstance(document.get("manifests"), list):
-        return OCI_INDEX
-    return OCI_MANIFEST if isinstance(document.get("layers"), list) else ""
 
 
 def _refusal(status: int, code: str, message: str) -> Reply:

@@ -15,6 +15,11 @@ Headers = tuple[tuple[str, str], ...]
 Body = Union[bytes, Iterator[bytes]]
 Environ = Mapping[str, Any]
 StartResponse = Callable[..., Any]
+SANDBOX: Headers = (
+    ("Content-Security-Policy", "sandbox; default-src 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+"""For strangers' bytes on the landing page's origin: whatever a browser takes them for, they speak for nobody."""
 PIECE = 64 << 10  # bytes handed to the server at a time; bounds what one slow reader holds in memory
 
 _HOST = re.compile(r"\A([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?\Z")

@@ -63,6 +63,8 @@ SIGNATURE = _manifest(
     annotations={"who": "me"},
 )  # fmt: skip
 
+PAGE = _put(b'{"mediaType": "text/html", "layers": [], "x": "<script>alert(1)</script>"}')
+
 
 def _image(reference: str, digest: Digest, media_type: str) -> Image:
     return Image("p", reference, digest, media_type, 1, ("linux/amd64",))
@@ -80,6 +82,9 @@ SHELF = Shelf(
         _image("docker.io/both/image:hub", DOCKER, DOCKER_MANIFEST),
         _image("quay.io/both/image:quay", DOCKER, DOCKER_MANIFEST),
         _image(f"quay.io/only/pinned@{DOCKER}", DOCKER, DOCKER_MANIFEST),
+        _image("quay.io/moved/image:1", SIGNATURE, OCI_MANIFEST),
+        _image(f"quay.io/moved/image:1@{DOCKER}", DOCKER, DOCKER_MANIFEST),
+        _image("quay.io/odd/image:page", PAGE, "text/html"),
     ),
     BLOBS,
 )
@@ -135,6 +140,55 @@ def test_a_manifest_by_digest_has_its_own_media_type(digest: Digest, media_type:
     """What the document says, or what its shape says where it says nothing."""
     response = _get(f"/v2/library/redis/manifests/{digest}")
     assert (response.status_code, response.headers["Content-Type"]) == (200, media_type)
+
+
+def test_a_manifest_is_what_a_manifest_above_it_says() -> None:
+    """A document that calls itself a page, or a manifest that nothing lists, is not sent, by tag or by digest."""
+    for path in ("odd/image/manifests/page", f"odd/image/manifests/{PAGE}", f"only/here/manifests/{PAGE}"):
+        assert _error(_get(f"/v2/{path}")) == (404, "MANIFEST_UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "library/redis/manifests/7", f"odd/image/blobs/{PAGE}", "library/redis/tags/list", "nothing/here/x/1",
+        f"library/redis/referrers/{INDEX}", "library/redis/manifests/none", f"library/redis/blobs/{INDEX}",
+    ],
+)  # fmt: skip
+def test_nothing_runs_on_the_landing_pages_origin(path: str) -> None:
+    """Every reply is put in a sandbox that loads nothing, and its type is not guessed at."""
+    headers = _get(f"/v2/{path}").headers
+    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_repository_has_only_what_its_images_point_to() -> None:
+    """What another repository's images need is unknown in this one, though the store has it."""
+    layer, config = Digest.of(LAYER), Digest.of(b"{}")
+    for held in (layer, config, CHILD, INDEX):
+        assert _get(f"/v2/library/redis/blobs/{held}").status_code == 200
+    for other in (layer, CHILD, INDEX, SIGNATURE):
+        assert _error(_get(f"/v2/only/here/blobs/{other}")) == (404, "BLOB_UNKNOWN")
+    for other in (CHILD, INDEX, SIGNATURE):
+        assert _error(_get(f"/v2/only/here/manifests/{other}")) == (404, "MANIFEST_UNKNOWN")
+    assert _get(f"/v2/only/here/blobs/{config}").status_code == 200
+
+
+def test_what_a_damaged_manifest_may_point_to_is_not_called_unknown() -> None:
+    """A blob that only a damaged manifest could lead to is a 502 with a line in the log; others are sent."""
+    LOG.clear()
+    client = _client(Shelf(SHELF.images, {**BLOBS, CHILD: b"damaged".ljust(len(BLOBS[CHILD]))}))
+    assert _error(client.get(f"/v2/library/redis/blobs/{Digest.of(LAYER)}"))[0] == 502
+    assert len(LOG) == 1
+    assert client.get(f"/v2/library/redis/blobs/{Digest.of(b'{}')}").status_code == 200
+    assert client.get("/v2/library/redis/manifests/7").status_code == 200
+
+
+def test_a_digest_beside_a_tag_leaves_the_tag_alone() -> None:
+    """Of ``image:1`` and ``image:1@sha256:…`` the former says what the tag points to, whatever their order."""
+    assert _get("/v2/moved/image/tags/list").get_json()["tags"] == ["1"]
+    assert _get("/v2/moved/image/manifests/1").headers["Docker-Content-Digest"] == str(SIGNATURE)
+    assert _get(f"/v2/moved/image/manifests/{DOCKER}").status_code == 200
 
 
 def test_a_layer_is_not_a_manifest() -> None:
@@ -267,6 +321,10 @@ def test_altered_content_is_not_sent_as_if_it_were_right() -> None:
     assert _error(client.get("/v2/library/redis/manifests/7"))[0] == 502
     assert _error(client.get(f"/v2/library/redis/blobs/{Digest.of(b'{}')}"))[0] == 502
     assert len(LOG) == 2
+    sound = {
+        digest for digest, data in BLOBS.items() if data.startswith(b'{"schemaVersion"')
+    }  # they lead to it
+    client = _client(Shelf(SHELF.images, {**altered, **{digest: BLOBS[digest] for digest in sound}}))
     received = b""
     with pytest.raises(Exception, match="content hashes to"):  # noqa: PT012 - it breaks off under way
         for chunk in client.get(f"/v2/library/redis/blobs/{Digest.of(LAYER)}", buffered=False).response:
