@@ -7,21 +7,21 @@ snapshot record next to last and ``good`` last.
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Sequence
 
 from archiver.collect.files.download import download_files
 from archiver.collect.images.lists import wanted_references
 from archiver.collect.images.pull import pull_images
-from archiver.collect.view import merged_captures, with_carried_files, with_carried_images
+from archiver.collect.view import Wanted, merged_captures, with_carried
 from archiver.collect.web.crawl import crawl
 from archiver.collect.web.frontier import RunState
 from archiver.collect.web.scope import Scope
 from archiver.core.capture import PAGE
 from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
 from archiver.core.descriptor import Platform
-from archiver.core.errors import NotArchived
+from archiver.core.errors import ArchiverError, InvalidDocument, NotArchived, RecordCorrupt, Stopped
 from archiver.core.progress import NullProgress
 from archiver.core.snapshot import GONE, HEALTHY, SiteResult, Snapshot
 from archiver.core.urlkey import Origin
@@ -56,6 +56,15 @@ class RunResult:
     snapshot: Snapshot
     bytes: int
     resumed: bool
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the last good snapshot had; the empty one stands for a project that has none."""
+
+    captures: tuple[Capture, ...] = ()
+    images: tuple[ImageResult, ...] = ()
+    files: tuple[FileResult, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ def archive_project(
         LockHeld: another run works on the project.
         KeyboardInterrupt: the run was stopped; everything got so far is kept for the next one.
         StoreError: or a subclass, when the archive cannot be written.
+        InvalidDocument, RecordCorrupt: the project has snapshots, but not one that can be read.
     """
     progress = progress or NullProgress()
     paths = archive.project(loaded.spec.project)
@@ -107,14 +117,17 @@ def archive_project(
         layout = ImageLayout(archive.images)
         held.enter_context(layout.writing())
         state = held.enter_context(closing(RunState(paths.state)))
-        previous = _last_good(paths)
+        before = _last_good(paths, progress)
         run, resumed = _begin(paths, state, str(loaded.digest))
         if resumed:
             progress.note(f"{paths.name}: continuing the run of {run}")
         collector = _Collector(loaded, paths, layout, run, state, stop, progress)
-        sites = collector.sites(previous)
-        images = collector.images(previous)
-        files = collector.files(previous)
+        try:
+            sites = collector.sites(before)
+            images = collector.images(before)
+            files = collector.files(before)
+        except Stopped as stopped:
+            raise KeyboardInterrupt from stopped
         if stop.is_set():
             raise KeyboardInterrupt
         snapshot = _written(paths, loaded, run, sites=sites, images=images, files=files)
@@ -139,11 +152,10 @@ class _Collector:
     def agent(self) -> str:
         return user_agent(self.loaded.spec)
 
-    def sites(self, previous: Snapshot | None) -> _Sites:
-        before = list(read_captures(self.paths, previous)) if previous else []
+    def sites(self, before: _Before) -> _Sites:
         merged = _Sites()
         for site in self.loaded.spec.docs:
-            earlier = {capture.url: capture for capture in before if capture.source == site.name}
+            earlier = {capture.url: capture for capture in before.captures if capture.source == site.name}
             merged = self._with_site(merged, site, earlier)
         return merged
 
@@ -184,35 +196,40 @@ class _Collector:
             (*merged.broken_links, *outcome.broken_links),
         )
 
-    def images(self, previous: Snapshot | None) -> _Images:
-        wanted = self.loaded.spec.images
-        if wanted is None:
+    def images(self, before: _Before) -> _Images:
+        spec = self.loaded.spec.images
+        if spec is None:
             return _Images()
-        references, bad_lines = wanted_references(wanted, self.loaded.folder, user_agent=self.agent)
+        asked = wanted_references(spec, self.loaded.folder, user_agent=self.agent, stop=self.stop)
         outcome = pull_images(
-            references,
-            tuple(Platform.parse(platform) for platform in wanted.platforms),
+            asked.references,
+            tuple(Platform.parse(platform) for platform in spec.platforms),
             self.layout,
+            previous=before.images,
             user_agent=self.agent,
             progress=self.progress,
             stop=self.stop,
         )
-        results = with_carried_images(
-            outcome.images, map(str, references), previous.images if previous else ()
-        )
-        return _Images(results, (*bad_lines, *outcome.failures), outcome.bytes)
+        wanted = Wanted({str(reference): "" for reference in asked.references}, asked.complete)
+        results = with_carried(wanted, outcome.images, before.images)
+        return _Images(results, (*asked.failures, *outcome.failures), outcome.bytes)
 
-    def files(self, previous: Snapshot | None) -> _Files:
-        wanted = self.loaded.spec.files
-        if not wanted:
+    def files(self, before: _Before) -> _Files:
+        spec = self.loaded.spec.files
+        if not spec:
             return _Files()
         outcome = download_files(
-            wanted, self.layout, user_agent=self.agent, progress=self.progress, stop=self.stop
+            spec,
+            self.layout,
+            previous=before.files,
+            user_agent=self.agent,
+            progress=self.progress,
+            stop=self.stop,
         )
-        results = with_carried_files(
-            outcome.files, (file.url for file in wanted), previous.files if previous else ()
-        )
-        return _Files(results, outcome.failures, outcome.bytes)
+        wanted = Wanted({file.url: f"sha256:{file.sha256}" if file.sha256 else "" for file in spec})
+        paths = outcome.paths  # a carried file takes the path that is its own beside today's others
+        earlier = [replace(file, path=paths[file.url]) for file in before.files if file.url in paths]
+        return _Files(with_carried(wanted, outcome.files, earlier), outcome.failures, outcome.bytes)
 
 
 def user_agent(spec: Spec) -> str:
@@ -220,11 +237,33 @@ def user_agent(spec: Spec) -> str:
     return f"archiver/{VERSION}" + (f" (+{spec.contact})" if spec.contact else "")
 
 
-def _last_good(paths: ProjectPaths) -> Snapshot | None:
+def _last_good(paths: ProjectPaths, progress: Progress) -> _Before:
+    """Return what the newest good snapshot has, or the newest older one that can be read, with a warning.
+
+    Nothing is carried over from what cannot be read; so where no snapshot can be read, there must be no new one.
+
+    Raises:
+        InvalidDocument, RecordCorrupt: there are snapshots, and all are damaged.
+    """
+    ids = list_snapshots(paths)
     try:
-        return read_snapshot(paths, good_snapshot(paths))
+        newest = good_snapshot(paths)
     except NotArchived:
-        return None
+        newest = ids[-1] if ids else ""
+    damage: ArchiverError | None = None
+    for each in reversed([name for name in ids if name <= newest]):
+        try:
+            snapshot = read_snapshot(paths, each)
+            captures = tuple(read_captures(paths, snapshot))
+        except (InvalidDocument, RecordCorrupt) as error:
+            damage = damage or error
+            progress.note(f"{paths.name}: snapshot {each} is damaged, going on from an older one: {error}")
+        else:
+            return _Before(captures, snapshot.images, snapshot.files)
+    if damage is not None:
+        damage.hint = "restore a snapshot from a backup, or move the project's folder away to begin anew"
+        raise damage
+    return _Before()
 
 
 def _begin(paths: ProjectPaths, state: RunState, spec_digest: str) -> tuple[str, bool]:

@@ -5,14 +5,17 @@ Pure functions. The rule behind them all: nothing that failed replaces something
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Callable, Collection, Iterable, Mapping, Sequence, TypeVar
 
 from archiver.core.capture import PAGE
+from archiver.core.descriptor import Platform
 
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.core.snapshot import FileResult, ImageResult
+
+_Result = TypeVar("_Result", bound="ImageResult | FileResult")
 
 
 def merged_captures(
@@ -36,21 +39,66 @@ def merged_captures(
     return list(view.values()), len(view) - fetched
 
 
-def with_carried_images(
-    got: Sequence[ImageResult], wanted: Iterable[str], previous: Iterable[ImageResult]
-) -> tuple[ImageResult, ...]:
-    """Return this run's images, and for each wanted reference it could not get the earlier one, marked."""
-    here = {image.reference for image in got}
-    before = {image.reference: image for image in previous}
-    missing = (reference for reference in wanted if reference not in here and reference in before)
-    return (*got, *(replace(before[reference], carried=True) for reference in missing))
+@dataclass(frozen=True)
+class Wanted:
+    """Which images or files a spec asks for, as far as is known.
+
+    Attributes:
+        digests: by reference or URL the digest that it must have; empty where any will do.
+        complete: whether that is all. It is not where a list could not be had: then anything may still be wanted.
+    """
+
+    digests: Mapping[str, str]
+    complete: bool = True
+
+    def allows(self, earlier: ImageResult | FileResult) -> bool:
+        """Say whether an earlier result may stand in for one that this run did not get."""
+        if earlier.subject not in self.digests:
+            return not self.complete
+        return self.digests[earlier.subject] in ("", earlier.digest)
 
 
-def with_carried_files(
-    got: Sequence[FileResult], wanted: Iterable[str], previous: Iterable[FileResult]
-) -> tuple[FileResult, ...]:
-    """Return this run's files, and for each wanted URL it could not get the earlier one, marked."""
-    here = {file.url for file in got}
-    before = {file.url: file for file in previous}
-    missing = (url for url in wanted if url not in here and url in before)
-    return (*got, *(replace(before[url], carried=True) for url in missing))
+def with_carried(wanted: Wanted, got: Sequence[_Result], previous: Iterable[_Result]) -> tuple[_Result, ...]:
+    """Return this run's images or files, and behind them what stands in for those it could not get, marked.
+
+    Args:
+        wanted: what the spec asks for.
+        got: this run's results.
+        previous: those of the last good snapshot.
+    """
+    here = {each.subject for each in got}
+    kept = (each for each in previous if each.subject not in here and wanted.allows(each))
+    return (*got, *(replace(each, carried=True) for each in kept))
+
+
+def falls_short(
+    now: ImageResult, earlier: ImageResult, wanted: Sequence[Platform], failed: Collection[Platform | None]
+) -> bool:
+    """Say whether an image lacks, because of a failure, what its earlier copy has and the spec still asks for.
+
+    What upstream no longer offers is no failure: then the new image counts.
+
+    Args:
+        now: what this run got of the reference.
+        earlier: what an earlier one got.
+        wanted: the platforms that the spec asks for.
+        failed: the platforms that could not be got; None stands for any, where it is not known which one failed.
+    """
+
+    def count(image: ImageResult, platform: str) -> int:
+        return sum(_alike(each, platform) for each in image.platforms)
+
+    return any(
+        count(now, platform) < count(earlier, platform)
+        and any(lost is None or _alike(str(lost), platform) for lost in failed)
+        for platform in earlier.platforms
+        if not platform or any(Platform.parse(platform).matches(each) for each in wanted)
+    )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Compare platforms, of which one may name its variant and the other not; artifacts have empty ones."""
+    if not one or not other:
+        return one == other
+    first, second = Platform.parse(one), Platform.parse(other)
+    return first.matches(second) or second.matches(first)

@@ -7,7 +7,11 @@ what to do about it. Only the command line turns errors into exit statuses.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import PurePath
 from typing import ClassVar
+
+from archiver.core.printable import printable
 
 
 class ArchiverError(Exception):
@@ -271,3 +275,16 @@ class BundleIncomplete(BundleError):
     """What a bundle must hold is missing from the archive or damaged there; ``place`` names it."""
 
     code = "bundle.incomplete"
+
+
+class InternalError(ArchiverError):
+    """A defect of this program that one piece of the work brought out, while the rest goes on."""
+
+    code = "internal"
+
+    @classmethod
+    def of(cls, error: Exception) -> InternalError:
+        """Return what is to be said of an exception that nobody expected: what it is, and where it was raised."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else None
+        return cls(printable(f"{type(error).__name__}: {error}"), place=place)

@@ -92,6 +92,11 @@ class ImageResult:
     registry: str
     carried: bool = False
 
+    @property
+    def subject(self) -> str:
+        """What a spec asks for it by."""
+        return self.reference
+
 
 @dataclass(frozen=True)
 class FileResult:
@@ -105,6 +110,11 @@ class FileResult:
     manifest: str
     fetched: str
     carried: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What a spec asks for it by."""
+        return self.url
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Generator, Iterable, Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 from archiver.collect.client import Client, refusal
@@ -57,11 +57,13 @@ class DownloadOutcome:
     Attributes:
         files: what is here now, in the order asked; each URL once.
         failures: what could not be got, in the same order.
+        paths: where a bundle has each URL, whether it could be got or not; those that cannot be named have none.
         bytes: what came over the network as bodies, repetitions included.
     """
 
     files: tuple[FileResult, ...]
     failures: tuple[Failure, ...]
+    paths: Mapping[str, str]
     bytes: int
 
 
@@ -69,6 +71,7 @@ def download_files(
     files: Sequence[FileSource],
     layout: ImageLayout,
     *,
+    previous: Iterable[FileResult] = (),
     user_agent: str,
     progress: Progress,
     stop: threading.Event,
@@ -81,7 +84,9 @@ def download_files(
 
     Args:
         files: what to download.
-        layout: where to; the caller holds its ``writing()``.
+        layout: where to; the caller holds its ``writing()``. What is whole enters its index at the end, however
+            it comes.
+        previous: the files of the last good snapshot, which know when they were fetched.
         user_agent: what to call ourselves.
         progress: gets the tasks ``files`` and ``downloads``.
         stop: set from outside to end early: the outcome then has what was finished until then.
@@ -102,7 +107,10 @@ def download_files(
         bytes_done = progress.task("downloads", "B")
         held.callback(bytes_done.close)
         meter = Meter(bytes_done)
-        downloader = _Downloader(layout, client, Retrier(patience, brake, progress), meter)
+        downloader = _Downloader(
+            layout, client, Retrier(patience, brake, progress), meter, _kept_files(layout, previous)
+        )
+        held.callback(lambda: layout.point(("", artifact) for artifact in downloader.artifacts))
         for file in wanted:
             done.describe(file.url)
             try:
@@ -114,22 +122,30 @@ def download_files(
             except (FetchError, ContentError, InvalidURL) as error:
                 failures.append(Failure(SOURCE, file.url, error.code, str(error)))
             done.advance()
-    return DownloadOutcome(tuple(results), tuple(failures), meter.bytes)
+    return DownloadOutcome(tuple(results), tuple(failures), paths, meter.bytes)
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """A file that is here already: what is known of it, its artifact, and when it was fetched."""
+    """A file that is here already: what is known of it, its artifact, and when it was fetched (as in snapshots)."""
 
     file: StoredFile
     manifest: Digest
-    fetched: datetime
+    fetched: str
 
 
 class _Downloader:
-    def __init__(self, layout: ImageLayout, client: Client, retrier: Retrier, meter: Meter) -> None:
+    def __init__(
+        self,
+        layout: ImageLayout,
+        client: Client,
+        retrier: Retrier,
+        meter: Meter,
+        kept: Mapping[str, tuple[_Kept, ...]],
+    ) -> None:
         self._layout, self._client, self._retrier, self._meter = layout, client, retrier, meter
-        self._kept = _kept_files(layout)
+        self._kept = kept
+        self.artifacts: list[Descriptor] = []
 
     def get(self, source: FileSource, path: str) -> FileResult:
         """Make sure that a file is here. Raises FetchError, ContentError, StoreError or Stopped."""
@@ -194,12 +210,12 @@ class _Downloader:
             yield chunk
 
     def _wrapped(self, file: StoredFile) -> _Kept:
-        """Store the artifact of a file whose content is stored, and put it into the index."""
+        """Store the artifact of a file whose content is stored, and note it for the index."""
         self._layout.blobs.put(EMPTY)
         data = file.to_manifest()
         digest = self._layout.blobs.put(data)
-        self._layout.point([("", Descriptor(OCI_MANIFEST, digest, len(data), artifact_type=FILE_TYPE))])
-        return _Kept(file, digest, utc_now())
+        self.artifacts.append(Descriptor(OCI_MANIFEST, digest, len(data), artifact_type=FILE_TYPE))
+        return _Kept(file, digest, iso(utc_now()))
 
 
 def _conditions(kept: _Kept | None) -> Mapping[str, str]:
@@ -217,7 +233,7 @@ def _result(kept: _Kept, path: str) -> FileResult:
         size=kept.file.size,
         media_type=kept.file.media_type,
         manifest=str(kept.manifest),
-        fetched=iso(kept.fetched),
+        fetched=kept.fetched,
     )
 
 
@@ -226,8 +242,13 @@ def _name(url: str) -> str:
     return unquote(urlsplit(url).path.rpartition("/")[2])
 
 
-def _kept_files(layout: ImageLayout) -> Mapping[str, tuple[_Kept, ...]]:
-    """Return by URL the files that are here whole."""
+def _kept_files(layout: ImageLayout, previous: Iterable[FileResult]) -> Mapping[str, tuple[_Kept, ...]]:
+    """Return by URL the files that are here whole.
+
+    When a file was fetched is what the previous snapshot says. Of one that it does not have (another project's,
+    or from a run that was interrupted) the artifact's time on disk is all that is known.
+    """
+    fetched = {(file.url, file.manifest): file.fetched for file in previous}
     found: dict[str, tuple[_Kept, ...]] = {}
     for entry in layout.entries():
         if entry.artifact_type != FILE_TYPE:
@@ -239,6 +260,7 @@ def _kept_files(layout: ImageLayout) -> Mapping[str, tuple[_Kept, ...]]:
             continue  # then it is fetched anew
         if layout.blobs.size(file.digest) == file.size:
             written = layout.blobs.path(entry.digest).stat().st_mtime
-            moment = datetime.fromtimestamp(int(written), timezone.utc)
-            found[file.url] = (*found.get(file.url, ()), _Kept(file, entry.digest, moment))
+            moment = iso(datetime.fromtimestamp(int(written), timezone.utc))
+            known = fetched.get((file.url, str(entry.digest)), moment)
+            found[file.url] = (*found.get(file.url, ()), _Kept(file, entry.digest, known))
     return found

@@ -1,7 +1,7 @@
 """Pulling one image: from its reference down to the last layer, and up again with what points to it.
 
 The way down reads every manifest from the store where it is here already, so an unchanged image
-costs one HEAD request. The way up writes: blobs, manifests, indexes, the name.
+costs one HEAD request. The way up writes: blobs, manifests, indexes. Names come last and together (pull.py).
 
 Sources: OCI image-spec v1.1 image-index.md and manifest.md; Docker schema 2.
 """
@@ -28,12 +28,15 @@ from archiver.core.errors import (
     ArchiverError,
     ContentError,
     FetchError,
+    InternalError,
     InvalidDigest,
     InvalidDocument,
     ManifestUnsupported,
     NotArchived,
     PlatformMissing,
     RecordCorrupt,
+    Stopped,
+    StoreError,
 )
 from archiver.core.snapshot import Failure, ImageResult
 
@@ -57,10 +60,19 @@ _UNUSABLE = (FetchError, ContentError, InvalidDocument, InvalidDigest)  # what e
 
 @dataclass(frozen=True)
 class Pulled:
-    """What came of one reference: a result if anything of it is here now, and what went wrong."""
+    """What came of one reference.
+
+    Attributes:
+        result: what is here of it now, if anything is.
+        named: what the layout is to point to for it, as ``ImageLayout.point`` takes it.
+        failures: what went wrong.
+        failed: the platforms that could not be got though upstream has them; None where it is not known which.
+    """
 
     result: ImageResult | None
+    named: tuple[tuple[str, Descriptor], ...]
     failures: tuple[Failure, ...]
+    failed: tuple[Platform | None, ...]
 
 
 @dataclass(frozen=True)
@@ -112,28 +124,36 @@ class ImagePull:
         self._tools, self._reference = tools, reference
         self._repository = Repository(tools.transport, tools.retrier, reference)
         self._failures: list[Failure] = []
+        self._failed: list[Platform | None] = []
         self._examined = 0
 
     def run(self) -> Pulled:
-        """Get the image, and name it in the layout once all of it is there.
+        """Get the image: store its blobs, then its manifests, then its indexes; what names it is the caller's.
 
-        A platform that cannot be had is a failure beside the ones that can.
+        A platform that cannot be had is a failure beside the ones that can, and so is a defect of this
+        program that only one image brings out.
 
         Raises:
             StoreError: the archive cannot be written.
             Stopped: the run is to end.
         """
-        result = None
+        result: ImageResult | None = None
+        named: tuple[tuple[str, Descriptor], ...] = ()
         try:
             root = self._root()
             resolved = iso(utc_now())
             begun = self._begin_index(root) if root.manifest.is_index else [self._begin_single(root)]
             kept = [each for each in begun if self._finish(each)]
             if kept:
-                result = self._named(root, kept, resolved)
+                result = self._stored(root, kept, resolved)
+                named = (self._name_of(root),)
         except _UNUSABLE as error:
             self._fail(error)
-        return Pulled(result, tuple(self._failures))
+        except (StoreError, Stopped):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other images are not to suffer
+            self._fail(InternalError.of(error))
+        return Pulled(result, named, tuple(self._failures), tuple(self._failed))
 
     # ---- down: what there is
 
@@ -251,20 +271,21 @@ class ImagePull:
         try:
             self._tools.fetcher.wait(self._repository, begun.fetches)
         except _UNUSABLE as error:
-            self._fail(error, begun.leaf.platform)
+            self._fail(error, begun.platform)
             return False
         self._store(begun.document)
         return True
 
-    def _named(self, root: Document, kept: Sequence[_Begun], resolved: str) -> ImageResult:
+    def _name_of(self, root: Document) -> tuple[str, Descriptor]:
+        target = replace(root.descriptor, artifact_type=root.manifest.artifact_type)
+        # a digest says nothing about what a tag points to, so it names nothing
+        return (str(self._reference) if self._reference.digest is None else "", target)
+
+    def _stored(self, root: Document, kept: Sequence[_Begun], resolved: str) -> ImageResult:
         nested = {each.descriptor.digest: each for begun in kept for each in begun.leaf.parents[1:]}
         indexes = [*nested.values(), root] if root.manifest.is_index else []
         for document in indexes:
             self._store(document)
-        target = replace(root.descriptor, artifact_type=root.manifest.artifact_type)
-        # a digest says nothing about what a tag points to, so it names nothing
-        name = str(self._reference) if self._reference.digest is None else ""
-        self._tools.layout.point([(name, target)])
         documents = [*indexes, *(begun.document for begun in kept)]
         sizes = {each.descriptor.digest: each.descriptor.size for each in documents}
         sizes.update((blob.digest, blob.size) for each in documents for blob in each.manifest.blobs)
@@ -307,6 +328,8 @@ class ImagePull:
                 self._fail(PlatformMissing(f"there is no image for {wanted}; there is: {has:.300}"))
 
     def _fail(self, error: ArchiverError, platform: Platform | None = None) -> None:
+        if not isinstance(error, PlatformMissing):
+            self._failed.append(platform)
         message = f"{platform}: {error}" if platform is not None else str(error)
         self._failures.append(Failure(SOURCE, str(self._reference), error.code, message))
 

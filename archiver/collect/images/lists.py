@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable
 
 from archiver.collect.client import Client
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
-from archiver.core.errors import ArchiverError, FetchError, InvalidReference, SpecError
+from archiver.core.errors import FetchError, InvalidReference, InvalidURL, SpecError, UnexpectedContent
 from archiver.core.progress import NullProgress
 from archiver.core.reference import Reference
 from archiver.core.snapshot import Failure
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     from archiver.spec.model import ImageSet
@@ -90,6 +90,24 @@ def read_list(text: str, place: str) -> ListEntries:
     return ListEntries(tuple(entries), tuple(sections), tuple(bad))
 
 
+@dataclass(frozen=True)
+class WantedReferences:
+    """What a spec's references and lists ask for, as far as they can be had.
+
+    Attributes:
+        references: each once, in order.
+        failures: what cannot be used: lists, lines (``referrer`` is ``file:line``) and sections that no list has.
+    """
+
+    references: tuple[Reference, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing else is asked for; what cannot be used may have named anything."""
+        return not self.failures
+
+
 def check_lists(images: ImageSet, folder: Path) -> None:
     """Check the lists that are files, without any network.
 
@@ -123,31 +141,41 @@ def check_lists(images: ImageSet, folder: Path) -> None:
 
 
 def wanted_references(
-    images: ImageSet, folder: Path, *, user_agent: str, patience: Patience = DEFAULT_PATIENCE
-) -> tuple[tuple[Reference, ...], tuple[Failure, ...]]:
-    """Return the references that a spec asks for, each once, in order; lists that are URLs are fetched.
+    images: ImageSet,
+    folder: Path,
+    *,
+    user_agent: str,
+    stop: threading.Event,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> WantedReferences:
+    """Return the references that a spec asks for; lists that are URLs are fetched.
 
     Args:
         images: the spec's image set.
         folder: the folder that relative paths start from.
         user_agent: what to call ourselves.
+        stop: set from outside to end early.
         patience: time limits and retries.
 
-    Returns:
-        The references, and what cannot be used: lists, lines (``referrer`` is ``file:line``) and
-        sections that no list has.
+    Raises:
+        Stopped: ``stop`` was set.
     """
     references = [Reference.parse(text) for text in images.refs]
     failures: list[Failure] = []
     known: set[str] = set()
+    brake = Brake(stop)
+    retrier = Retrier(patience, brake, NullProgress())
     for name in images.lists:
         place = name if _is_url(name) else str(folder / name)
         try:
-            text = _fetched(name, user_agent, patience) if _is_url(name) else _local(folder / name)
-        except ArchiverError as error:
+            if _is_url(name):
+                with Client(user_agent, patience, brake) as client:
+                    read = _fetched(name, client, retrier)
+            else:
+                read = read_list(_local(folder / name), place)
+        except (FetchError, SpecError, InvalidURL) as error:
             failures.append(Failure(SOURCE, place, error.code, error.message))
             continue
-        read = read_list(text, place)
         known.update(read.sections)
         chosen = read.only(images.sections)
         references.extend(entry.reference for entry in chosen.entries)
@@ -156,7 +184,7 @@ def wanted_references(
         if section not in known:
             missing = _no_section(section, known)
             failures.append(Failure(SOURCE, section, missing.code, missing.message))
-    return tuple(dict.fromkeys(references)), tuple(failures)
+    return WantedReferences(tuple(dict.fromkeys(references)), tuple(failures))
 
 
 def _bad_line(line: BadLine) -> Failure:
@@ -183,15 +211,15 @@ def _local(path: Path) -> str:
     return _text(data, str(path))
 
 
-def _fetched(url: str, user_agent: str, patience: Patience) -> str:
-    brake = Brake(threading.Event())
-    with Client(user_agent, patience, brake) as client:
-        retrier = Retrier(patience, brake, NullProgress())
-        data = retrier.run(Origin.of(url).netloc, lambda: client.body(client.open(url), _LIMIT))
+def _fetched(url: str, client: Client, retrier: Retrier) -> ListEntries:
+    data = retrier.run(Origin.of(url).netloc, lambda: client.body(client.open(url), _LIMIT))
     try:
-        return _text(data, url)
+        read = read_list(_text(data, url), url)
     except SpecError as error:
         raise FetchError(error.message, place=url) from error
+    if not read.entries and not read.bad_lines:  # a list that was emptied is not one that asks for nothing
+        raise UnexpectedContent("the list names no image", place=url)
+    return read
 
 
 def _text(data: bytes, place: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
 from archiver.collect.client import Client
 from archiver.collect.images.authorization import Authorizer
@@ -15,18 +15,20 @@ from archiver.collect.images.image import ImagePull, Pulled, PullTools
 from archiver.collect.images.transport import Transport
 from archiver.collect.meter import Meter
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
+from archiver.collect.view import falls_short
 from archiver.core.errors import Stopped
 
 if TYPE_CHECKING:
     import threading
 
-    from archiver.core.descriptor import Platform
+    from archiver.core.descriptor import Descriptor, Platform
     from archiver.core.progress import Progress, Task
     from archiver.core.reference import Reference
     from archiver.core.snapshot import Failure, ImageResult
     from archiver.store.images import ImageLayout
 
 _THREADS = 4
+_SLICE = 0.5  # seconds; how soon a run that is stopped from outside ends what it waits for
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def pull_images(
     platforms: Sequence[Platform],
     layout: ImageLayout,
     *,
+    previous: Iterable[ImageResult] = (),
     user_agent: str,
     progress: Progress,
     stop: threading.Event,
@@ -58,10 +61,14 @@ def pull_images(
 ) -> PullOutcome:
     """Pull images into a layout; what is there already is not fetched again.
 
+    An image of which a platform failed that its earlier copy has is no result: neither does it take
+    that copy's name in the layout, nor its place in a snapshot.
+
     Args:
         wanted: references; repetitions are ignored.
         platforms: which platforms of multi-platform images to keep.
-        layout: where to; the caller holds its ``writing()``.
+        layout: where to; the caller holds its ``writing()``. What is whole is named at the end, however it comes.
+        previous: the images of the last good snapshot.
         user_agent: what to call ourselves.
         progress: gets the tasks ``images`` and ``layers``.
         stop: set from outside to end early: the outcome then has what was finished until then.
@@ -73,6 +80,8 @@ def pull_images(
     brake = Brake(stop)
     retrier = Retrier(patience, brake, progress)
     references = tuple(dict.fromkeys(wanted))
+    earlier = {image.reference: image for image in previous}
+    pulls: dict[Reference, Future[Pulled]] = {}
     with ExitStack() as held:
         client = held.enter_context(Client(user_agent, patience, brake))
         done = progress.task("images", "images", len(references))
@@ -91,11 +100,13 @@ def pull_images(
             fetcher=fetcher,
             meter=meter,
         )
+        held.callback(lambda: layout.point(_names(pulls.values())))
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="image")
         held.callback(pool.shutdown, wait=True, cancel_futures=True)
-        held.callback(brake.pull)  # first of all, however this block ends: nothing goes on behind its back
-        pulls = {reference: pool.submit(ImagePull(tools, reference).run) for reference in references}
-        _watch(pulls, done)
+        held.callback(client.abort)  # first of all, however this block ends: nothing goes on behind its back
+        for reference in references:
+            pulls[reference] = pool.submit(_pulled, tools, reference, earlier.get(str(reference)))
+        _watch(pulls, done, brake, client)
         pulled = [result for each in pulls.values() if (result := _result(each)) is not None]
     return PullOutcome(
         images=tuple(each.result for each in pulled if each.result is not None),
@@ -105,13 +116,28 @@ def pull_images(
     )
 
 
-def _watch(pulls: dict[Reference, Future[Pulled]], task: Task) -> None:
-    """Show each image as it is done; an error that ends the run ends the watching."""
+def _pulled(tools: PullTools, reference: Reference, earlier: ImageResult | None) -> Pulled:
+    """Pull an image; one that falls short of its earlier copy leaves nothing but its failures."""
+    pulled = ImagePull(tools, reference).run()
+    if pulled.result is None or earlier is None:
+        return pulled
+    if falls_short(pulled.result, earlier, tools.platforms, pulled.failed):
+        return replace(pulled, result=None, named=())
+    return pulled
+
+
+def _watch(pulls: Mapping[Reference, Future[Pulled]], task: Task, brake: Brake, client: Client) -> None:
+    """Show each image as it is done, until all are; an error that ends the run ends the watching."""
     names = {future: reference for reference, future in pulls.items()}
-    for future in as_completed(names):
-        if _result(future) is not None:
-            task.describe(str(names[future]))
-            task.advance()
+    pending = set(names)
+    while pending:
+        done, pending = wait(pending, timeout=_SLICE, return_when=FIRST_COMPLETED)
+        for future in done:
+            if _result(future) is not None:
+                task.describe(str(names[future]))
+                task.advance()
+        if brake.is_on:
+            client.abort()
 
 
 def _result(future: Future[Pulled]) -> Pulled | None:
@@ -119,3 +145,10 @@ def _result(future: Future[Pulled]) -> Pulled | None:
         return future.result()
     except Stopped:
         return None
+
+
+def _names(pulls: Iterable[Future[Pulled]]) -> Iterator[tuple[str, Descriptor]]:
+    """Yield what the images that were finished are to be called, also where another one ended the run."""
+    for future in pulls:
+        if future.done() and not future.cancelled() and future.exception() is None:
+            yield from future.result().named

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archiver.collect.view import merged_captures, with_carried_files, with_carried_images
+import pytest
+
+from archiver.collect.view import Wanted, falls_short, merged_captures, with_carried
 from archiver.core.capture import Capture
+from archiver.core.descriptor import Platform
 from archiver.core.snapshot import FileResult, ImageResult
 
 PAGE = Capture("http://a/1", "20260101000000", "text/html", "200", "sha256:1", "docs", "page", "<urn:uuid:1>")
@@ -29,16 +32,82 @@ def test_pages_the_spec_gave_up_are_not_kept():
     assert merged_captures([PAGE, style], [], lambda _: False) == ([style], 1)
 
 
-def test_an_image_that_could_not_be_got_is_carried_and_marked():
-    """Only references that are still asked for are carried, and only where this run has none."""
-    moved = replace(IMAGE, digest="sha256:9")
-    assert with_carried_images([], ["a:1"], [IMAGE]) == (replace(IMAGE, carried=True),)
-    assert with_carried_images([moved], ["a:1"], [IMAGE]) == (moved,)
-    assert with_carried_images([], [], [IMAGE]) == ()
+MOVED = replace(IMAGE, digest="sha256:9")
+KEPT = replace(IMAGE, carried=True)
+OTHER = replace(IMAGE, reference="b:1")
 
 
-def test_a_file_that_could_not_be_got_is_carried_and_marked():
-    """The same holds for files, by URL."""
-    assert with_carried_files([], ["http://a/f"], [FILE]) == (replace(FILE, carried=True),)
-    assert with_carried_files([FILE], ["http://a/f"], [FILE]) == (FILE,)
-    assert with_carried_files([], ["http://a/g"], [FILE]) == ()
+@pytest.mark.parametrize(
+    ("wanted", "got", "view"),
+    [
+        (Wanted({"a:1": ""}), [], [KEPT]),
+        (Wanted({"a:1": ""}), [MOVED], [MOVED]),
+        (Wanted({"a:1": "sha256:1"}), [], [KEPT]),
+        (Wanted({"a:1": "sha256:9"}), [], []),
+        (Wanted({}), [], []),
+        (Wanted({"b:1": ""}), [OTHER], [OTHER]),
+        (Wanted({}, complete=False), [], [KEPT]),
+        (Wanted({"b:1": ""}, complete=False), [OTHER], [OTHER, KEPT]),
+        (Wanted({"a:1": ""}, complete=False), [MOVED], [MOVED]),
+        (Wanted({"a:1": "sha256:9"}, complete=False), [], []),
+    ],
+    ids=[
+        "wanted, not got",
+        "got",
+        "of the digest wanted",
+        "of another digest",
+        "given up",
+        "given up, another got",
+        "nobody knows what is wanted",
+        "nobody knows what else is wanted",
+        "got, nobody knows what else is wanted",
+        "of another digest, nobody knows what else is wanted",
+    ],
+)
+def test_what_could_not_be_got_is_carried_and_marked(wanted, got, view):
+    """An earlier result stands in for what is or may be wanted still, is not here, and is not known to be wrong."""
+    assert with_carried(wanted, got, [IMAGE]) == tuple(view)
+
+
+def test_files_are_carried_by_their_urls():
+    """The same rule holds for files."""
+    assert with_carried(Wanted({"http://a/f": "sha256:1"}), [], [FILE]) == (replace(FILE, carried=True),)
+    assert with_carried(Wanted({"http://a/f": "sha256:2"}), [], [FILE]) == ()
+
+
+AMD, ARM, ARM_V7 = Platform("linux", "amd64"), Platform("linux", "arm64"), Platform("linux", "arm", "v7")
+
+
+@pytest.mark.parametrize(
+    ("now", "earlier", "failed", "short"),
+    [
+        (["linux/amd64"], ["linux/amd64", "linux/arm64"], [ARM], True),
+        (["linux/amd64"], ["linux/amd64", "linux/arm64/v8"], [ARM], True),
+        (["linux/amd64"], ["linux/amd64", "linux/arm64"], [], False),
+        (["linux/amd64"], ["linux/amd64", "linux/arm64"], [None], True),
+        (["linux/amd64"], ["linux/amd64", "linux/arm64"], [ARM_V7], False),
+        (["linux/amd64"], ["linux/amd64"], [ARM], False),
+        (["linux/amd64", "linux/arm64/v8"], ["linux/amd64", "linux/arm64"], [None], False),
+        (["linux/amd64"], ["linux/amd64", "windows/amd64"], [None], False),
+        ([""], ["", ""], [None], True),
+        ([""], ["", ""], [], False),
+        ([""], ["", ""], [ARM], False),
+    ],
+    ids=[
+        "failed",
+        "failed, by its variant",
+        "dropped upstream",
+        "something failed",
+        "dropped while another failed",
+        "never had",
+        "all here",
+        "given up by the spec",
+        "an artifact failed",
+        "an artifact was dropped",
+        "an artifact was dropped while a platform failed",
+    ],
+)
+def test_an_image_falls_short_by_failure_only(now, earlier, failed, short):
+    """It does where a platform failed that the earlier copy has and the spec wants; not where upstream dropped it."""
+    images = [replace(IMAGE, platforms=tuple(platforms)) for platforms in (now, earlier)]
+    assert falls_short(*images, [AMD, ARM, ARM_V7], failed) is short

@@ -222,6 +222,7 @@ def test_stopping_keeps_what_is_whole_and_nothing_else(layout: ImageLayout) -> N
     assert [file.digest for file in outcome.files] == [f"sha256:{SHA256}"]
     assert outcome.failures == ()
     assert len(blobs(layout)) == 3
+    assert [str(entry.digest) for entry in layout.entries()] == [outcome.files[0].manifest]
 
 
 def test_an_artifact_is_read_back_as_it_was_written() -> None:

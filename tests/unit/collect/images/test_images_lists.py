@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from archiver.collect.images.lists import check_lists, read_list, wanted_references
 from archiver.collect.retry import Patience
-from archiver.core.errors import SpecError
+from archiver.core.errors import SpecError, Stopped
 from archiver.spec.model import ImageSet
 from servers.site import Reply, serving
 
@@ -28,10 +29,15 @@ HASTY = Patience(attempts=2, first_wait=0.0, connect=5, read=5)
 
 def wanted(folder: Path, **keys: object) -> tuple[list[str], list[tuple[str, str, str]]]:
     """Return references as text, and of failures the subject, code and referrer."""
-    references, failures = wanted_references(
-        ImageSet.model_validate(keys), folder, user_agent="archiver/test", patience=HASTY
+    asked = wanted_references(
+        ImageSet.model_validate(keys),
+        folder,
+        user_agent="archiver/test",
+        stop=threading.Event(),
+        patience=HASTY,
     )
-    return [str(each) for each in references], [(f.subject, f.code, f.referrer) for f in failures]
+    assert asked.complete is not bool(asked.failures)
+    return [str(each) for each in asked.references], [(f.subject, f.code, f.referrer) for f in asked.failures]
 
 
 def test_a_list_is_read_with_places_and_sections() -> None:
@@ -86,6 +92,22 @@ def test_a_list_from_a_url_is_fetched(tmp_path: Path) -> None:
         references, failures = wanted(tmp_path, lists=lists)
         assert references == ["docker.io/library/redis:7"]
         assert failures == [(lists[0], "fetch.status", ""), (lists[2], "fetch.failed", "")]
+
+
+def test_an_emptied_list_is_a_failure(tmp_path: Path) -> None:
+    """An answer of nothing, or of comments only, does not mean that no image is wanted any more."""
+    with serving({"/empty.txt": Reply(b""), "/comments.txt": Reply(b"# moved\n##images\n")}) as site:
+        lists = tuple(site.url(target) for target in ("/empty.txt", "/comments.txt"))
+        assert wanted(tmp_path, lists=lists) == ([], [(url, "fetch.content", "") for url in lists])
+
+
+def test_stopping_ends_the_wait_for_a_list(tmp_path: Path) -> None:
+    """A stopped run is no failure of a list."""
+    stop = threading.Event()
+    stop.set()
+    images = ImageSet(lists=("http://127.0.0.1:1/never-asked.txt",))
+    with pytest.raises(Stopped):
+        wanted_references(images, tmp_path, user_agent="archiver/test", stop=stop)
 
 
 def test_checking_tells_every_bad_line(tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
+from archiver.collect.images.image import ImagePull
 from archiver.collect.images.pull import PullOutcome, pull_images
+from archiver.collect.images.registry import Repository
 from archiver.collect.retry import Patience
 from archiver.core.descriptor import REF_NAME, Platform
 from archiver.core.digest import Digest
@@ -17,7 +20,8 @@ from archiver.core.errors import StorageFull
 from archiver.core.progress import NullProgress
 from archiver.core.reference import Reference
 from archiver.store.images import ImageLayout
-from servers.registry import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Registry, Reply, serving
+from servers.halting import halting
+from servers.registry import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Made, Registry, Reply, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -578,6 +582,80 @@ def test_a_platform_with_odd_characters_is_refused(layout: ImageLayout, registry
     assert codes(outcome)[0] == "document.invalid"
 
 
+@pytest.mark.parametrize("body", [rb'{"mediaType": "x\ud800"}', rb'{"manifests": [{"digest": "\udfff"}]}'])
+def test_half_a_surrogate_pair_costs_one_image(layout: ImageLayout, registry: Registry, body: bytes) -> None:
+    """What is no text in a registry's answer is that image's failure; the rest is there."""
+    registry.image("app:1", b"x")
+    registry.answers["/v2/bad/manifests/1"] = Reply(body, headers={"Content-Type": OCI_MANIFEST})
+    outcome = pull(layout, registry, "bad:1", "app:1")
+    assert codes(outcome) == ["document.invalid"]
+    assert len(outcome.images) == 1
+
+
+def test_a_defect_of_our_own_costs_one_image(
+    layout: ImageLayout, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that nobody expected is the failure of the image that brought it out, with its place."""
+    registry.image("good:1", b"x")
+    registry.image("bad:1", b"y")
+    real = Repository.head_manifest
+
+    def head(self: Repository, selector: str) -> Any:
+        if self.name.endswith("/bad"):
+            raise KeyError("odd\x1b")
+        return real(self, selector)
+
+    monkeypatch.setattr(Repository, "head_manifest", head)
+    outcome = pull(layout, registry, "bad:1", "good:1")
+    assert [image.reference for image in outcome.images] == [f"{registry.host}/good:1"]
+    assert codes(outcome) == ["internal"]
+    assert re.fullmatch(r"\w+\.py:\d+: KeyError: .*odd.*", outcome.failures[0].message)
+
+
+# ---- what is here already, and better
+
+
+def test_a_partial_image_does_not_take_a_complete_one_s_place(
+    layout: ImageLayout, registry: Registry
+) -> None:
+    """Where a platform of a moved tag fails, the name stays with the earlier image; the next run mends it."""
+
+    def push(content: bytes) -> Made:
+        amd, arm = (
+            registry.image(f"app:{a}", content + a.encode(), platform=f"linux/{a}")
+            for a in ("amd64", "arm64")
+        )
+        registry.index("app:1", (amd, "linux/amd64"), (arm, "linux/arm64"))
+        return arm
+
+    both = (AMD64, ARM64)
+    push(b"old")
+    first = pull(layout, registry, "app:1", platforms=both)
+    before = named(layout)
+    arm = push(b"new")
+    registry.answers[f"/v2/app/blobs/{arm.layers[0]}"] = Reply(b"", 404)
+    second = pull(layout, registry, "app:1", platforms=both, previous=first.images)
+    assert (second.images, codes(second)) == ((), ["registry.unknown"])
+    assert named(layout) == before
+    assert pull(layout, registry, "app:1", previous=first.images).images[0].platforms == ("linux/amd64",)
+    registry.answers.clear()
+    third = pull(layout, registry, "app:1", platforms=both, previous=first.images)
+    assert third.images[0].platforms == ("linux/amd64", "linux/arm64")
+    assert named(layout) == {f"{registry.host}/app:1": third.images[0].digest}
+
+
+def test_a_platform_that_upstream_drops_is_dropped(layout: ImageLayout, registry: Registry) -> None:
+    """An index without it is no failure to get it: the new image counts, and the lack is told."""
+    amd, arm = (registry.image(f"app:{a}", a.encode(), platform=f"linux/{a}") for a in ("amd64", "arm64"))
+    registry.index("app:1", (amd, "linux/amd64"), (arm, "linux/arm64"))
+    first = pull(layout, registry, "app:1", platforms=(AMD64, ARM64))
+    index = registry.index("app:1", (amd, "linux/amd64"))
+    second = pull(layout, registry, "app:1", platforms=(AMD64, ARM64), previous=first.images)
+    assert second.images[0].digest == index.digest
+    assert codes(second) == ["registry.platform"]
+    assert named(layout) == {f"{registry.host}/app:1": index.digest}
+
+
 # ---- ending early
 
 
@@ -604,6 +682,58 @@ def test_stopping_leaves_no_unverified_blob(layout: ImageLayout, registry: Regis
     assert here(layout) <= {made.config}
     assert named(layout) == {}
     assert pull(layout, registry, "app:1").images[0].digest == made.digest
+
+
+def test_a_silent_registry_does_not_hold_up_a_stop(layout: ImageLayout, registry: Registry) -> None:
+    """Stopped while a registry says nothing: what was finished is named, and nobody waits for the rest."""
+    registry.image("app:1", b"x")
+    stop = threading.Event()
+    patience = Patience(attempts=1, read=600)
+    with halting() as silent:
+
+        def stopping() -> None:
+            silent.silent.wait(60)
+            stop.set()
+
+        stopper = threading.Thread(target=stopping)
+        stopper.start()
+        outcome = pull_images(
+            [Reference.parse(name) for name in (f"{registry.host}/app:1", f"{silent.host}/app:1")],
+            (AMD64,),
+            layout,
+            user_agent="archiver/test",
+            progress=NullProgress(),
+            stop=stop,
+            patience=patience,
+        )
+        stopper.join()
+    assert outcome.failures == ()
+    assert set(named(layout)) == {result.reference for result in outcome.images}
+
+
+def test_an_error_that_ends_the_run_leaves_what_is_finished(
+    layout: ImageLayout, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that is whole has its name though the disk was full for the next one; the index is written once."""
+    made = registry.image("good:1", b"good")
+    registry.image("bad:1", b"bad")
+    done = threading.Event()
+    real, point, writes = ImagePull.run, layout.point, []
+
+    def run(self: ImagePull) -> Any:
+        if self._reference.repository == "good":  # the test's way to tell the two apart
+            pulled = real(self)
+            done.set()
+            return pulled
+        done.wait(60)
+        raise StorageFull("No space left on device")
+
+    monkeypatch.setattr(ImagePull, "run", run)
+    monkeypatch.setattr(layout, "point", lambda names: writes.append(point(names)))
+    with pytest.raises(StorageFull):
+        pull(layout, registry, "good:1", "bad:1")
+    assert named(layout) == {f"{registry.host}/good:1": made.digest}
+    assert len(writes) == 1
 
 
 def test_a_full_disk_ends_the_run(
