@@ -33,8 +33,9 @@ _AFTER = re.compile(rb"(?::([0-9]{1,5}))?(?![A-Za-z0-9_@:%\-]|\.[A-Za-z0-9])")
 _REACH = 32  # bytes: the longest prefix that _BEFORE matches, and some
 _NOT_BEFORE_SLASHES = re.compile(rb"[A-Za-z0-9:/_.\-]")
 
-# One HTML token: a comment, a whole script or style element's start tag, or any tag, quoted values respected.
-_TAG = re.compile(rb"<(?:!--|[A-Za-z/!?][^\"'>]*(?:\"[^\"]*\"[^\"'>]*|'[^']*'[^\"'>]*)*>)")
+_TAG = re.compile(rb"</?[A-Za-z]")
+_ODD = re.compile(rb"<[!?/]")  # doctypes, processing instructions and the like; they end at the first ">"
+_TAG_MARK = re.compile(rb"[\"'>]")
 _RAW_TEXT = re.compile(rb"<(script|style)\b", re.IGNORECASE)
 _INTEGRITY = re.compile(rb"\sintegrity\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE)
 _SUBRESOURCE_TAG = re.compile(rb"<(?:script|link)\b[^<>]{0,4000}", re.IGNORECASE)
@@ -140,7 +141,7 @@ def _outside_text(data: bytes, edits: list[tuple[int, int, bytes]]) -> list[tupl
 
     Most stand in a tag, which a look back tells; the page is only cut into tokens if one does not.
     """
-    if all(data.rfind(b"<", 0, start) > data.rfind(b">", 0, start) for start, _, _ in edits):
+    if all(_stand_in_tags(data, edits)):
         return edits
     starts: list[int] = []
     stops: list[int] = []
@@ -155,24 +156,51 @@ def _outside_text(data: bytes, edits: list[tuple[int, int, bytes]]) -> list[tupl
     return kept
 
 
+def _stand_in_tags(data: bytes, edits: list[tuple[int, int, bytes]]) -> Iterator[bool]:
+    """Say of each edit whether the nearest angle bracket before it is an opening one. Linear in time."""
+    opened = closed = -1
+    position = 0
+    for start, _, _ in edits:
+        opened = max(opened, data.rfind(b"<", position, start))
+        closed = max(closed, data.rfind(b">", position, start))
+        position = max(position, start)
+        yield opened > closed
+
+
 def _markup(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where markup begins and ends: tags, comments, whole scripts and styles. Linear in time."""
+    """Yield where markup begins and ends: tags, comments, whole scripts and styles. Linear in time.
+
+    What is never closed takes the rest, as it does in browsers.
+    """
     at = data.find(b"<")
     while at >= 0:
-        tag = _TAG.match(data, at)
-        if tag is None:
-            if not data[at + 1 : at + 2].isalpha():
-                at = data.find(b"<", at + 1)  # a bare less-than sign in text
-                continue
-            yield at, len(data)  # a tag that is never closed takes the rest, as it does in browsers
-            return
-        end = tag.end()
-        if tag[0] == b"<!--":
-            end = _after(data, b"-->", end)
-        elif raw := _RAW_TEXT.match(data, at):
-            end = _end_of_raw_text(data, raw[1].lower(), end)
-        yield at, end
-        at = data.find(b"<", end)
+        end = _end_of_markup(data, at)
+        if end > at:
+            yield at, end
+        at = data.find(b"<", max(end, at + 1))
+
+
+def _end_of_markup(data: bytes, at: int) -> int:
+    """Return where the markup ends that begins with a less-than sign; ``at`` where that is only a sign in text."""
+    if data.startswith(b"<!--", at):
+        return _after(data, b"-->", at + 4)
+    if not _TAG.match(data, at):
+        return _after(data, b">", at) if _ODD.match(data, at) else at
+    end = _end_of_tag(data, at)
+    raw = _RAW_TEXT.match(data, at)
+    return _end_of_raw_text(data, raw[1].lower(), end) if raw else end
+
+
+def _end_of_tag(data: bytes, at: int) -> int:
+    """Return where a tag ends, quoted values respected.
+
+    A loop, since a regular expression would remember every value for going back.
+    """
+    while mark := _TAG_MARK.search(data, at):
+        if mark[0] == b">":
+            return mark.end()
+        at = _after(data, mark[0], mark.end())
+    return len(data)
 
 
 def _end_of_raw_text(data: bytes, name: bytes, start: int) -> int:
