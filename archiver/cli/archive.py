@@ -16,7 +16,8 @@ from archiver.cli.progress import default_progress
 from archiver.collect.preflight import checked_spec
 from archiver.collect.run import archive_project
 from archiver.core.amounts import size_text
-from archiver.core.errors import ArchiverError
+from archiver.core.errors import ArchiverError, Stopped
+from archiver.core.printable import printable
 from archiver.offline.commands import report
 from archiver.offline.exitcodes import COMPLETE, FAILURES, SOURCE_GONE, worst
 from archiver.store.paths import create_archive
@@ -44,25 +45,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check all specs first, then archive each; the exit code is the worst of them."""
-    specs = [checked_spec(path) for path in args.specs]
-    archive = create_archive(args.archives)
+    reports: list[dict[str, Any]] = []
+    try:
+        codes = _archived(args, reports)
+    finally:  # whoever reads JSON gets a document, however the run ended
+        if args.json and reports:
+            print(json.dumps(reports if len(args.specs) > 1 else reports[0], indent=1, ensure_ascii=False))
+    return worst(codes)
+
+
+def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[int]:
+    """Archive each spec; return the exit codes, and put what happened into ``reports``."""
+    specs = []
+    for path in args.specs:
+        with _reported(reports, spec=str(path)):
+            specs.append(checked_spec(path))
+    with _reported(reports):
+        archive = create_archive(args.archives)
     progress = default_progress(quiet=args.quiet or args.json)
-    codes, summaries = [], []
+    codes = []
     with stopping() as stop:
         for loaded in specs:
             begun = time.monotonic()
             try:
-                result = archive_one(loaded, archive, stop, progress)
+                with _reported(reports, project=loaded.spec.project):
+                    result = archive_one(loaded, archive, stop, progress)
             except ArchiverError as error:
                 codes.append(report(error))
                 continue
             codes.append(exit_code_of(result.snapshot))
-            summaries.append(_summary(result, time.monotonic() - begun))
+            reports.append(_summary(result, time.monotonic() - begun))
             if not args.json:
                 print(summary_text(result, time.monotonic() - begun))
-    if args.json and summaries:
-        print(json.dumps(summaries if len(specs) > 1 else summaries[0], indent=1, ensure_ascii=False))
-    return worst(codes)
+    return codes
+
+
+@contextmanager
+def _reported(reports: list[dict[str, Any]], **about: str) -> Iterator[None]:
+    """Let through what ends the block, after putting it into ``reports``."""
+    try:
+        yield
+    except ArchiverError as error:
+        reports.append({**about, "error": _error(error)})
+        raise
+    except KeyboardInterrupt:
+        stopped = Stopped("interrupted", hint="run the same command again: it goes on from here")
+        reports.append({**about, "error": _error(stopped)})
+        raise
+
+
+def _error(error: ArchiverError) -> dict[str, Any]:
+    told = {"code": error.code, "message": error.message, "place": error.place, "hint": error.hint}
+    return {**told, "more": [_error(each) for each in error.more]} if error.more else told
 
 
 def archive_one(
@@ -120,14 +154,15 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     if snapshot.broken_links:
         lines.append(f"  {len(snapshot.broken_links)} broken links of the site itself:")
         listed = [
-            f"    {link.status} {link.url}" + (f"  (on {link.referrer})" if link.referrer else "")
+            f"    {link.status} {printable(link.url)}"
+            + (f"  (on {printable(link.referrer)})" if link.referrer else "")
             for link in snapshot.broken_links
         ]
         lines += _shortened(listed)
     if snapshot.failures:
         lines.append(f"  {len(snapshot.failures)} FAILED:")
         listed = [
-            f"    {failure.source}: {failure.subject}: {failure.message} [{failure.code}]"
+            f"    {failure.source}: {printable(failure.subject)}: {printable(failure.message)} [{failure.code}]"
             for failure in snapshot.failures
         ]
         lines += _shortened(listed)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
+from archiver.store.locks import locked
+from servers.halting import halting
 from servers.processes import free_port, wait_until
 from servers.real import docker_registry, tiny_layout
 from servers.registry import Asked, Reply
@@ -239,6 +241,42 @@ def test_a_registry_with_tokens_is_asked_for_one(console: Console) -> None:
         secret = base64.b64encode(b"keeper:secret").decode()
         console.write(".docker/config.json", json.dumps({"auths": {tokens.host: {"auth": secret}}}))
         console.succeed("archive", spec, "--archives", console.folder / "allowed")
+
+
+def test_json_tells_of_errors_too(console: Console, site: Site) -> None:
+    """Standard output has a document however a run ends: an error in a summary's place, with code, place and hint."""
+    put(site, "index.html", INDEX)
+    bad = console.write("bad.yaml", "project: bad\nimages: {refs: ['Not An Image']}\n")
+    outcome = console.run("archive", bad, "--json")
+    assert outcome.code == 2
+    assert outcome.json["spec"] == str(bad)
+    assert outcome.json["error"]["code"] == "spec.invalid"
+    assert outcome.json["error"]["place"].startswith(f"{bad}:2")
+    assert {"message", "hint"} <= set(outcome.json["error"])
+    good = _spec(console, docs=[_docs(f"{site.origin}/index.html")])
+    other = console.write("other.yaml", json.dumps({"project": "other", "docs": [_docs(f"{site.origin}/")]}))
+    held = console.folder / "archives" / "other" / ".lock"
+    held.parent.mkdir(parents=True)
+    with locked(held, "other"):
+        alone = console.run("archive", other, "--json")
+        both = console.run("archive", other, good, "--json")
+    assert (alone.code, both.code) == (6, 6)
+    assert alone.json == both.json[0]
+    assert alone.json["error"]["code"] == "store.locked"
+    assert (alone.json["project"], both.json[1]["project"]) == ("other", "sample")
+
+
+def test_ctrl_c_ends_a_silent_pull(console: Console) -> None:
+    """A registry that took a request and never answers does not keep a run from ending; JSON tells of the stop."""
+    with halting() as registry:
+        spec = _spec(console, images={"refs": [f"{registry.host}/silent/app:1"]})
+        with console.started("archive", spec, "--json") as process:
+            wait_until(registry.silent.is_set, process, what="the request")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130  # far below the minute for which a server may be silent
+        log = (console.folder / "console.log").read_text()
+        assert '"code": "stopped"' in log
+        assert "Traceback" not in log
 
 
 def test_a_second_run_at_the_same_time_is_refused(console: Console, site: Site) -> None:
