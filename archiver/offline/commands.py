@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence
 
 from archiver.core.errors import ArchiverError, BundleError, ContentError, SearchUnavailable, UsageError
+from archiver.core.printable import printable
 from archiver.offline.exitcodes import COMPLETE, INTERRUPTED, VERIFICATION_FAILED, exit_code
 from archiver.offline.lineprogress import LineProgress
 from archiver.version import PROGRAM
@@ -37,6 +38,7 @@ Read what is in a bundle, without a network: its documentation in a browser, its
 """
 _EPILOG = "Begin with:  python3 archiver.pyz serve BUNDLE.tar   and open the address that it prints."
 _MOST_SHOWN_ORIGINS = 20
+_LONGEST_LINE = 2000  # characters; longer than any path with a sentence, shorter than what fills a screen
 
 
 def run_reader(argv: Sequence[str]) -> int:
@@ -77,9 +79,9 @@ def run_command(args: argparse.Namespace) -> int:
 def report(error: ArchiverError) -> int:
     """Tell of an error with its hint on standard error, and return the exit code it stands for."""
     for problem in (error, *error.more):
-        print(f"archiver: {problem}", file=sys.stderr)
+        print(f"archiver: {_shown(str(problem))}", file=sys.stderr)
         if problem.hint:
-            print(f"  hint: {problem.hint}", file=sys.stderr)
+            print(f"  hint: {_shown(problem.hint)}", file=sys.stderr)
     return exit_code(error)
 
 
@@ -96,11 +98,19 @@ def add_reader_commands(subparsers: Any, progress: ProgressFactory | None = None
     _add_search(subparsers)
 
 
-def default_cache_dir() -> Path:
-    """Return where this user's caches belong: ``XDG_CACHE_HOME``, else what the system suggests."""
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "archiver"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "archiver"
+def default_cache_dir() -> Path | None:
+    """Return where this user's caches belong: ``XDG_CACHE_HOME``, else what the system suggests.
+
+    None for a user without a home, as containers run programs under numbers that no user has.
+    """
+    variable, *below = (
+        ("LOCALAPPDATA", "AppData", "Local") if os.name == "nt" else ("XDG_CACHE_HOME", ".cache")
+    )
+    try:
+        base = Path(os.environ.get(variable) or Path.home().joinpath(*below))
+    except (RuntimeError, KeyError):  # the latter before Python 3.10
+        return None
+    return base / "archiver"
 
 
 def _add_verify(subparsers: Any, progress: ProgressFactory) -> None:
@@ -134,7 +144,7 @@ def _verify(args: argparse.Namespace, progress: Progress) -> int:
 
 def _print_report(bundle: Path, report: VerifyReport) -> None:
     for problem in report.problems:
-        print(f"{bundle}: {problem.where}: {problem.detail} [{problem.code}]")
+        print(_shown(f"{bundle}: {problem}"))
     if report.ok:
         print(f"{bundle}: whole; every byte is as it was made")
     else:
@@ -197,7 +207,7 @@ def _serve(args: argparse.Namespace, progress: Progress) -> int:
                 domain=args.domain,
                 cache_dir=args.cache_dir or default_cache_dir(),
                 ready=lambda served: _print_served(served, holdings, args),
-                log=progress.warn,
+                log=lambda line: progress.warn(_shown(line)),
             )
         except KeyboardInterrupt:
             print("\nstopped")
@@ -211,7 +221,7 @@ def _verified_first(path: Path, progress: Progress) -> int:
         raise UsageError("--verify is for bundles", place=str(path))
     report = verify_bundle(path, progress)
     for problem in report.problems:
-        print(f"{path}: {problem.where}: {problem.detail} [{problem.code}]", file=sys.stderr)
+        print(_shown(f"{path}: {problem}"), file=sys.stderr)
     return COMPLETE if report.ok else VERIFICATION_FAILED
 
 
@@ -219,19 +229,20 @@ def _print_served(served: Served, holdings: Sequence[Holding], args: argparse.Na
     from archiver.offline.landing import image_name, site_url  # noqa: PLC0415 - comes with the server
 
     for holding in holdings:
-        print(f"{holding.title or holding.project}, snapshot {holding.snapshot}")
+        print(_shown(f"{holding.title or holding.project}, snapshot {holding.snapshot}"))
     print(f"\n  Open     {served.url}\n")
     for holding in holdings:
         for site in holding.sites:
-            print(f"  docs     {site_url(site, served.view) or '-'}   {site.name}: {site.pages:,} pages")
+            url = site_url(site, served.view) or "-"
+            print(f"  docs     {_shown(url)}   {_shown(site.name)}: {site.pages:,} pages")
     for address in served.origins[:_MOST_SHOWN_ORIGINS]:
-        print(f"  origin   {address.url}   {address.origin}")
+        print(f"  origin   {address.url}   {_shown(address.origin)}")
     if len(served.origins) > _MOST_SHOWN_ORIGINS:
         print(f"  and {len(served.origins) - _MOST_SHOWN_ORIGINS} more origins")
     images = [image for holding in holdings for image in holding.images.images]
     if images:
         more = f"   and {len(images) - 1} more" if len(images) > 1 else ""
-        print(f"  images   docker pull {image_name(images[0], served.view)}{more}")
+        print(f"  images   docker pull {_shown(image_name(images[0], served.view))}{more}")
     files = sum(len(holding.files.files) for holding in holdings)
     if files:
         print(f"  files    {served.url}#files   {files}")
@@ -282,8 +293,8 @@ def _search(args: argparse.Namespace) -> int:
         _print_json({"query": text, "total": found.total, "hits": [_hit(hit) for hit in found.hits]})
         return COMPLETE
     for hit in found.hits:
-        print(hit.title + (f" - {hit.heading}" if hit.heading and hit.heading != hit.title else ""))
-        print(f"  {hit.target}\n  {hit.snippet.text}\n")
+        print(_shown(hit.title + (f" - {hit.heading}" if hit.heading and hit.heading != hit.title else "")))
+        print(f"  {_shown(hit.target)}\n  {_shown(hit.snippet.text)}\n")
     print(f"{found.total} result{'' if found.total == 1 else 's'}")
     return COMPLETE
 
@@ -331,5 +342,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _shown(text: str) -> str:
+    """Return what strangers wrote as one line that any terminal takes for text; spaces of any kind are spaces."""
+    return printable(" ".join(text.split()), _LONGEST_LINE)
+
+
 def _print_json(document: Any) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=1))
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Callable, Mapping
 
 from archiver.core.errors import BundleDamaged, FormatUnsupported
+from archiver.core.printable import printable
 
 Report = Callable[[str, str, str], None]
 """Takes a problem's code, where it is (a member's name, ``: ``, a name inside of it) and details."""
@@ -82,7 +83,7 @@ class Findings:
     def report(self, code: str, where: str, detail: str) -> None:
         """Take a problem; this is a Report."""
         if len(self._problems) < _MOST:
-            self._problems.append(Problem(code, _printable(where, 400), _printable(detail, 400)))
+            self._problems.append(Problem(code, printable(where), printable(detail)))
         elif len(self._problems) == _MOST:
             self._problems.append(Problem("verify.many", "", f"more than {_MOST} problems"))
 
@@ -100,8 +101,8 @@ def refuse(code: str, where: str, detail: str) -> None:
     if code == "bundle.format":
         raise FormatUnsupported(detail, place=where, hint="use the archiver.pyz inside the bundle")
     raise BundleDamaged(
-        f"{_printable(detail, 400)} [{code}]",
-        place=_printable(where, 400),
+        f"{printable(detail)} [{code}]",
+        place=printable(where),
         hint="the copy is damaged or was changed: run archiver verify on it for the whole list",
     )
 
@@ -113,9 +114,3 @@ def inside(report: Report, outer: str) -> Report:
         report(code, f"{outer}: {where}" if where else outer, detail)
 
     return nested
-
-
-def _printable(text: str, most: int) -> str:
-    """Names come from the bundle: keep them from controlling a terminal or filling the screen."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return shown if len(shown) <= most else shown[: most - 1] + "…"

@@ -1,0 +1,116 @@
+"""What the reader's commands print, and where they keep things."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.core.errors import BundleDamaged
+from archiver.offline.commands import default_cache_dir, report, run_reader
+from servers.handmade_bundle import SITE, Bundle, search_index
+from servers.serving import serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = "\x1b]0;owned\x07\x9b2Ja\u202eb\r\nc\u3000d"
+CONTROLS = ("\x1b", "\x07", "\x9b", "\u202e", "\r")
+
+
+def _bundle(tmp_path: Path) -> Path:
+    """A bundle whose names and titles try to control the terminal."""
+    bundle = Bundle()
+    bundle.document["title"] = HOSTILE
+    bundle.members["docs/search.sqlite"] = search_index([("guide", f"{SITE}/", "20260301120001", HOSTILE)])
+    path = tmp_path / "bundle.tar"
+    path.write_bytes(
+        bundle.pack(document=lambda document: document["docs"][0].update(name="guide" + HOSTILE))
+    )
+    return path
+
+
+def _plain(text: str) -> bool:
+    return not any(control in text for control in CONTROLS)
+
+
+def test_search_results_control_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Titles and snippets are shown with what is not printable escaped, as text and as JSON."""
+    arguments = ["search", str(_bundle(tmp_path)), "text", "--cache-dir", str(tmp_path / "cache")]
+    assert run_reader(arguments) == 0
+    shown = capsys.readouterr().out
+    assert _plain(shown)
+    assert "\\x1b]0;owned\\x07\\x9b2Ja\\u202eb c d" in shown
+    assert run_reader([*arguments, "--json"]) == 0
+    document = capsys.readouterr().out
+    assert _plain(document)
+    assert json.loads(document)["hits"][0]["title"] == HOSTILE
+
+
+def test_serve_controls_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a project's title and names nor a line of the log reach the terminal as they are."""
+    path = _bundle(tmp_path)
+
+    def serve(holdings: object, **options: object) -> None:
+        with serving(path) as running:
+            options["ready"](running.served)  # type: ignore[operator]  # as server.serve is called
+        options["log"](f"/{HOSTILE}: damaged")  # type: ignore[operator]  # see above
+
+    monkeypatch.setattr("archiver.offline.server.serve", serve)
+    assert run_reader(["serve", str(path)]) == 0
+    shown = capsys.readouterr()
+    assert _plain(shown.out)
+    assert _plain(shown.err)
+    assert "guide\\x1b" in shown.out
+    assert "damaged" in shown.err
+
+
+def test_errors_control_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Message, place and hint of an error are each one printable line."""
+    assert report(BundleDamaged(HOSTILE, place=HOSTILE, hint=HOSTILE)) == 5
+    shown = capsys.readouterr().err
+    assert _plain(shown)
+    assert len(shown.splitlines()) == 2
+
+
+def test_verify_controls_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of members are printed escaped."""
+    path = tmp_path / "bundle.tar"
+    path.write_bytes(Bundle().pack(last=lambda members: members.insert(6, (f"files/{HOSTILE}", b"x"))))
+    assert run_reader(["verify", str(path)]) == 5
+    assert _plain(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("system", ["posix", "nt"])
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    """As in a container that runs under a number: the index is read into memory then."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("archiver.offline.commands.os.name", system)
+    monkeypatch.setattr("archiver.offline.commands.Path.home", no_home)
+    found = default_cache_dir()
+    monkeypatch.undo()
+    assert found is None
+
+
+def test_searching_works_without_a_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No HOME and no entry in the list of users: search answers all the same."""
+    path = _bundle(tmp_path)
+
+    def nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert run_reader(["search", str(path), "text"]) == 0
+    assert "1 result" in capsys.readouterr().out
