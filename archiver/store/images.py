@@ -9,7 +9,7 @@ Source: OCI image-spec v1.1, image-layout.md.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Iterable
+from typing import TYPE_CHECKING, Iterable, Sequence
 
 from archiver.core import jsontext
 from archiver.core.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
@@ -89,10 +89,8 @@ class ImageLayout:
                     f"cannot name {name or 'it'}: no such manifest", place=str(descriptor.digest)
                 )
         with waiting_lock(self.root / _INDEX_LOCK):
-            entries = list(self.entries())
-            before = list(entries)
-            for name, descriptor in wanted:
-                entries = _pointing(entries, name, descriptor)
+            before = self.entries()
+            entries = _pointing(before, wanted)
             if entries != before:
                 self._write_index(entries)
 
@@ -110,21 +108,24 @@ def blob_reader(root: Path) -> BlobReader:
     return BlobReader(root)
 
 
-def _pointing(entries: list[Descriptor], name: str, descriptor: Descriptor) -> list[Descriptor]:
-    kept: list[Descriptor] = []
+def _pointing(
+    entries: Sequence[Descriptor], wanted: Iterable[tuple[str, Descriptor]]
+) -> tuple[Descriptor, ...]:
+    """Return the entries of an index after names were made to point to something: the named ones, then the rest."""
+    current = {entry.annotations.get(REF_NAME, ""): entry.digest for entry in entries}
+    moved: dict[str, Descriptor] = {}
+    unnamed: list[Descriptor] = []
+    for name, descriptor in wanted:
+        if not name:
+            unnamed.append(descriptor)
+        elif name in moved or current.get(name) != descriptor.digest:
+            unnamed.extend([moved[name]] if name in moved else [])
+            moved[name] = descriptor
+    named = [replace(to, annotations={REF_NAME: n, CONTAINERD_NAME: n}) for n, to in moved.items()]
     for entry in entries:
-        if name and entry.annotations.get(REF_NAME) == name:
-            if entry.digest == descriptor.digest:
-                return entries
-            kept.append(replace(entry, annotations={}))
-        else:
-            kept.append(entry)
-    annotations = {REF_NAME: name, CONTAINERD_NAME: name} if name else {}
-    named = [*kept, replace(descriptor, annotations=annotations)]
-    tagged = {entry.digest for entry in named if entry.annotations}
-    result: list[Descriptor] = []
-    for entry in named:
-        repeated = any(other.digest == entry.digest and not other.annotations for other in result)
-        if entry.annotations or (entry.digest not in tagged and not repeated):
-            result.append(entry)
-    return sorted(result, key=lambda entry: (entry.annotations.get(REF_NAME, ""), entry.digest))
+        left = entry.annotations.get(REF_NAME, "") in moved or not entry.annotations
+        (unnamed if left else named).append(entry)
+    tagged = {entry.digest for entry in named}
+    rest = {entry.digest: replace(entry, annotations={}) for entry in unnamed}
+    result = [*named, *(entry for digest, entry in rest.items() if digest not in tagged)]
+    return tuple(sorted(result, key=lambda entry: (entry.annotations.get(REF_NAME, ""), entry.digest)))

@@ -58,6 +58,20 @@ def test_naming_what_is_named_changes_nothing(tmp_path):
     assert names(layout) == [("a:1", target.digest), ("b:1", target.digest)]
 
 
+def test_many_names_at_once_end_as_one_by_one(tmp_path):
+    """A batch leaves the same entries as its names in turn: moved tags, repeated names, digests with a name already."""
+    batch, single = ImageLayout(tmp_path / "batch"), ImageLayout(tmp_path / "single")
+    for layout in (batch, single):
+        one, two, three = (manifest(layout, content) for content in (b"1", b"2", b"3"))
+        layout.point([("a:1", one), ("b:1", one), ("", two)])
+    steps = [("a:1", two), ("", one), ("a:1", three), ("c:1", two), ("b:1", one), ("", three)]
+    batch.point(steps)
+    for step in steps:
+        single.point([step])
+    assert batch.entries() == single.entries()
+    assert len(names(batch)) == 3
+
+
 def test_nothing_is_named_that_is_not_here(tmp_path):
     """The index never points to a manifest that is not in the store."""
     layout = ImageLayout(tmp_path)
