@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import IO, TYPE_CHECKING
 
 from archiver.core.digest import CHUNK
-from archiver.core.errors import BundleIncomplete, NotArchived
+from archiver.core.errors import BundleIncomplete, NotArchived, RecordCorrupt
 from archiver.store.atomic import storage_errors
 from archiver.store.locator import Location, ReadOnlyLocator
+from archiver.store.warcfiles import MemberReading, record_fields
 
 if TYPE_CHECKING:
     from archiver.bundle.members import Sink
     from archiver.store.paths import ProjectPaths
 
-_HEAD = 16 << 10  # bytes; a WARC header block holds a URL and some digests
-_MAGIC = b"\x1f\x8b\x08"
 _HINT = "the locator is a cache: remove it and try again; if that does not help, the WARC file is damaged"
 
 
@@ -56,7 +54,13 @@ class RawRecords:
         """
         with self.open(at.file) as stream:
             stream.seek(at.offset)
-            return self._fields(stream.read(min(at.length, CHUNK)), at)
+            start = stream.read(min(at.length, CHUNK))
+        try:
+            fields = record_fields(start)
+        except RecordCorrupt as error:
+            raise self._damaged(at, at.offset, error.message) from error
+        self._check_identity(fields, at)
+        return fields
 
     def open(self, file: str) -> IO[bytes]:
         """Open a WARC file for ``copy``."""
@@ -67,23 +71,36 @@ class RawRecords:
     def copy(self, stream: IO[bytes], at: Location, sink: Sink) -> None:
         """Send a record and its request record to a sink, byte for byte.
 
-        Only the record's identity is checked; the content has digests of its own, which ``verify`` checks.
+        Both are inflated on their way, so that damage (zlib checks CRC and length) is not packed.
 
         Raises:
-            BundleIncomplete: what stands there is not that record, or the file ends inside it.
+            BundleIncomplete: what stands there is not that record, is damaged, or the file ends inside it.
         """
         stream.seek(at.offset)
-        left = at.pair_length
+        response = self._copy_member(stream, at, at.offset, at.length, sink)
+        self._check_identity(response.fields, at)
+        self._check_length(response, at, at.offset, at.length)
+        if at.pair_length > at.length:
+            behind, length = at.offset + at.length, at.pair_length - at.length
+            request = self._copy_member(stream, at, behind, length, sink)
+            self._check_length(request, at, behind, length)
+
+    def _copy_member(
+        self, stream: IO[bytes], at: Location, offset: int, length: int, sink: Sink
+    ) -> MemberReading:
+        reading = MemberReading()
+        left = length
         while left:
             chunk = stream.read(min(left, CHUNK))
             if not chunk:
-                raise BundleIncomplete(
-                    f"the file ends inside {at.id}", place=str(self._paths.warc / at.file), hint=_HINT
-                )
-            if left == at.pair_length:
-                self._fields(chunk, at)
+                raise self._damaged(at, offset, "the file ends inside it")
+            try:
+                reading.feed(chunk)
+            except RecordCorrupt as error:
+                raise self._damaged(at, offset, error.message) from error
             left -= len(chunk)
             sink.write(chunk)
+        return reading
 
     def _size(self, file: str) -> int:
         if file not in self._sizes:
@@ -94,19 +111,17 @@ class RawRecords:
                 self._sizes[file] = path.stat().st_size
         return self._sizes[file]
 
-    def _fields(self, start: bytes, at: Location) -> dict[str, str]:
-        place = f"{self._paths.warc / at.file}:{at.offset}"
-        if not start.startswith(_MAGIC):
-            raise BundleIncomplete(
-                f"{at.id} should begin here, but no gzip member does", place=place, hint=_HINT
-            )
-        try:
-            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(start, _HEAD)
-        except zlib.error as error:
-            raise BundleIncomplete(f"{at.id} cannot be read: {error}", place=place) from error
-        lines = head.partition(b"\r\n\r\n")[0].decode("utf-8", "replace").split("\r\n")
-        pairs = (line.partition(":") for line in lines[1:])
-        fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    def _check_identity(self, fields: dict[str, str], at: Location) -> None:
         if fields.get("warc-record-id") != at.id:
-            raise BundleIncomplete(f"{at.id} should begin here, but another does", place=place, hint=_HINT)
-        return fields
+            raise self._damaged(at, at.offset, "it should begin here, but another does")
+
+    def _check_length(self, reading: MemberReading, at: Location, offset: int, length: int) -> None:
+        if reading.length != length:
+            raise self._damaged(at, offset, f"it is not {length} bytes long, as the locator says")
+
+    def _damaged(self, at: Location, offset: int, reason: str) -> BundleIncomplete:
+        return BundleIncomplete(
+            f"record {at.id} cannot be packed: {reason}",
+            place=f"{self._paths.warc / at.file}:{offset}",
+            hint=_HINT,
+        )

@@ -1,7 +1,6 @@
-"""WARC files as sequences of gzip members: scanning, and cutting a broken tail.
+"""WARC files as sequences of gzip members: where they are, whether they are whole, a few record headers.
 
-Only what the store needs: member boundaries and a few record headers. Making records and reading
-their content belong to ``collect`` and ``offline``.
+Making records and reading their content belong to ``collect`` and ``offline``.
 
 Source: WARC 1.1 annex D (one gzip member a record).
 """
@@ -54,49 +53,85 @@ def scan_members(path: Path, start: int = 0) -> Iterator[Member]:
             offset = member.end
 
 
-def cut_broken_tail(path: Path, durable: int = 0) -> int:
-    """Cut a WARC file after its last whole member and return its length.
+class MemberReading:
+    """Inflates one gzip member for its record's header fields; zlib checks its CRC and length on the way.
 
-    Args:
-        path: the file.
-        durable: an offset up to which it is known to be whole; only what follows is read.
+    Memory is bounded whatever the member holds: a bomb costs time only.
+
+    Attributes:
+        length: the member's length in bytes; None as long as its end was not fed.
     """
-    end = durable
-    try:
-        for member in scan_members(path, durable):
-            end = member.end
-    except RecordCorrupt:
-        with storage_errors(path), path.open("r+b") as stream:
-            stream.truncate(end)
-    return end
+
+    def __init__(self) -> None:
+        self.length: int | None = None
+        self._inflater = _inflater()
+        self._head = b""
+        self._fed = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes; what lies behind the member's end is not looked at.
+
+        Raises:
+            RecordCorrupt: they are not those of a gzip member; without a ``place``.
+        """
+        if self.length is not None:
+            return
+        self._fed += len(data)
+        more = True
+        while more:
+            inflated = _inflated(self._inflater, data, _CHUNK)
+            if len(self._head) < _HEAD:
+                self._head += inflated
+            data = self._inflater.unconsumed_tail
+            # Where a chunk is full, zlib may hold more back; at the member's end, unconsumed_tail means nothing.
+            more = not self._inflater.eof and (bool(data) or len(inflated) == _CHUNK)
+        if self._inflater.eof:
+            self.length = self._fed - len(self._inflater.unused_data)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The record's header fields as far as they were fed, names in lower case."""
+        return _fields(self._head)
+
+
+def record_fields(start: bytes) -> dict[str, str]:
+    """Return the header fields, names in lower case, of the record that a gzip member's first bytes hold.
+
+    Raises:
+        RecordCorrupt: no gzip member begins so; without a ``place``.
+    """
+    return _fields(_inflated(_inflater(), start, _HEAD))
 
 
 def _member(stream: IO[bytes], offset: int, path: Path) -> Member | None:
-    inflater = zlib.decompressobj(zlib.MAX_WBITS + 16)
-    head, consumed = b"", 0
+    reading = MemberReading()
+    place = f"{path}:{offset}"
+    while reading.length is None:
+        chunk = stream.read(_CHUNK)
+        if not chunk and stream.tell() == offset:
+            return None
+        if not chunk:
+            raise RecordCorrupt("the file ends inside a record", place=place)
+        try:
+            reading.feed(chunk)
+        except RecordCorrupt as error:
+            raise RecordCorrupt(error.message, place=place) from error
+    fields = reading.fields
+    return Member(offset, reading.length, fields.get("warc-record-id", ""), fields.get("warc-type", ""))
+
+
+def _inflater() -> zlib._Decompress:
+    return zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+
+def _inflated(inflater: zlib._Decompress, data: bytes, most: int) -> bytes:
     try:
-        while not inflater.eof:
-            chunk = stream.read(_CHUNK)
-            if not chunk:
-                if not consumed:
-                    return None
-                if inflater.decompress(b"", _CHUNK) or inflater.eof:
-                    continue  # output that the bound held back
-                raise RecordCorrupt("the file ends inside a record", place=f"{path}:{offset}")
-            consumed += len(chunk)
-            while chunk and not inflater.eof:  # bounded output: a bomb costs time, never memory
-                data = inflater.decompress(chunk, _CHUNK)
-                if len(head) < _HEAD:
-                    head += data
-                chunk = inflater.unconsumed_tail
+        return inflater.decompress(data, most)
     except zlib.error as error:
-        raise RecordCorrupt(f"not a gzip member: {error}", place=f"{path}:{offset}") from error
-    length = consumed - len(inflater.unused_data)
-    fields = _fields(head)
-    return Member(offset, length, fields.get("warc-record-id", ""), fields.get("warc-type", ""))
+        raise RecordCorrupt(f"no gzip member, or a damaged one: {error}") from error
 
 
 def _fields(head: bytes) -> dict[str, str]:
-    lines = head.split(b"\r\n\r\n", 1)[0].decode("utf-8", "replace").split("\r\n")
+    lines = head.partition(b"\r\n\r\n")[0].decode("utf-8", "replace").split("\r\n")
     pairs = (line.partition(":") for line in lines[1:])
     return {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +18,7 @@ from archiver.bundle.siteclosure import site_contents
 from archiver.bundle.wacz import Wacz
 from archiver.core.digest import Digest
 from archiver.core.errors import BundleIncomplete
+from archiver.store.locator import Locator
 from archiver.store.snapshots import read_captures
 from servers.small_archive import SITE, ArchiveBuilder, html, small_archive
 
@@ -163,6 +166,33 @@ def test_a_locator_that_points_elsewhere_is_noticed(builder: ArchiveBuilder) -> 
     path.write_bytes(swapped)
     with pytest.raises(BundleIncomplete, match="another does"):
         _written(wacz)
+
+
+@pytest.mark.parametrize("half", ["response", "request"])
+@pytest.mark.parametrize("where", ["middle", "checksum", "length"])
+def test_a_damaged_record_is_named_and_not_packed(builder: ArchiveBuilder, half: str, where: str) -> None:
+    """A bit that the disk lost, in a response or in the request behind it, ends the packing with record and file."""
+    capture = builder.captures[0]
+    at = RawRecords(builder.paths).find(capture.record)
+    path = builder.paths.warc / at.file
+    begin, end = at.offset, at.offset + at.length
+    if half == "request":
+        begin, end = end, at.offset + at.pair_length
+    data = bytearray(path.read_bytes())
+    data[{"middle": (begin + end) // 2, "checksum": end - 8, "length": end - 4}[where]] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BundleIncomplete, match=capture.record) as raised:
+        _written(_plan(builder))
+    assert raised.value.place == f"{path}:{begin}"
+
+
+def test_a_locator_with_wrong_lengths_is_noticed(builder: ArchiveBuilder) -> None:
+    """Bytes between two records, or a record cut in two, are no records: nothing is packed from a stale map."""
+    at = RawRecords(builder.paths).find(builder.captures[0].record)
+    with closing(Locator(builder.paths.locator)) as locator:
+        locator.add([replace(at, length=at.length - 1)])
+    with pytest.raises(BundleIncomplete, match=f"not {at.length - 1} bytes"):
+        _written(_plan(builder))
 
 
 def test_a_record_that_no_file_has_is_named(builder: ArchiveBuilder) -> None:

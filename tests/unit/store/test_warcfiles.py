@@ -8,7 +8,7 @@ import pytest
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.store.locator import Location, Locator, ReadOnlyLocator, rebuild
 from archiver.store.paths import create_archive
-from archiver.store.warcfiles import cut_broken_tail, scan_members
+from archiver.store.warcfiles import scan_members
 
 
 def member(kind, identifier, body=b"x" * 2000):
@@ -42,33 +42,32 @@ def test_members_are_found_with_their_boundaries(project):
 
 
 @pytest.mark.parametrize("missing", [1, 4, 10, len(MEMBERS[-1]) - 1])
-def test_a_broken_tail_is_cut_after_the_last_whole_member(project, missing):
-    """Whatever a crash left of the last record goes, and nothing before it."""
+def test_a_member_that_is_cut_short_is_no_member(project, missing):
+    """Whatever a crash left of the last record is told of with its offset, behind all whole ones."""
     path = project.warc / "a.warc.gz"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-missing])
-    with pytest.raises(RecordCorrupt):
-        list(scan_members(path))
-    end = cut_broken_tail(path)
-    assert path.read_bytes() == whole[: -len(MEMBERS[-1])]
-    assert end == len(whole) - len(MEMBERS[-1])
+    path.write_bytes(path.read_bytes()[:-missing])
+    found = []
+    with pytest.raises(RecordCorrupt) as caught:
+        found.extend(scan_members(path))
+    assert caught.value.place == f"{path}:{sum(map(len, MEMBERS[:-1]))}"
 
 
-def test_garbage_behind_the_last_member_is_cut(project):
+def test_garbage_behind_the_last_member_is_told_of(project):
     """Bytes that are no gzip member, such as zeros from a file system's journal, are a broken tail."""
     path = project.warc / "a.warc.gz"
     whole = path.read_bytes()
     path.write_bytes(whole + bytes(600))
-    assert cut_broken_tail(path, durable=len(MEMBERS[0])) == len(whole)
-    assert path.read_bytes() == whole
+    with pytest.raises(RecordCorrupt, match="no gzip member") as caught:
+        list(scan_members(path, len(MEMBERS[0])))
+    assert caught.value.place == f"{path}:{len(whole)}"
 
 
-def test_a_whole_file_is_left_alone(project):
-    """Cutting where nothing is broken changes nothing."""
-    path = project.warc / "a.warc.gz"
-    before = path.read_bytes()
-    assert cut_broken_tail(path) == len(before)
-    assert path.read_bytes() == before
+@pytest.mark.parametrize("size", [(1 << 18) - 1, 1 << 18, (1 << 18) + 1])
+def test_members_around_the_size_of_a_chunk_are_measured(tmp_path, size):
+    """Output that fills zlib's bound exactly leaves nothing behind."""
+    one = member("response", 1, b"x" * (size - len(gzip.decompress(member("response", 1, b""))) - 5))
+    (tmp_path / "a.warc.gz").write_bytes(one * 3)
+    assert [at.length for at in scan_members(tmp_path / "a.warc.gz")] == [len(one)] * 3
 
 
 def test_large_members_do_not_fill_the_memory(tmp_path):
