@@ -72,6 +72,10 @@ class ArchiveRecords:
             close()
             raise
 
+    def close(self) -> None:
+        """Close the locator; bodies that are open stay so."""
+        self._locator.close()
+
     def _place(self, record: str, opened: list[FileAccess]) -> Place:
         try:
             at = self._locator.find(record)
@@ -135,7 +139,8 @@ class ArchiveHolding:
         self.created = snapshot.finished
         self.failures = snapshot.failures
         self.record = snapshot
-        self.sites: Sequence[Site] = _sites(paths, snapshot)
+        self._records = ArchiveRecords(paths)
+        self.sites: Sequence[Site] = _sites(paths, snapshot, self._records)
         blobs = BlobReader(paths.root.parent / "images")
         self.images: ImageShelf = ArchiveImages(blobs, snapshot.project, snapshot.images)
         self.files: FileShelf = ArchiveFiles(blobs, snapshot.project, snapshot.files)
@@ -154,7 +159,8 @@ class ArchiveHolding:
             return self._search.open("rb")
 
     def close(self) -> None:
-        """Do nothing: files are closed with what is read from them."""
+        """Close the locator; other files are closed with what is read from them."""
+        self._records.close()
 
 
 def open_project(paths: ProjectPaths, snapshot: str | None = None) -> ArchiveHolding:
@@ -171,7 +177,7 @@ def open_project(paths: ProjectPaths, snapshot: str | None = None) -> ArchiveHol
     return ArchiveHolding(paths, read_snapshot(paths, snapshot or good_snapshot(paths)))
 
 
-def _sites(paths: ProjectPaths, snapshot: Snapshot) -> tuple[ArchiveSite, ...]:
+def _sites(paths: ProjectPaths, snapshot: Snapshot, records: ArchiveRecords) -> tuple[ArchiveSite, ...]:
     if not snapshot.sites:
         return ()
     lines: dict[str, list[bytes]] = {site.name: [] for site in snapshot.sites}
@@ -183,7 +189,6 @@ def _sites(paths: ProjectPaths, snapshot: Snapshot) -> tuple[ArchiveSite, ...]:
             )
         # Lines take a fraction of the memory of the objects that they are read into.
         lines[capture.source].append(capture.to_cdxj().encode("utf-8", "surrogatepass"))
-    records = ArchiveRecords(paths)
     return tuple(ArchiveSite(records, snapshot.project, site, lines[site.name]) for site in snapshot.sites)
 
 

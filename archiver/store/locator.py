@@ -7,6 +7,7 @@ is a cache: ``open_locator`` makes it again from the WARC files where it is of n
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable
@@ -154,31 +155,62 @@ def _locations(path: Path) -> list[Location]:
 
 
 class ReadOnlyLocator:
-    """The map of an archive that may be on read-only media; falls back to scanning the WARC files.
+    """The map of an archive that may be on read-only media.
 
-    Safe to use from several threads: the map is read into memory.
+    Records are looked up in the map's file, so that memory does not grow with the archive's history; only
+    where the file is missing, damaged or of another version are the WARC files scanned, and the whole map kept.
+    Safe to use from several threads.
     """
 
     def __init__(self, paths: ProjectPaths) -> None:
         self._paths = paths
-        self._known = self._read() or self._scan()
+        self._turn = threading.Lock()
+        self._scanned: dict[str, Location] | None = None
+        self._connection = _connect_to_read(paths.locator)
 
     def find(self, record: str) -> Location:
         """Return where a record is. Raises NotArchived where no WARC file has it."""
-        at = self._known.get(record)
+        with self._turn:
+            at = self._look_up(record)
         if at is None:
             raise NotArchived("no WARC file has this record", place=record)
         return at
 
-    def _read(self) -> dict[str, Location]:
-        if not self._paths.locator.is_file():
-            return {}
-        uri = f"{self._paths.locator.absolute().as_uri()}?mode=ro"
-        try:
-            with closing(sqlite3.connect(uri, uri=True)) as connection:
-                return {row[0]: Location(*row) for row in connection.execute("SELECT * FROM records")}
-        except sqlite3.Error:
-            return {}  # a cache: scanning the WARC files gives the same
+    def close(self) -> None:
+        """Close the map's file; nothing can be found afterwards."""
+        with self._turn:
+            self._disconnect()
+            self._scanned = {}
 
-    def _scan(self) -> dict[str, Location]:
-        return {at.id: at for path in sorted(self._paths.warc.glob("*.warc.gz")) for at in _locations(path)}
+    def _look_up(self, record: str) -> Location | None:
+        if self._connection is not None:
+            try:
+                row = self._connection.execute("SELECT * FROM records WHERE id = ?", (record,)).fetchone()
+                return Location(*row) if row else None
+            except sqlite3.Error:  # a cache: scanning the WARC files gives the same
+                self._disconnect()
+        if self._scanned is None:
+            files = sorted(self._paths.warc.glob("*.warc.gz"))
+            self._scanned = {at.id: at for path in files for at in _locations(path)}
+        return self._scanned.get(record)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection | None:
+    """Open a map without ever writing to it; None where it is missing, damaged or of another version."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    except sqlite3.Error:
+        return None
+    try:
+        if connection.execute("PRAGMA user_version").fetchone() == (_VERSION,):
+            return connection
+    except sqlite3.Error:
+        pass
+    connection.close()
+    return None
