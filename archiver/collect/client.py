@@ -82,7 +82,7 @@ class Client:
         """Pull the brake, and end what is under way in other threads.
 
         They get an error or Stopped at once, however silent a server is; only looking a name up and
-        connecting keep their own time limits.
+        waiting for a host that takes no connection keep their own time limits.
         """
         self._brake.pull()
         self._connections.abort()

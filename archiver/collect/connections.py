@@ -41,21 +41,38 @@ class Connections:
                 _shut(each)
 
 
+class _Watched(HTTPConnection):
+    """A connection that is known while it greets (a proxy, TLS) and while it is used."""
+
+    connections: Connections
+    _greeting: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:  # urllib3's hook for making the socket
+        made = super()._new_conn()
+        self._greeting = (
+            made.dup()
+        )  # TLS takes the socket itself over, and hands out another one when it is done
+        self.connections.add(self._greeting)
+        return made
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+            self.connections.add(self.sock)
+        finally:
+            if self._greeting is not None:
+                self._greeting.close()
+
+
 class WatchedAdapter(HTTPAdapter):
     """Tells ``connections`` of every one that requests makes, directly or through an HTTP proxy."""
 
     def __init__(self, connections: Connections) -> None:
-        class Plain(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                connections.add(self.sock)
-
-        class Encrypted(HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                connections.add(self.sock)
-
-        self._watched = {HTTPConnection: Plain, HTTPSConnection: Encrypted}
+        watching = {"connections": connections}
+        self._watched = {
+            HTTPConnection: type("Plain", (_Watched,), watching),
+            HTTPSConnection: type("Encrypted", (_Watched, HTTPSConnection), watching),
+        }
         super().__init__()
 
     def get_connection_with_tls_context(

@@ -122,26 +122,27 @@ def test_a_server_that_drips_is_a_timeout() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    ("scheme", "said"),
     [
-        b"",
-        b"HTTP/1.1 200 OK\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx",
-        b"HTTP/1.0 200 OK\r\n\r\nx",
+        ("http", b""),
+        ("http", b"HTTP/1.1 200 OK\r\n"),
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"),
+        ("http", b"HTTP/1.0 200 OK\r\n\r\nx"),
+        ("https", b""),
     ],
-    ids=["nothing", "half a header", "half a body", "a body without end"],
+    ids=["nothing", "half a header", "half a body", "a body without end", "no TLS"],
 )
-def test_a_client_can_be_aborted_from_another_thread(said: bytes) -> None:
+def test_a_client_can_be_aborted_from_another_thread(scheme: str, said: bytes) -> None:
     """Who waits for a silent server is let go at once, without what came looking whole; so is who begins later."""
     ends: list[str] = []
 
     def fetch() -> None:
         try:
-            client.body(client.open(f"http://{server.host}/"), 100)
+            client.body(client.open(f"{scheme}://{server.host}/"), 100)
         except (FetchError, Stopped):
             ends.append("told")
 
-    patience = Patience(connect=5, read=600)
+    patience = Patience(connect=600, read=600)
     with Client("archiver/test", patience, Brake(threading.Event())) as client, halting(said) as server:
         waiting = threading.Thread(target=fetch)
         waiting.start()
