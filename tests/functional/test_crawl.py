@@ -935,3 +935,35 @@ def test_a_page_that_moved_within_the_site_is_captured_as_the_redirect_it_is(pat
         assert _by_url(second, site.url("/docs/a")).status == "301"
         assert "/docs/b" in _kinds(second, site)
     assert second.failures == ()
+
+
+def test_a_public_site_makes_nobody_ask_the_keepers_own_network(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links, redirects and robots.txt that lead to private addresses are skipped with a reason."""
+    # the site's own loopback address stands for a public one
+    monkeypatch.setattr("archiver.collect.web.addresses.is_private", lambda address: address == "127.0.0.2")
+    inside = "http://127.0.0.2:9"
+    images = f'<img src="{inside}/a.png"><img src="{inside}/b.png"><img src="moved.png">'
+    answers: dict[str, Answer] = {
+        "/docs/": html(text=images),
+        "/docs/moved.png": _redirect(f"{inside}/c.png"),
+    }
+    with serving(answers) as site:
+        for snapshot, robots in ((FIRST, "obey"), (SECOND, "ignore")):
+            outcome = _crawl(paths, _spec(site, robots=robots), snapshot=snapshot)
+            assert set(_kinds(outcome, site)) == set(answers)
+            assert outcome.skipped == {"private address": 3}
+            assert outcome.failures == ()
+
+
+def test_a_seed_that_redirects_to_a_private_address_is_a_failure(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spec's own seed cannot be had from there, and the keeper is told why."""
+    monkeypatch.setattr("archiver.collect.web.addresses.is_private", lambda address: address == "127.0.0.2")
+    with serving({"/docs/": _redirect("http://127.0.0.2:9/")}) as site:
+        outcome = _crawl(paths, _spec(site))
+    assert [(failure.subject, failure.code) for failure in outcome.failures] == [
+        ("http://127.0.0.2:9/", "fetch.private")
+    ]

@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable, Mapping
 
+from archiver.collect.web.addresses import AddressPolicy
 from archiver.collect.web.extract import NO_LINKS, media_type
 from archiver.collect.web.fetch import Fetcher, FetchSettings
 from archiver.collect.web.frontier import Found, Frontier
@@ -30,6 +31,7 @@ from archiver.core.errors import (
     HostUnreachable,
     NotArchived,
     PageMoved,
+    PrivateAddress,
     RecordCorrupt,
     ResponseTruncated,
     RobotsForbidden,
@@ -63,6 +65,7 @@ _MOST_CHAIN = 30
 _LONGEST_VALIDATOR = 1 << 10
 ROBOTS = "robots"
 TOO_LONG = "too long"
+PRIVATE = "private address"
 DEAD_HOST = "host unreachable"
 _ROBOTS_HINT = "set `robots: ignore` for this site in the spec if you may archive it all the same"
 
@@ -132,10 +135,13 @@ def crawl(
         output = held.enter_context(closing(WarcOutput(paths.warc, prefix, info, position)))
         recorder = Recorder(output, locator, PayloadReader(paths.warc, locator), previous)
 
+        addresses = AddressPolicy(Scope.of(site).hosts)
+
+        def open_fetcher() -> Fetcher:
+            return Fetcher(user_agent, settings, stop, addresses)
+
         def open_lane(arrivals: SimpleQueue[Arrival]) -> Lane:
-            return Lane(
-                lambda: Fetcher(user_agent, settings, stop), site.connections, site.delay, arrivals, stop
-            )
+            return Lane(open_fetcher, site.connections, site.delay, arrivals, stop)
 
         policy = RobotsPolicy.ignored() if site.robots == "ignore" else None
         schedule = Schedule(frontier, open_lane, policy)
@@ -247,7 +253,9 @@ class _Coordinator:
 
     def _admitted(self, url: str, host: Host) -> Job | None:
         assert host.policy is not None, "URLs are taken once robots.txt is known"
-        if host.dead:
+        if host.private:
+            self._refuse(url, PRIVATE, PrivateAddress(host.private, place=url))
+        elif host.dead:
             self._refuse(url, DEAD_HOST, HostUnreachable("its host could not be reached", place=url))
         elif not host.policy.allows(url):
             reason = host.policy.refusal or "robots.txt forbids it"
@@ -285,6 +293,11 @@ class _Coordinator:
 
     def _give_up(self, job: Job, error: FetchError) -> None:
         host = self._schedule.host(job.host)
+        if isinstance(error, PrivateAddress) and origin_of(job.url) == job.host:
+            host.private, host.policy = error.message, host.policy or RobotsPolicy.ignored()
+            if not job.robots:
+                self._refuse(job.url, PRIVATE, error)
+            return
         host.unreachable = host.unreachable + 1 if isinstance(error, HostUnreachable) else 0
         self._fail(job.url, error)
         if job.robots:  # not kept: a continued run may find the host again

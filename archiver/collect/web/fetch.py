@@ -10,30 +10,34 @@ import hashlib
 import random
 import re
 import tempfile
+import threading
 import time
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Mapping
+from typing import IO, TYPE_CHECKING, Any, Mapping
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 
+from archiver.collect.connections import Connections, WatchedAdapter
+from archiver.collect.retry import retry_after
+from archiver.collect.web.addresses import addresses_of
 from archiver.collect.web.urls import origin_of, target_of
 from archiver.core.clock import utc_now
-from archiver.core.errors import FetchError, FetchTimeout, HostUnreachable, ResponseBroken
+from archiver.core.errors import FetchError, FetchTimeout, HostUnreachable, PrivateAddress, ResponseBroken
 from archiver.core.printable import printable
 from archiver.core.urlkey import Origin
 from archiver.store.atomic import storage_errors
 
 if TYPE_CHECKING:
-    import threading
+    import socket
+    from datetime import datetime
+
+    from archiver.collect.web.addresses import AddressPolicy
 
 _CHUNK = 1 << 16
 _SPOOL = 1 << 20  # bytes of a body that stay in memory
-_PATIENCE, _SLOWEST = 60.0, 1 << 10  # after so many seconds a body must have come at so many bytes a second
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 
@@ -46,6 +50,9 @@ class FetchSettings:
         tries: how often a URL is asked for in all, where the server or the network fails.
         backoff: the wait before the second try; it doubles with every further one.
         longest_wait: the bound on a server's Retry-After.
+        warm_up: for how long a body may come at any pace.
+        slowest: the bytes a second that must have come on average after that.
+        longest: how long a response may take in all, from connecting to its last byte.
         response_limit: bodies are cut here, and marked so.
     """
 
@@ -54,6 +61,9 @@ class FetchSettings:
     longest_wait: float = 120.0
     connect_timeout: float = 15.0
     read_timeout: float = 30.0
+    warm_up: float = 60.0
+    slowest: float = 1000.0
+    longest: float = 3600.0
     response_limit: int = 1 << 30
 
 
@@ -97,7 +107,7 @@ def header_value(headers: tuple[tuple[str, str], ...], name: str) -> str:
     return next((value for key, value in headers if key.lower() == wanted), "")
 
 
-class _ExactAdapter(HTTPAdapter):
+class _ExactAdapter(WatchedAdapter):
     """Sends the path as it is; requests would fold the slashes of ``//path`` into one."""
 
     def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
@@ -105,24 +115,48 @@ class _ExactAdapter(HTTPAdapter):
         return target_of(request.url) if url.startswith("/") and request.url else url
 
 
-@dataclass
+class _CheckedConnections(Connections):
+    """Looks at where a new connection has led, before anything is sent: names may change their addresses."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        super().__init__()
+        self._policy = policy
+        self.host = ""
+
+    def add(self, connected: socket.socket) -> None:
+        if self.host:
+            self._policy.check(self.host, (str(connected.getpeername()[0]),))
+        super().add(connected)
+
+
+@dataclass(frozen=True)
+class _Route:
+    """How an origin is reached: requests' own settings; ``host`` is empty where a proxy does the connecting."""
+
+    host: str
+    proxies: Mapping[str, str]
+    verify: bool | str
+
+
 class Fetcher:
     """Fetches from one origin over one kept connection. Belongs to one thread.
 
     Proxies (except for loopback) and certificate bundles are taken from the environment as requests does;
     passwords in ``.netrc`` are not, because they would end up in the WARC.
+
+    Args:
+        user_agent: sent with every request.
+        settings: timeouts, retries and limits.
+        stop: set from outside to end early.
+        policy: where connections may lead to.
     """
 
-    user_agent: str
-    settings: FetchSettings
-    stop: threading.Event
-    _session: requests.Session = field(default_factory=requests.Session, init=False)
-    _environment: Mapping[str, object] | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        adapter = _ExactAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+    def __init__(
+        self, user_agent: str, settings: FetchSettings, stop: threading.Event, policy: AddressPolicy
+    ) -> None:
+        self._user_agent, self._settings, self._stop, self._policy = user_agent, settings, stop, policy
+        self._routes: dict[str, _Route] = {}
+        self._open()
 
     def close(self) -> None:
         """Close the connection."""
@@ -140,28 +174,68 @@ class Fetcher:
 
         Raises:
             HostUnreachable, FetchTimeout, ResponseBroken: the last try had no usable response.
+            PrivateAddress: the host is none that may be asked.
         """
-        for attempt in range(1, self.settings.tries + 1):
-            last = attempt == self.settings.tries
-            wait = self.settings.backoff * 2 ** (attempt - 1) * random.uniform(1, 1.25)  # noqa: S311 - spreads retries
+        for attempt in range(1, self._settings.tries + 1):
+            last = attempt == self._settings.tries
+            wait = self._settings.backoff * 2 ** (attempt - 1) * random.uniform(1, 1.25)  # noqa: S311 - spreads retries
             try:
                 exchange = self._once(url, conditions)
-            except FetchError:
-                if last:
+            except FetchError as error:
+                if last or isinstance(error, PrivateAddress):
                     raise
             else:
                 if exchange is None or last or exchange.status not in _RETRIED:
                     return exchange
                 exchange.body.close()
-                wait = max(wait, min(_retry_after(exchange), self.settings.longest_wait))
-            if self.stop.wait(wait):
+                asked = retry_after(exchange.header("Retry-After")) or 0.0
+                wait = max(wait, min(asked, self._settings.longest_wait))
+            if self._stop.wait(wait):
                 return None
         raise AssertionError("tries is at least one")
 
+    def _open(self) -> None:
+        self._connections = _CheckedConnections(self._policy)
+        self._session = requests.Session()
+        adapter = _ExactAdapter(self._connections)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
     def _once(self, url: str, conditions: tuple[tuple[str, str], ...]) -> Exchange | None:
+        """Ask once, for as long as a response may take.
+
+        A server that drips its headers, or the frame around its chunks, lets no code here run; so
+        a timer shuts the socket, which ends any waiting for it.
+        """
+        over = threading.Event()
+        timer = threading.Timer(self._settings.longest, self._end, (over, self._connections))
+        timer.daemon = True
+        timer.start()
+        exchange: Exchange | None = None
+        try:
+            exchange = self._tried(url, conditions)
+        except FetchError:
+            if not over.is_set():
+                raise
+        finally:
+            timer.cancel()
+        if over.is_set():
+            self.close()
+            self._open()
+            if exchange is not None:  # cut, but without a length nobody could tell
+                exchange.body.close()
+            raise FetchTimeout("the response took longer than allowed", place=url)
+        return exchange
+
+    @staticmethod
+    def _end(over: threading.Event, connections: Connections) -> None:
+        over.set()
+        connections.abort()
+
+    def _tried(self, url: str, conditions: tuple[tuple[str, str], ...]) -> Exchange | None:
         headers = (
             ("Host", origin_of(url).partition("://")[2]),
-            ("User-Agent", self.user_agent),
+            ("User-Agent", self._user_agent),
             ("Accept", "*/*"),
             ("Accept-Encoding", "gzip"),
             ("Connection", "keep-alive"),
@@ -183,19 +257,27 @@ class Fetcher:
             raise ResponseBroken(f"the response is broken: {_reason(error)}", place=url) from error
 
     def _send(self, url: str, headers: tuple[tuple[str, str], ...]) -> requests.Response:
-        if self._environment is None:  # of one origin, so once is enough
-            self._environment = self._session.merge_environment_settings(url, {}, True, None, None)
+        route = self._route(url)
+        self._connections.host = route.host
         request = requests.Request("GET", url, headers=dict(headers)).prepare()
         request.url = url  # preparing undoes some escapes
-        timeout = (self.settings.connect_timeout, self.settings.read_timeout)
+        timeout = (self._settings.connect_timeout, self._settings.read_timeout)
         adapter = self._session.get_adapter(url)  # Session.send would read a redirect's body, decoded
-        return adapter.send(
-            request,
-            stream=True,
-            timeout=timeout,
-            verify=self._environment["verify"],  # type: ignore[arg-type]  # what requests itself made
-            proxies=None if Origin.of(url).is_loopback else self._environment["proxies"],  # type: ignore[arg-type]  # as above
-        )
+        return adapter.send(request, stream=True, timeout=timeout, verify=route.verify, proxies=route.proxies)
+
+    def _route(self, url: str) -> _Route:
+        """Return how a URL is reached. Raises PrivateAddress where it must not be."""
+        known = self._routes.get(origin_of(url))
+        if known is not None:
+            return known
+        origin = Origin.of(url)
+        environment: Mapping[str, Any] = self._session.merge_environment_settings(url, {}, True, None, None)
+        proxies = {} if origin.is_loopback else environment["proxies"]
+        proxied = select_proxy(url, proxies) is not None
+        self._policy.check(origin.host, (origin.host,) if proxied else addresses_of(origin.host))
+        route = _Route("" if proxied else origin.host, proxies, environment["verify"])
+        self._routes[origin_of(url)] = route
+        return route
 
     def _received(
         self,
@@ -207,16 +289,17 @@ class Fetcher:
         body: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115 - the receiver closes it
         hasher, size, began, complete = hashlib.sha256(), 0, time.monotonic(), False
         try:
-            for chunk in raw.stream(_CHUNK, decode_content=False):
-                kept = chunk[: self.settings.response_limit - size]
+            # read1 hands on what has come, so that neither a slow server nor ``stop`` waits for a whole chunk
+            while chunk := raw.read1(_CHUNK, decode_content=False):
+                kept = chunk[: self._settings.response_limit - size]
                 hasher.update(kept)
                 with storage_errors(Path(tempfile.gettempdir())):
                     body.write(kept)
                 size += len(kept)
-                if len(kept) < len(chunk) or self.stop.is_set():
+                if len(kept) < len(chunk) or self._stop.is_set():
                     raw.close()  # what is left would otherwise be read to reuse the connection
                     break
-                _check_pace(url, size, time.monotonic() - began)
+                self._check_pace(url, size, time.monotonic() - began)
             else:
                 complete = True
             body.seek(0)
@@ -224,7 +307,7 @@ class Fetcher:
             body.close()
             raw.close()
             raise
-        if not complete and self.stop.is_set():
+        if not complete and self._stop.is_set():
             body.close()
             return None
         headers = archived_headers(tuple(raw.headers.items()), size, bodiless=raw.status in (204, 304))
@@ -243,10 +326,9 @@ class Fetcher:
             not complete,
         )
 
-
-def _check_pace(url: str, size: int, elapsed: float) -> None:
-    if elapsed > _PATIENCE and size < _SLOWEST * elapsed:
-        raise FetchTimeout("the server sends too slowly", place=url)
+    def _check_pace(self, url: str, size: int, elapsed: float) -> None:
+        if elapsed > self._settings.warm_up and size < self._settings.slowest * elapsed:
+            raise FetchTimeout("the server sends too slowly", place=url)
 
 
 def archived_headers(
@@ -270,20 +352,6 @@ def archived_headers(
     if not bodiless:
         kept.append(("Content-Length", str(size)))
     return tuple(kept)
-
-
-def _retry_after(exchange: Exchange) -> float:
-    """Return the seconds that a Retry-After header asks for (RFC 9110, section 10.2.3); 0 without one."""
-    value = exchange.header("Retry-After").strip()
-    if value.isdecimal():
-        return float(value[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
 
 
 def _reason(error: BaseException) -> str:

@@ -18,9 +18,15 @@ _DEAD_AFTER = 5  # URLs in a row that did not even get a connection
 
 @dataclass
 class Host:
-    """What the crawl knows of one origin. ``policy`` is None until its robots.txt was answered."""
+    """What the crawl knows of one origin.
+
+    Attributes:
+        policy: what may be fetched; None until its robots.txt was answered.
+        private: why its address must not be spoken to; empty where it may.
+    """
 
     policy: RobotsPolicy | None = None
+    private: str = ""
     robots_asked: bool = False
     robots_hops: int = 0
     unreachable: int = 0

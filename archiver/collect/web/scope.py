@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Iterable
 
 from archiver.collect.web.urls import is_web, resolve
 from archiver.core.errors import InvalidURL
+from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     from archiver.spec.model import DocSite
@@ -62,6 +63,12 @@ class Scope:
             _distinct(_schemeless(_web_url(seed, rule)) for seed in seeds for rule in site.scope.include),
             _distinct(_schemeless(_web_url(seed, rule)) for seed in seeds for rule in site.scope.exclude),
         )
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts, without ports, that the spec names as having pages of the site."""
+        keys = (*self.seeds, *self.folders, *self.included)
+        return frozenset(Origin.of(f"http://{key}").host for key in keys)
 
     def decide(self, url: str) -> Decision:
         """Say whether a URL in canonical spelling is one of the site's pages."""
