@@ -19,11 +19,11 @@ from typing import Any, Mapping
 
 from archiver.core import jsontext
 from archiver.core.errors import ArchiverError, AuthenticationFailed
-from archiver.core.reference import DOCKER_HUB
+from archiver.core.printable import printable
+from archiver.core.reference import DOCKER_HUB_HOSTS
 
 _LIMIT = 1 << 20
 _HUB_KEY = "https://index.docker.io/v1/"
-_HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _HELPER = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _HELPER_TIMEOUT = 60  # seconds; a helper may ask its user
 _NOTHING_FOUND = "credentials not found"
@@ -76,7 +76,7 @@ class CredentialStore:
         helpers = _object(self._config.get("credHelpers"))
         helper = _by_host(helpers, registry) or self._config.get("credsStore")
         if isinstance(helper, str) and helper:
-            found = self._ask(helper, _HUB_KEY if registry in _HUB_HOSTS else registry)
+            found = self._ask(helper, _HUB_KEY if registry in DOCKER_HUB_HOSTS else registry)
             if found is not None:
                 return found
         return self._stored(_object(_by_host(_object(self._config.get("auths")), registry)))
@@ -130,7 +130,7 @@ class CredentialStore:
             said = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
             if _NOTHING_FOUND in said.lower():
                 return None
-            raise AuthenticationFailed(f"{name} fails: {said:.200}", place=host)
+            raise AuthenticationFailed(f"{name} fails: {printable(said, 200)}", place=host)
         try:
             answer = jsontext.load_object(done.stdout, limit=_LIMIT, what=name)
         except ArchiverError as error:
@@ -148,7 +148,7 @@ def _default_path() -> Path:
 
 def _by_host(entries: Mapping[str, Any], registry: str) -> Any:
     """Find a registry's entry; keys may be written as URLs, and Docker Hub's by any of its names."""
-    hosts = _HUB_HOSTS if registry in _HUB_HOSTS else {registry}
+    hosts = DOCKER_HUB_HOSTS if registry in DOCKER_HUB_HOSTS else {registry}
     if registry in entries:
         return entries[registry]
     for key, entry in entries.items():

@@ -16,11 +16,9 @@ from archiver.collect.images.registry import Document, Repository, parsed
 from archiver.core import jsontext
 from archiver.core.clock import iso, utc_now
 from archiver.core.descriptor import (
-    DOCKER_CONFIG,
     INDEXES,
     MANIFEST_LIMIT,
     MANIFESTS,
-    OCI_CONFIG,
     Descriptor,
     Platform,
 )
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
     from archiver.store.images import ImageLayout
 
 SOURCE = "images"
-_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 _CONFIG_LIMIT = 8 << 20  # bytes
 _MOST_DEPTH = 2  # an index, and an index in it
 _MOST_MANIFESTS = 256  # of one image; each costs a request
@@ -248,7 +245,7 @@ class ImagePull:
     def _platform_in_config(self, document: Document) -> Platform | None:
         """Return an image's platform by its config; None for an artifact, which signatures are, too."""
         config = document.manifest.config
-        if config is None or config.media_type not in _CONFIGS or document.manifest.artifact_type:
+        if config is None or not document.manifest.is_image:
             return None
         if config.size > _CONFIG_LIMIT:
             raise ManifestUnsupported(f"the config has {config.size} bytes", place=str(config.digest))
@@ -279,7 +276,7 @@ class ImagePull:
     def _name_of(self, root: Document) -> tuple[str, Descriptor]:
         target = replace(root.descriptor, artifact_type=root.manifest.artifact_type)
         # a digest says nothing about what a tag points to, so it names nothing
-        return (str(self._reference) if self._reference.digest is None else "", target)
+        return (str(self._reference) if self._reference.named_tag else "", target)
 
     def _stored(self, root: Document, kept: Sequence[_Begun], resolved: str) -> ImageResult:
         nested = {each.descriptor.digest: each for begun in kept for each in begun.leaf.parents[1:]}
