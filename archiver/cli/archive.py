@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Iterator
 from archiver.bundle.searchindex import ensure_search_index
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
+from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.preflight import checked_spec
 from archiver.collect.run import archive_project
-from archiver.core.amounts import size_text
-from archiver.core.errors import ArchiverError, Stopped
-from archiver.core.printable import printable
+from archiver.core.errors import ArchiverError, Stopped, StoreError
+from archiver.core.snapshot import HEALTHY
 from archiver.offline.commands import report
 from archiver.offline.exitcodes import COMPLETE, FAILURES, SOURCE_GONE, worst
 from archiver.store.paths import create_archive
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from archiver.collect.run import RunResult
     from archiver.core.progress import Progress
     from archiver.core.snapshot import Snapshot
-    from archiver.spec.load import LoadedSpec
     from archiver.store.paths import ArchivePaths
-
-_MOST_LISTED = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -69,14 +66,14 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
             begun = time.monotonic()
             try:
                 with _reported(reports, project=loaded.spec.project):
-                    result = archive_one(loaded, archive, stop, progress)
+                    result = archive_project(loaded, archive, stop=stop, progress=progress)
+                codes.append(exit_code_of(result.snapshot))
+                reports.append(summary_json(result, time.monotonic() - begun))
+                if not args.json:
+                    print(summary_text(result, time.monotonic() - begun), flush=True)
+                index_for_search(archive, result, progress)
             except ArchiverError as error:
                 codes.append(report(error))
-                continue
-            codes.append(exit_code_of(result.snapshot))
-            reports.append(_summary(result, time.monotonic() - begun))
-            if not args.json:
-                print(summary_text(result, time.monotonic() - begun))
     return codes
 
 
@@ -99,13 +96,16 @@ def _error(error: ArchiverError) -> dict[str, Any]:
     return {**told, "more": [_error(each) for each in error.more]} if error.more else told
 
 
-def archive_one(
-    loaded: LoadedSpec, archive: ArchivePaths, stop: threading.Event, progress: Progress
-) -> RunResult:
-    """Archive one project and index it for search."""
-    result = archive_project(loaded, archive, stop=stop, progress=progress)
-    ensure_search_index(archive.project(result.snapshot.project), result.snapshot.id, progress)
-    return result
+def index_for_search(archive: ArchivePaths, result: RunResult, progress: Progress) -> None:
+    """Build the search index of a new snapshot; without it the snapshot is complete all the same."""
+    try:
+        ensure_search_index(archive.project(result.snapshot.project), result.snapshot.id, progress)
+    except (StoreError, KeyboardInterrupt):
+        progress.warn(
+            f"snapshot {result.snapshot.id} is complete, but its search index is not made yet; "
+            "serve, search and bundle make it when they need it"
+        )
+        raise
 
 
 @contextmanager
@@ -126,72 +126,13 @@ def stopping() -> Iterator[threading.Event]:
 
 
 def exit_code_of(snapshot: Snapshot) -> int:
-    """Return the exit code that a run's snapshot stands for."""
-    if any(site.verdict != "healthy" and site.carried for site in snapshot.sites):
+    """Return the exit code that a run's snapshot stands for (docs/exit-codes.md).
+
+    A source is gone where nothing of it could be had and its last good copy stands in: a doc site without
+    a seed that answers, an image set or file set of which every item is carried.
+    """
+    gone_site = any(site.verdict != HEALTHY and site.carried for site in snapshot.sites)
+    gone_set = any(kept and all(item.carried for item in kept) for kept in (snapshot.images, snapshot.files))
+    if gone_site or gone_set:
         return SOURCE_GONE
     return FAILURES if snapshot.failures else COMPLETE
-
-
-def summary_text(result: RunResult, seconds: float | None = None) -> str:
-    """Return what a run did, for people."""
-    snapshot = result.snapshot
-    took = "" if seconds is None else f" in {seconds:.1f} s"
-    lines = [f"{snapshot.project}: snapshot {snapshot.id}{took}, {size_text(result.bytes)} received"]
-    for site in snapshot.sites:
-        extra = [f"{site.unchanged} unchanged"] if site.unchanged else []
-        extra += [f"{site.carried} kept from before"] if site.carried else []
-        extra += [site.verdict] if site.verdict != "healthy" else []
-        note = f" ({', '.join(extra)})" if extra else ""
-        lines.append(f"  docs {site.name}: {site.pages} pages, {site.requisites} requisites{note}")
-    if snapshot.images:
-        carried = sum(image.carried for image in snapshot.images)
-        note = f" ({carried} kept from before)" if carried else ""
-        lines.append(f"  images: {len(snapshot.images)}{note}")
-    if snapshot.files:
-        lines.append(
-            f"  files: {len(snapshot.files)}, {size_text(sum(file.size for file in snapshot.files))}"
-        )
-    if snapshot.broken_links:
-        lines.append(f"  {len(snapshot.broken_links)} broken links of the site itself:")
-        listed = [
-            f"    {link.status} {printable(link.url)}"
-            + (f"  (on {printable(link.referrer)})" if link.referrer else "")
-            for link in snapshot.broken_links
-        ]
-        lines += _shortened(listed)
-    if snapshot.failures:
-        lines.append(f"  {len(snapshot.failures)} FAILED:")
-        listed = [
-            f"    {failure.source}: {printable(failure.subject)}: {printable(failure.message)} [{failure.code}]"
-            for failure in snapshot.failures
-        ]
-        lines += _shortened(listed)
-    return "\n".join(lines)
-
-
-def _shortened(lines: list[str]) -> list[str]:
-    more = len(lines) - _MOST_LISTED
-    return (
-        lines if more <= 0 else [*lines[:_MOST_LISTED], f"    … and {more} more, all in the snapshot record"]
-    )
-
-
-def _summary(result: RunResult, seconds: float) -> dict[str, Any]:
-    snapshot = result.snapshot
-    return {
-        "project": snapshot.project,
-        "snapshot": snapshot.id,
-        "complete": not snapshot.failures,
-        "verdict": snapshot.verdict,
-        "resumed": result.resumed,
-        "pages": sum(site.pages for site in snapshot.sites),
-        "requisites": sum(site.requisites for site in snapshot.sites),
-        "captures": snapshot.captures,
-        "unchanged": sum(site.unchanged for site in snapshot.sites),
-        "bytes": result.bytes,
-        "images": len(snapshot.images),
-        "files": len(snapshot.files),
-        "failures": [vars(failure) for failure in snapshot.failures],
-        "broken_links": [vars(link) for link in snapshot.broken_links],
-        "seconds": round(seconds, 3),
-    }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from archiver.bundle.build import build_bundle
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
-from archiver.core.amounts import size_text
+from archiver.core.amounts import count_text, size_text
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, UsageError
 from archiver.store.paths import open_archive
@@ -74,9 +74,12 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         print(f"{bundled.path}: {size_text(bundled.size)}, {bundled.digest}")
-        print(f"  {bundled.captures} captures, {bundled.images} images, {bundled.files} files")
+        contents = (("capture", bundled.captures), ("image", bundled.images), ("file", bundled.files))
+        print("  " + ", ".join(count_text(number, noun) for noun, number in contents))
         if bundled.failures:
-            print(f"  {bundled.failures} things could not be archived; the bundle's README lists them")
+            print(
+                f"  {count_text(bundled.failures, 'failure')} of the archiving run; the bundle's README lists them"
+            )
         print(f"  check it:  archiver verify {bundled.path}")
         print(f"  read it:   archiver serve {bundled.path}")
     return 0

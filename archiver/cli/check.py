@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.cli.options import add_json
 from archiver.collect.preflight import checked_spec
+from archiver.core.amounts import count_text
 from archiver.core.errors import SpecError
 from archiver.offline.commands import report
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import argparse
 
     from archiver.spec.load import LoadedSpec
+
+
+_COUNTED = {"docs": "doc site", "images": "image reference", "lists": "image list", "files": "file"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
             summaries.append(summary)
             if not args.json:
                 print(
-                    f"{path}: valid; {summary['docs']} doc sites, {summary['images']} image references and "
-                    f"{summary['lists']} image lists, {summary['files']} files"
+                    f"{path}: valid; "
+                    + ", ".join(count_text(summary[key], noun) for key, noun in _COUNTED.items())
                 )
     if args.json:
         print(json.dumps(summaries if len(summaries) > 1 else summaries[0], indent=1))

@@ -12,12 +12,14 @@ from textwrap import indent
 from typing import IO, TYPE_CHECKING, Iterator, Sequence
 
 from archiver.bundle.build import build_bundle
-from archiver.cli.archive import archive_one, exit_code_of, stopping, summary_text
+from archiver.cli.archive import exit_code_of, index_for_search, stopping
 from archiver.cli.demoimage import PLATFORMS, build_image
 from archiver.cli.demosite import EXCLUDED, pydoc_server
 from archiver.cli.options import add_quiet
 from archiver.cli.progress import default_progress
-from archiver.core.amounts import size_text
+from archiver.cli.summary import summary_text
+from archiver.collect.run import archive_project
+from archiver.core.amounts import count_text, size_text
 from archiver.core.errors import NotArchived
 from archiver.core.snapshot import ImageResult
 from archiver.offline.archive import ArchiveFiles, ArchiveImages
@@ -68,12 +70,14 @@ def run(args: argparse.Namespace) -> int:
         print(f"1. A documentation site, {site}, and a container registry, {registry}, run on this machine.")
         write_atomically(spec, _spec(site, registry).encode())
         print(f"2. archiver archive --archives {folder} {spec}", flush=True)
-        result = archive_one(load_spec(spec), archive, stop, progress)
+        result = archive_project(load_spec(spec), archive, stop=stop, progress=progress)
+        index_for_search(archive, result, progress)
         print(indent(summary_text(result), "   "))
     print(f"3. Site and registry are stopped. archiver bundle --archives {folder} {PROJECT}", flush=True)
     bundled = build_bundle(archive, PROJECT, output=folder, progress=progress)
     print(
-        f"   {bundled.path}: {size_text(bundled.size)}, {bundled.captures} captures, {bundled.images} image"
+        f"   {bundled.path}: {size_text(bundled.size)}, {bundled.captures} captures, "
+        f"{count_text(bundled.images, 'image')}"
     )
     print(f"4. archiver verify {bundled.path}", flush=True)
     report = verify_bundle(bundled.path, progress)

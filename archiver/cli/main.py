@@ -14,6 +14,8 @@ from archiver.offline.commands import add_reader_commands, run_command
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archiver.core.progress import Progress
 
 
@@ -52,7 +54,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
         own = commands.add_parser(command, help=text, description=text[0].upper() + text[1:] + ".")
         if command == name:
             import_module(module).configure(own)
-    add_reader_commands(commands, _progress)
+    add_reader_commands(commands, _progress, _prepare)
     return parser
 
 
@@ -60,3 +62,9 @@ def _progress() -> Progress:
     from archiver.cli.progress import default_progress  # noqa: PLC0415 - keeps --help instant
 
     return default_progress(quiet=False)
+
+
+def _prepare(path: Path, progress: Progress) -> None:
+    from archiver.cli.prepare import prepare_archive  # noqa: PLC0415 - keeps --help instant
+
+    prepare_archive(path, progress)

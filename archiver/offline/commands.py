@@ -19,6 +19,7 @@ from archiver.core.errors import ArchiverError, BundleError, ContentError, Searc
 from archiver.core.printable import printable
 from archiver.offline.exitcodes import COMPLETE, INTERRUPTED, VERIFICATION_FAILED, exit_code
 from archiver.offline.lineprogress import LineProgress
+from archiver.store.atomic import storage_errors
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from archiver.offline.verify import VerifyReport
 
 ProgressFactory = Callable[[], "Progress"]
+Prepare = Callable[[Path, "Progress"], None]
 _DESCRIPTION = """\
 Read what is in a bundle, without a network: its documentation in a browser, its container images, its files.
 
@@ -85,17 +87,26 @@ def report(error: ArchiverError) -> int:
     return exit_code(error)
 
 
-def add_reader_commands(subparsers: Any, progress: ProgressFactory | None = None) -> None:
+def add_reader_commands(
+    subparsers: Any, progress: ProgressFactory | None = None, prepare: Prepare | None = None
+) -> None:
     """Define the reader's commands; each sets ``run``, which takes the parsed arguments.
 
     Args:
         subparsers: what ``ArgumentParser.add_subparsers`` gave.
         progress: makes what progress is told to; plain lines on standard error by default.
+        prepare: gets an archive folder that is about to be read, and may add what is missing to it.
     """
     told = progress or (lambda: LineProgress(sys.stderr))
     _add_verify(subparsers, told)
-    _add_serve(subparsers, told)
-    _add_search(subparsers)
+
+    def ready(path: Path) -> Path:
+        if prepare is not None and _existing(path).is_dir():
+            prepare(path, told())
+        return _existing(path)
+
+    _add_serve(subparsers, told, ready)
+    _add_search(subparsers, ready)
 
 
 def default_cache_dir() -> Path | None:
@@ -152,7 +163,7 @@ def _print_report(bundle: Path, report: VerifyReport) -> None:
         print(f"{bundle}: {count} problem{'' if count == 1 else 's'} found")
 
 
-def _add_serve(subparsers: Any, progress: ProgressFactory) -> None:
+def _add_serve(subparsers: Any, progress: ProgressFactory, ready: Callable[[Path], Path]) -> None:
     parser = subparsers.add_parser(
         "serve",
         help="serve a bundle or an archive: docs, search, images, files",
@@ -187,13 +198,12 @@ def _add_serve(subparsers: Any, progress: ProgressFactory) -> None:
         help="where the search index of a bundle is copied to (default: the user's cache folder)",
     )
     parser.add_argument("--verify", action="store_true", help="check every byte of the bundle first")
-    parser.set_defaults(run=lambda args: _serve(args, progress()))
+    parser.set_defaults(run=lambda args: _serve(args, progress(), ready(args.path)))
 
 
-def _serve(args: argparse.Namespace, progress: Progress) -> int:
+def _serve(args: argparse.Namespace, progress: Progress, path: Path) -> int:
     from archiver.offline.server import serve  # noqa: PLC0415 - keeps the other commands quick
 
-    path = _existing(args.path)
     if args.verify:
         code = _verified_first(path, progress)
         if code != COMPLETE:
@@ -252,7 +262,7 @@ def _print_served(served: Served, holdings: Sequence[Holding], args: argparse.Na
         print(f"\nEvery machine that reaches {args.host} can connect. Ctrl-C ends it.", flush=True)
 
 
-def _add_search(subparsers: Any) -> None:
+def _add_search(subparsers: Any, ready: Callable[[Path], Path]) -> None:
     parser = subparsers.add_parser(
         "search",
         help="search the docs of a bundle or an archive",
@@ -269,15 +279,15 @@ def _add_search(subparsers: Any) -> None:
         "--cache-dir", type=Path, metavar="DIR", help="where the index of a bundle is copied to"
     )
     parser.add_argument("--json", action="store_true", help="print the hits as JSON")
-    parser.set_defaults(run=_search)
+    parser.set_defaults(run=lambda args: _search(args, ready(args.path)))
 
 
-def _search(args: argparse.Namespace) -> int:
+def _search(args: argparse.Namespace, path: Path) -> int:
     from archiver.offline.search.files import SearchFile, search_all  # noqa: PLC0415 - keeps the others quick
     from archiver.offline.search.query import parse_query  # noqa: PLC0415 - see above
 
     text = " ".join(args.query)
-    with _opened(_existing(args.path)) as holdings:
+    with _opened(path) as holdings:
         files = [SearchFile(holding, args.cache_dir or default_cache_dir()) for holding in holdings]
         present = [file for file in files if file.present] or files
         try:
@@ -331,7 +341,9 @@ def _opened(path: Path) -> Iterator[tuple[Holding, ...]]:
 
 
 def _existing(path: Path) -> Path:
-    if not path.exists():
+    with storage_errors(path):
+        exists = path.exists()
+    if not exists:
         raise UsageError("there is no such file or folder", place=str(path))
     return path
 

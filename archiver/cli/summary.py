@@ -1,0 +1,91 @@
+"""What a run did, in words and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable
+
+from archiver.core.amounts import count_text, size_text
+from archiver.core.printable import printable
+from archiver.core.snapshot import HEALTHY
+
+if TYPE_CHECKING:
+    from archiver.collect.run import RunResult
+    from archiver.core.snapshot import Failure, SiteResult
+
+_MOST_LISTED = 20
+
+
+def summary_text(result: RunResult, seconds: float | None = None) -> str:
+    """Return what a run did, for people."""
+    snapshot = result.snapshot
+    took = "" if seconds is None else f" in {seconds:.1f} s"
+    lines = [f"{snapshot.project}: snapshot {snapshot.id}{took}, {size_text(result.bytes)} received"]
+    lines += [f"  {line}" for line in map(_site_line, snapshot.sites)]
+    for name, kept in (("image", snapshot.images), ("file", snapshot.files)):
+        if kept:
+            carried = sum(item.carried for item in kept)
+            note = f" ({carried} kept from before)" if carried else ""
+            lines.append(f"  {count_text(len(kept), name)}{note}")
+    if snapshot.broken_links:
+        lines.append(f"  {count_text(len(snapshot.broken_links), 'broken link')} of the site itself:")
+        links = (f"{link.status} {link.url}{_found_on(link.referrer)}" for link in snapshot.broken_links)
+        lines += _shortened(links)
+    if snapshot.failures:
+        lines.append(f"  {len(snapshot.failures)} FAILED:")
+        lines += _shortened(map(_failure_line, snapshot.failures))
+    return "\n".join(lines)
+
+
+def _site_line(site: SiteResult) -> str:
+    notes = [f"{site.unchanged} unchanged"] if site.unchanged else []
+    notes += [f"{site.carried} kept from before"] if site.carried else []
+    notes += [site.verdict] if site.verdict != HEALTHY else []
+    forbidden = site.skipped.get("robots", 0)
+    notes += [f"robots.txt keeps {count_text(forbidden, 'URL')} out"] if forbidden else []
+    note = f" ({', '.join(notes)})" if notes else ""
+    return f"site {site.name}: {count_text(site.pages, 'page')}, {count_text(site.requisites, 'requisite')}{note}"
+
+
+def _failure_line(failure: Failure) -> str:
+    message = failure.message.removeprefix(f"{failure.subject}: ")
+    return f"{failure.source}: {failure.subject}: {message} [{failure.code}]{_found_on(failure.referrer)}"
+
+
+def _found_on(referrer: str) -> str:
+    return f"  (on {referrer})" if referrer else ""
+
+
+def _shortened(lines: Iterable[str]) -> list[str]:
+    shown = [f"    {printable(line)}" for line in lines]
+    more = len(shown) - _MOST_LISTED
+    return (
+        shown if more <= 0 else [*shown[:_MOST_LISTED], f"    … and {more} more, all in the snapshot record"]
+    )
+
+
+def summary_json(result: RunResult, seconds: float) -> dict[str, Any]:
+    """Return what a run did, for programs."""
+    snapshot = result.snapshot
+    return {
+        "project": snapshot.project,
+        "snapshot": snapshot.id,
+        "complete": not snapshot.failures,
+        "verdict": snapshot.verdict,
+        "resumed": result.resumed,
+        "pages": sum(site.pages for site in snapshot.sites),
+        "requisites": sum(site.requisites for site in snapshot.sites),
+        "captures": snapshot.captures,
+        "carried": {
+            "captures": sum(site.carried for site in snapshot.sites),
+            "images": sum(image.carried for image in snapshot.images),
+            "files": sum(file.carried for file in snapshot.files),
+        },
+        "skipped": {site.name: dict(site.skipped) for site in snapshot.sites},
+        "unchanged": sum(site.unchanged for site in snapshot.sites),
+        "bytes": result.bytes,
+        "images": len(snapshot.images),
+        "files": len(snapshot.files),
+        "failures": [vars(failure) for failure in snapshot.failures],
+        "broken_links": [vars(link) for link in snapshot.broken_links],
+        "seconds": round(seconds, 3),
+    }
