@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 
 from archiver.core import jsontext
 from archiver.core.digest import Digest
+from archiver.offline.cdxj import REVISIT_MIME
 
 if TYPE_CHECKING:
     from archiver.bundle.siteclosure import HeldCapture, SiteContent
@@ -39,7 +40,7 @@ def _index_line(
     capture = held.capture
     members = {
         "url": capture.url,
-        "mime": "warc/revisit" if capture.original else capture.mime,
+        "mime": REVISIT_MIME if capture.original else capture.mime,
         "status": capture.status,
         "digest": capture.digest,
         "filename": filename,

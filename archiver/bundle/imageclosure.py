@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Mapping, Sequence
 
 from archiver.core.descriptor import (
-    DOCKER_CONFIG,
     MANIFEST_LIMIT,
-    OCI_CONFIG,
     Descriptor,
     Platform,
 )
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from archiver.store.blobs import BlobReader
 
 _PREFERRED = Platform("linux", "amd64")
-_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 _DEEPEST = 4  # indexes within indexes
 
 
@@ -129,9 +126,7 @@ def _default(
     """Choose the one platform that a ``docker save`` archive can carry for a tag."""
     named = dict(zip(result.manifests, result.platforms))
     runnable = [
-        (named.get(str(digest), ""), manifest)
-        for digest, manifest in manifests.items()
-        if _is_image(manifest)
+        (named.get(str(digest), ""), manifest) for digest, manifest in manifests.items() if manifest.is_image
     ]
     for wanted in preference:
         for name, manifest in runnable:
@@ -141,11 +136,6 @@ def _default(
         return None, ""
     name, manifest = runnable[0]
     return manifest, name
-
-
-def _is_image(manifest: Manifest) -> bool:
-    config = manifest.config
-    return config is not None and config.media_type in _CONFIGS and not manifest.artifact_type
 
 
 class _Walk:

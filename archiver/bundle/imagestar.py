@@ -16,6 +16,7 @@ from archiver.core.digest import Digest, verified_chunks
 from archiver.core.errors import BundleIncomplete, ContentError, NotArchived
 from archiver.core.reference import Reference
 from archiver.offline import names
+from archiver.store.blobs import blob_path
 from archiver.store.images import LAYOUT
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class ImagesTar:
             small_member("manifest.json", jsontext.dump(_docker_manifest(images))),
         ]
         skipped = len(members)
-        members += [blob_member(_path(digest), digest, sizes[digest], store) for digest in digests]
+        members += [blob_member(blob_path(digest), digest, sizes[digest], store) for digest in digests]
         layout = [(member.path, member.size) for member in members]
         offsets = data_offsets(layout)[skipped:]
         self._members = members
@@ -79,10 +80,6 @@ def blob_member(path: str, digest: Digest, size: int, store: BlobReader) -> Memb
     return Member(path, size, write)
 
 
-def _path(digest: Digest) -> str:
-    return f"blobs/{digest.algorithm}/{digest.hex}"
-
-
 def _index(images: Sequence[ImageContent]) -> dict[str, Any]:
     entries = []
     for image in images:
@@ -101,10 +98,10 @@ def _docker_manifest(images: Sequence[ImageContent]) -> list[dict[str, Any]]:
         reference = Reference.parse(image.result.reference)
         entries.append(
             {
-                "Config": _path(image.default.config.digest),
-                # Docker takes no digest for a tag: an image pinned by digest alone is loaded without a name.
-                "RepoTags": [f"{reference.name}:{reference.tag}"] if reference.tag else [],
-                "Layers": [_path(layer.digest) for layer in image.default.layers],
+                "Config": blob_path(image.default.config.digest),
+                # Docker takes no digest for a tag: what is pinned by digest must not take a tag's place.
+                "RepoTags": [f"{reference.name}:{reference.named_tag}"] if reference.named_tag else [],
+                "Layers": [blob_path(layer.digest) for layer in image.default.layers],
             }
         )
     return entries

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 from archiver.core import jsontext
 from archiver.offline import names
+from archiver.offline.bundlejson import FORMAT
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from archiver.bundle.members import Packed
     from archiver.bundle.wacz import Wacz
     from archiver.core.snapshot import FileResult
-
-FORMAT = "archiver-bundle/1"
 
 
 def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: int) -> bytes:

@@ -19,26 +19,19 @@ from archiver.bundle.cdxindex import index_lines, zipnum
 from archiver.bundle.members import Member, Sink
 from archiver.bundle.zipstream import ZipEntry, ZipWriter, zip_size
 from archiver.core import jsontext
-from archiver.core.capture import PAGE
 from archiver.core.clock import iso_of_timestamp14
 from archiver.core.digest import Digest
+from archiver.offline.cdxj import DATA
+from archiver.offline.checks.index import is_page
+from archiver.offline.wacz import ARCHIVE, IDX, INDEX, PACKAGE, PACKAGE_DIGEST, PAGES
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
     from archiver.bundle.rawrecords import RawRecords
     from archiver.bundle.siteclosure import SiteContent
-    from archiver.core.capture import Capture
     from archiver.core.snapshot import Snapshot
 
-_ARCHIVE = "archive/data.warc.gz"
-_DATA = "data.warc.gz"
-_HTML = frozenset({"text/html", "application/xhtml+xml"})
 _NO_DIGEST = Digest("sha256", "0" * 64)  # as long as any, to measure with
-
-
-def is_page(capture: Capture) -> bool:
-    """Say whether a capture is a page that people read: HTML, in scope, answered with 200."""
-    return capture.kind == PAGE and capture.status == "200" and capture.mime in _HTML
 
 
 class Wacz:
@@ -72,15 +65,15 @@ class Wacz:
             offsets[at.id] = end
             end += at.pair_length
         self._archive_size = end
-        index, summary = zipnum(index_lines(site, offsets, _DATA))
+        index, summary = zipnum(index_lines(site, offsets, DATA))
         self._parts = (
-            ("indexes/index.cdx.gz", index),
-            ("indexes/index.idx", summary),
-            ("pages/pages.jsonl", _pages(site, titles)),
+            (INDEX, index),
+            (IDX, summary),
+            (PAGES, _pages(site, titles)),
         )
         small = (*self._parts, *self._packages(_NO_DIGEST))
         self.size = zip_size(
-            [ZipEntry(_ARCHIVE, end), *(ZipEntry(path, len(data), 0) for path, data in small)]
+            [ZipEntry(ARCHIVE, end), *(ZipEntry(path, len(data), 0) for path, data in small)]
         )
 
     @property
@@ -97,7 +90,7 @@ class Wacz:
 
     def _write(self, sink: Sink) -> None:
         packed = ZipWriter(sink)
-        digest = packed.stream(_ARCHIVE, self._archive_size, self._write_records)
+        digest = packed.stream(ARCHIVE, self._archive_size, self._write_records)
         for path, data in (*self._parts, *self._packages(digest)):
             packed.add(path, data)
         packed.finish()
@@ -121,12 +114,12 @@ class Wacz:
                 "software": PROGRAM,
                 "resources": [
                     {"name": path.rpartition("/")[2], "path": path, "hash": str(digest), "bytes": size}
-                    for path, digest, size in ((_ARCHIVE, archive, self._archive_size), *small)
+                    for path, digest, size in ((ARCHIVE, archive, self._archive_size), *small)
                 ],
             }
         )
-        digest = jsontext.dump({"path": "datapackage.json", "hash": str(Digest.of(package))})
-        return ("datapackage.json", package), ("datapackage-digest.json", digest)
+        digest = jsontext.dump({"path": PACKAGE, "hash": str(Digest.of(package))})
+        return (PACKAGE, package), (PACKAGE_DIGEST, digest)
 
 
 def _warcinfo(snapshot: Snapshot, site: SiteContent) -> bytes:
@@ -151,7 +144,7 @@ def _warcinfo(snapshot: Snapshot, site: SiteContent) -> bytes:
         warc_headers_dict={
             "WARC-Type": "warcinfo",
             "WARC-Record-ID": f"<urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}>",
-            "WARC-Filename": _DATA,
+            "WARC-Filename": DATA,
             "WARC-Date": snapshot.finished,
             "WARC-Block-Digest": str(Digest.of(payload)),
         },

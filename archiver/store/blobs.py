@@ -18,6 +18,11 @@ from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.store.atomic import TEMPORARY_PREFIX, make_folder, storage_errors, sync_folder
 
 
+def blob_path(digest: Digest) -> str:
+    """Return a blob's path within an OCI image layout."""
+    return f"blobs/{digest.algorithm}/{digest.hex}"
+
+
 class BlobReader:
     """Reads the blobs below ``root/blobs``."""
 
@@ -26,7 +31,7 @@ class BlobReader:
 
     def path(self, digest: Digest) -> Path:
         """Return where a blob is, or would be."""
-        return self._root / "blobs" / digest.algorithm / digest.hex
+        return self._root / blob_path(digest)
 
     def size(self, digest: Digest) -> int | None:
         """Return a blob's size in bytes, or None where it is not here."""

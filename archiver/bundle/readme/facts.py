@@ -9,6 +9,7 @@ from archiver.core.amounts import count_text, size_text
 from archiver.core.clock import iso_of_timestamp14, parse_iso
 from archiver.core.reference import Reference
 from archiver.core.snapshot import HEALTHY
+from archiver.offline.pullname import pull_name
 
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
@@ -57,7 +58,6 @@ def commands(contents: Contents) -> Commands:
     """Return the commands for a bundle."""
     name, folder = contents.name, contents.name.removesuffix(".tar")
     images, files = bool(contents.images), bool(contents.files)
-    example = pull_name(contents)
     return Commands(
         program=(f"tar xf {name} archiver.pyz",),
         verify=(f"python3 archiver.pyz verify {name}",),
@@ -78,23 +78,14 @@ def commands(contents: Contents) -> Commands:
         docker=("docker load -i images/images.tar",) if images else (),
         podman=("podman load -i images/images.tar",) if images else (),
         containerd=("ctr -n k8s.io image import images/images.tar",) if images else (),
-        pull=(
-            f"docker pull localhost:5000/{example}",
-            f"podman pull --tls-verify=false localhost:5000/{example}",
-        )
-        if images
-        else (),
+        pull=_pull(contents.images[0].result.reference) if images else (),
         files=(f"tar xf {name} files",) if files else (),
     )
 
 
-def pull_name(contents: Contents) -> str:
-    """Return the name under which the served registry has the first image; empty where there is none."""
-    if not contents.images:
-        return ""
-    reference = Reference.parse(contents.images[0].result.reference)
-    selector = f"@{reference.digest}" if reference.digest else f":{reference.tag}"
-    return f"{reference.registry.replace(':', '_')}/{reference.repository}{selector}"
+def _pull(reference: str) -> tuple[str, ...]:
+    name = pull_name(Reference.parse(reference), "localhost:5000")
+    return f"docker pull {name}", f"podman pull --tls-verify=false {name}"
 
 
 def day(moment: str) -> str:

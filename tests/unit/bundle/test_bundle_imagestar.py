@@ -81,6 +81,17 @@ def test_manifest_json_has_images_only_and_no_digest_for_a_tag(builder: ArchiveB
     assert all({entry["Config"], *entry["Layers"]} <= names for entry in entries)
 
 
+def test_what_is_pinned_by_digest_takes_no_tag(tmp_path: Path) -> None:
+    """Beside ``tool:1`` as it is now, ``tool:1@sha256:…`` is an older one: docker load must not mix them up."""
+    made = ArchiveBuilder(tmp_path / "archives")
+    made.image("quay.io/some/tool:1", ("linux/amd64",), salt="new")
+    made.image("quay.io/some/tool:1@sha256:" + "1" * 64, ("linux/amd64",), salt="old")
+    _, data = _packed(made)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        entries = _json(tar, "manifest.json")
+    assert [entry["RepoTags"] for entry in entries] == [["quay.io/some/tool:1"], []]
+
+
 def test_a_corrupt_blob_is_never_packed(builder: ArchiveBuilder) -> None:
     """A byte flipped in the archive is noticed while it is copied; the error names the digest and what to do."""
     digest = Digest.parse(builder.images[0].manifests[0])
