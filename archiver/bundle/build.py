@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
 from archiver.bundle import manifest
-from archiver.bundle.closure import closure
+from archiver.bundle.closure import bundle_name, closure
 from archiver.bundle.hashing import HashingSink
 from archiver.bundle.imagestar import blob_member
 from archiver.bundle.members import Member, Packed, Sink, check_names, small_member
 from archiver.bundle.readme import plaintext, webpage
 from archiver.bundle.runtime import build_runtime
-from archiver.bundle.searchindex import ensure_search_index, page_titles
+from archiver.bundle.searchindex import page_titles, search_index
 from archiver.bundle.tar import TarWriter, data_offsets, tar_size
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import StorageFull
@@ -78,12 +78,13 @@ def build_bundle(
     progress = progress or NullProgress()
     paths = archive.project(project)
     record = read_snapshot(paths, snapshot or good_snapshot(paths))
-    index = ensure_search_index(paths, record.id, progress)
-    contents = closure(archive, record, platforms, page_titles(index) if index else None)
-    for failure in contents.failures[len(record.failures) :]:
-        progress.warn(f"{failure.subject} is left out: {failure.message}")
-    plan = _Plan(contents, _members(contents, index, blob_reader(archive.images)))
-    return _write(plan, _target(output, contents.name), progress)
+    target = _target(output, bundle_name(record))
+    with search_index(paths, record.id, progress, target) as index:
+        contents = closure(archive, record, platforms, page_titles(index) if index else None)
+        for failure in contents.failures[len(record.failures) :]:
+            progress.warn(f"{failure.subject} is left out: {failure.message}")
+        plan = _Plan(contents, _members(contents, index, blob_reader(archive.images)))
+        return _write(plan, target, progress)
 
 
 def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple[Member, ...]:

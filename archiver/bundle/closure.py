@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Mapping, Sequence
 
@@ -51,7 +52,12 @@ class Contents:
     @property
     def name(self) -> str:
         """The bundle's file name, where nothing else is asked for."""
-        return f"{self.snapshot.project}-{self.snapshot.id}.tar"
+        return bundle_name(self.snapshot)
+
+
+def bundle_name(snapshot: Snapshot) -> str:
+    """Return the file name of a snapshot's bundle."""
+    return f"{snapshot.project}-{snapshot.id}.tar"
 
 
 def closure(
@@ -73,8 +79,8 @@ def closure(
         RecordCorrupt: the capture index is damaged.
     """
     paths, store = archive.project(snapshot.project), blob_reader(archive.images)
-    raw = RawRecords(paths)
-    sites = site_contents(snapshot, read_captures(paths, snapshot), raw)
+    with closing(RawRecords(paths)) as raw:
+        sites = site_contents(snapshot, read_captures(paths, snapshot), raw)
     images, left_out = image_contents(snapshot, store, platforms)
     return Contents(
         snapshot,

@@ -19,6 +19,9 @@ from archiver.core.charset import declared_codec, without_mark
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
+EXTRACTION = (
+    1  # raise it with every change of what is found on a page: indexes built before are then built anew
+)
 MOST_BYTES = 16 << 20  # of HTML; what is beyond is not searched
 _DETECT_BYTES = 64 << 10
 _MARK, _END = "\x02", "\x03"  # control characters around a heading's number; taken out of the page first

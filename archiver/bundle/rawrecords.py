@@ -25,6 +25,10 @@ class RawRecords:
         self._locator = ReadOnlyLocator(paths)
         self._sizes: dict[str, int] = {}
 
+    def close(self) -> None:
+        """Close the locator: nothing is found any more, what was found can still be copied."""
+        self._locator.close()
+
     def find(self, record: str) -> Location:
         """Return where a record is, after checking that its file reaches that far.
 

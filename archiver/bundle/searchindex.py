@@ -1,29 +1,35 @@
 """Builds the full-text index of a snapshot's pages: docs/format.md, "docs/search.sqlite".
 
-The index is a cache beside the snapshot, built once and packed into every bundle of it. Same captures,
-same SQLite, same bytes.
+The index is a cache beside the snapshot, built once and packed into every bundle of it. Same captures, same
+builder, same bytes: a side file ``<id>.json`` says what built it, and another builder builds it anew.
 """
 
 from __future__ import annotations
 
+import platform
 import sqlite3
-import tempfile
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Iterator
 
-from archiver.bundle.documents import MOST_BYTES, Document, decode_html, read_document
-from archiver.bundle.wacz import is_page
+import bs4
+import selectolax
+
+from archiver.bundle.documents import EXTRACTION, MOST_BYTES, Document, decode_html, read_document
+from archiver.core import jsontext
 from archiver.core.contentcoding import decoded_start, is_decodable
-from archiver.core.digest import CHUNK
-from archiver.core.errors import ArchiverError, StoreError
+from archiver.core.digest import CHUNK, Digest
+from archiver.core.errors import ArchiverError, StorageDenied
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
+from archiver.offline.checks.index import is_page
 from archiver.offline.search.segment import characters, index_text
-from archiver.store.atomic import TEMPORARY_PREFIX, move_durably, storage_errors
+from archiver.store.atomic import move_durably, storage_errors, temporary_folder, write_atomically
 from archiver.store.databases import database_errors
+from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archiver.core.capture import Capture
     from archiver.offline.holdings import Site
     from archiver.store.paths import ProjectPaths
@@ -47,7 +53,7 @@ CREATE VIRTUAL TABLE sections_fts USING fts5(
 
 
 def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress | None = None) -> Path | None:
-    """Return a snapshot's search index, building it where it is not there or of another format.
+    """Return a snapshot's search index, building it where it is missing, damaged, or another builder's.
 
     Args:
         paths: the project's files.
@@ -59,12 +65,36 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
 
     Raises:
         NotArchived: there is no such snapshot.
-        StoreError: the index cannot be written; StorageFull where there is no space.
+        StoreError: the index cannot be written; StorageFull where there is no space, StorageDenied where the
+            archive is on read-only media.
     """
     path = paths.search(snapshot)
     if _is_current(path):
         return path
-    return path if _build(paths, snapshot, path, progress or NullProgress()) else None
+    if not _build(paths, snapshot, path, progress or NullProgress()):
+        return None
+    write_atomically(_side_file(path), _provenance(path))
+    return path
+
+
+@contextmanager
+def search_index(
+    paths: ProjectPaths, snapshot: str, progress: Progress, output: Path
+) -> Iterator[Path | None]:
+    """Give a snapshot's search index for as long as the block lasts: the archive's, where that can be had.
+
+    Where the archive cannot be written, the index is built in a temporary folder beside ``output``. See
+    ``ensure_search_index`` for the rest.
+    """
+    with ExitStack() as held:
+        index: Path | None
+        try:
+            index = ensure_search_index(paths, snapshot, progress)
+        except StorageDenied:
+            index = held.enter_context(temporary_folder(output)) / "search.sqlite"
+            if not _build(paths, snapshot, index, progress):
+                index = None
+        yield index
 
 
 def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:
@@ -83,7 +113,7 @@ def _build(paths: ProjectPaths, snapshot: str, target: Path, progress: Progress)
     with closing(open_project(paths, snapshot)) as holding:
         captures = [(site, capture) for site in holding.sites for capture in site.all_captures()]
         if captures:
-            with _workspace(target) as folder:
+            with temporary_folder(target) as folder:
                 pages = [(site, capture) for site, capture in captures if is_page(capture)]
                 _fill(folder / "filled", pages, progress)
                 _compact(folder / "filled", folder / "compact")
@@ -92,25 +122,31 @@ def _build(paths: ProjectPaths, snapshot: str, target: Path, progress: Progress)
 
 
 def _is_current(path: Path) -> bool:
-    """Say whether an index is there, whole, and of this format."""
-    if not path.is_file():
-        return False
-    try:
-        with _sqlite(path) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()
-            sound = connection.execute("PRAGMA quick_check(1)").fetchone()
-            return bool(version == (VERSION,) and sound == ("ok",))
-    except StoreError:
-        return False  # a cache: it is built again
+    """Say whether an index is there as this very builder left it."""
+    side = _side_file(path)
+    with storage_errors(path):
+        return path.is_file() and side.is_file() and side.read_bytes() == _provenance(path)
 
 
-@contextmanager
-def _workspace(target: Path) -> Iterator[Path]:
-    """A temporary folder beside the target, so that a rename can put the result in its place."""
-    with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=target.parent) as folder:
-            yield Path(folder)
+def _side_file(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _provenance(path: Path) -> bytes:
+    """What an index's bytes depend on beside the captures, and the digest of what came out."""
+    with storage_errors(path), path.open("rb") as stream:
+        digest, _ = Digest.of_stream(stream)
+    return jsontext.dump(
+        {
+            "digest": str(digest),
+            "format": VERSION,
+            "program": PROGRAM,
+            "extraction": EXTRACTION,
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+            "parsers": [f"selectolax {selectolax.__version__}", f"beautifulsoup4 {bs4.__version__}"],
+        }
+    )
 
 
 @contextmanager

@@ -194,6 +194,27 @@ def test_an_older_snapshot_can_be_packed(builder: ArchiveBuilder, tmp_path: Path
     assert (newer.path.name, newer.captures) == ("small-20260302T000000Z.tar", 8)
 
 
+def test_an_archive_on_read_only_media_can_be_packed(
+    made: tuple[ArchiveBuilder, Bundled],
+    builder: ArchiveBuilder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the search index cannot be kept in the archive it is built beside the bundle, and gone afterwards."""
+    real = tempfile.mkdtemp
+
+    def denied(suffix: str | None = None, prefix: str | None = None, dir: Path | None = None) -> str:  # noqa: A002 - mkdtemp's
+        if dir is not None and builder.archive.root in dir.parents:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(suffix, prefix, dir)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", denied)  # root, as tests in a container may be, writes anywhere
+    bundled = build_bundle(builder.archive, "small", output=tmp_path / "out" / "bundle.tar")
+    assert bundled.path.read_bytes() == made[1].path.read_bytes()
+    assert list((tmp_path / "out").iterdir()) == [bundled.path]
+    assert not builder.paths.search(SNAPSHOT).exists()
+
+
 def test_without_an_output_the_file_is_made_here(
     builder: ArchiveBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

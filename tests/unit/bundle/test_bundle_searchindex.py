@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -8,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archiver.bundle import searchindex
 from archiver.bundle.rawrecords import RawRecords
 from archiver.bundle.searchindex import ensure_search_index, page_titles
+from archiver.core.digest import Digest
 from archiver.core.errors import NotArchived, StorageFull, StoreError
 from archiver.core.progress import NullProgress
+from archiver.version import PROGRAM
 from servers.small_archive import SITE, SNAPSHOT, ArchiveBuilder, html, small_archive
 
 if TYPE_CHECKING:
@@ -96,6 +100,35 @@ def test_an_index_that_is_there_is_kept(builder: ArchiveBuilder) -> None:
         warc.unlink()
     assert _index(builder) == path
     assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PROGRAM", "archiver 0.0.1"), ("EXTRACTION", 0), ("VERSION", 0), ("sqlite", "3.1.4")]
+)
+def test_another_builder_s_index_is_built_again(
+    builder: ArchiveBuilder, monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    """What an older program, extraction, format or SQLite left would make other bytes of the same bundle."""
+    path = _index(builder)
+    good = path.read_bytes()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE documents SET title = 'as the other builder saw it'")
+    with monkeypatch.context() as other:
+        other.setattr(*(sqlite3, "sqlite_version") if name == "sqlite" else (searchindex, name), value)
+        path.with_suffix(".json").write_bytes(searchindex._provenance(path))
+    assert path.read_bytes() != good
+    assert _index(builder).read_bytes() == good
+
+
+def test_the_side_file_names_the_builder_and_the_bytes(builder: ArchiveBuilder) -> None:
+    """A half-written pair is noticed: the side file is only right beside the very index it was made with."""
+    path = _index(builder)
+    said = json.loads(path.with_suffix(".json").read_bytes())
+    assert said["digest"] == str(Digest.of(path.read_bytes()))
+    assert (said["program"], said["sqlite"]) == (PROGRAM, sqlite3.sqlite_version)
+    path.with_suffix(".json").unlink()
+    assert _index(builder) == path
+    assert path.with_suffix(".json").is_file()
 
 
 @pytest.mark.parametrize("damage", ["version", "truncated", "nonsense"])
