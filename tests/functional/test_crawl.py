@@ -967,3 +967,12 @@ def test_a_seed_that_redirects_to_a_private_address_is_a_failure(
     assert [(failure.subject, failure.code) for failure in outcome.failures] == [
         ("http://127.0.0.2:9/", "fetch.private")
     ]
+
+
+def test_a_page_nested_without_end_is_captured_and_reported(paths: ProjectPaths) -> None:
+    """Its links are followed as far as they can be seen, and the failure says that there may be more."""
+    deep = html(text="<div>" * 50_000 + '<a href="a">x</a>')
+    with serving({"/docs/": deep, "/docs/a": html()}) as site:
+        outcome = _crawl(paths, _spec(site))
+        assert set(_kinds(outcome, site)) == {"/docs/", "/docs/a"}
+        assert [(f.subject, f.code) for f in outcome.failures] == [(site.url("/docs/"), "fetch.unreadable")]

@@ -465,10 +465,13 @@ class _Coordinator:
     def _links(self, recorded: Recorded) -> Links:
         """Return a document's links; none, and a failure, where looking for them goes wrong."""
         try:
-            return recorded.links()
+            links = recorded.links()
         except Exception as error:  # noqa: BLE001 - documents are not trusted; the capture stays whatever is in it
             self._fail(recorded.url, _unreadable(recorded.url, error))
             return NO_LINKS
+        if not links.complete:
+            self._fail(recorded.url, Unreadable("nested too deeply to be parsed; links may be missing"))
+        return links
 
     def _discover(self, entry: Found, links: Links) -> None:
         """Queue a document's links. Only pages lead on to pages."""

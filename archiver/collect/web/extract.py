@@ -10,13 +10,15 @@ Sources: WHATWG HTML (attributes, srcset, meta refresh), CSS Values 4 and CSS Ca
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from html import unescape
 from typing import TYPE_CHECKING, Iterable, Iterator
 
 from selectolax.lexbor import LexborHTMLParser
 
 from archiver.collect.web.urls import LONGEST, is_web, resolve
 from archiver.core.charset import declared_codec
+from archiver.core.nesting import is_too_deep
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -48,6 +50,9 @@ _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
 _REFRESH = re.compile(
     r"[\s\d.]*+[;,]?+\s*+(?:url\s*+=\s*+)?+(?:\"([^\"]*)|'([^']*)|(.*))", re.IGNORECASE | re.DOTALL
 )
+_ATTRIBUTE = re.compile(
+    r"""(?<=[\s"'/])(href|src)=(?:"([^"]*+)"?+|'([^']*+)'?+|([^\s"'>]++))""", re.IGNORECASE
+)
 _MIME = re.compile(r"[a-z0-9!#$&^_.+\-]{1,127}/[a-z0-9!#$&^_.+\-]{1,127}\Z")  # RFC 6838, section 4.2
 _CANDIDATE = re.compile(r"[ \t\n\f\r,]*+([^ \t\n\f\r]++)")
 
@@ -57,12 +62,14 @@ class Links:
     """What a document refers to: canonical URLs, each once per class, in document order.
 
     ``others`` are references to schemes other than http and https, and URLs too long to follow.
+    ``complete`` is False where a document could only be searched for what looks like links.
     """
 
     pages: tuple[str, ...] = ()
     requisites: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    complete: bool = True
 
 
 NO_LINKS = Links()
@@ -104,10 +111,17 @@ def is_html(content_type: str) -> bool:
 
 
 def html_links(body: bytes, url: str, content_type: str) -> Links:
-    """Return the links of an HTML (or XHTML, or SVG) document."""
+    """Return the links of an HTML (or XHTML, or SVG) document.
+
+    One whose elements are nested beyond anything that people write is not parsed: it would take for ever.
+    """
     encoding = _codec(body, content_type)
-    plain = encoding in ("utf-8", "ascii")
-    tree = LexborHTMLParser(body if plain else body.decode(encoding, "replace"))
+    plain = encoding == "utf-8"
+    text = None if plain else body.decode(encoding, "replace")
+    if is_too_deep(body.decode("latin-1") if text is None else text):  # tags are ASCII in UTF-8 too
+        found = _looked_for(body.decode(encoding, "replace") if text is None else text)
+        return replace(found.resolved(url, "" if plain else encoding), complete=False)
+    tree = LexborHTMLParser(body if text is None else text)
     base = url
     declared = tree.css_first("base[href]")
     if declared is not None:
@@ -121,6 +135,14 @@ def html_links(body: bytes, url: str, content_type: str) -> Links:
         for node in root.css(_OTHERS):
             _add(found, node)
     return found.resolved(base, "" if plain else encoding)
+
+
+def _looked_for(text: str) -> _Found:
+    found = _Found()
+    for match in _ATTRIBUTE.finditer(text):
+        references = found.pages if match[1].lower() == "href" else found.requisites
+        references.add(unescape(match[2] or match[3] or match[4] or ""))
+    return found
 
 
 def _codec(body: bytes, content_type: str) -> str:

@@ -169,8 +169,9 @@ class WarcOutput:
             try:
                 self.sync()
             finally:
-                self._stream.close()
-                self._stream = None
+                stream, self._stream = self._stream, None
+                with storage_errors(self._folder / self._name):
+                    stream.close()  # tries to write again what a full disk refused
 
     def _open_next(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -218,3 +218,25 @@ def test_a_media_type_is_of_the_registered_form_or_empty(header: str, mime: str)
 def test_the_media_type_decides_how_a_document_is_read(body: bytes, type_: str, links: Links) -> None:
     """HTML, XHTML, SVG and CSS have links; plain text has none; no type at all is looked at."""
     assert links_of(body, URL, type_) == links
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030"])
+def test_a_document_nested_without_end_is_searched_for_links(charset: str) -> None:
+    """What would take a parser for ever is not parsed; what looks like links is found, and said to be no more than that."""
+    text = (
+        "<div>" * 100_000
+        + """<a href="a.html?x=1&amp;y=\u4e2d">x</a><IMG SRC='p.png'><a class=x href=b.html data-href=no>"""
+    )
+    links = html_links(text.encode(charset), "http://x.org/docs/", f"text/html; charset={charset}")
+    query = "%E4%B8%AD" if charset == "utf-8" else "%D6%D0"
+    assert links.pages == (f"http://x.org/docs/a.html?x=1&y={query}", "http://x.org/docs/b.html")
+    assert links.requisites == ("http://x.org/docs/p.png",)
+    assert not links.complete
+
+
+@pytest.mark.parametrize(
+    "piece", ["<div>", "<b src=", "<b href='", '<b href="', "<b src ", " src=x", '<b\n src="\n']
+)
+def test_searching_for_links_takes_linear_time(piece: str) -> None:
+    """A megabyte of unfinished references after endless nesting does not show."""
+    assert not html_links(b"<div>" * 30_000 + piece.encode() * 200_000, "http://x.org/", "").complete
