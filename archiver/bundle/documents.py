@@ -6,7 +6,6 @@ Used for search and for the titles in page lists. Input is untrusted HTML as cap
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, Sequence
@@ -15,6 +14,7 @@ from bs4.dammit import EncodingDetector
 from selectolax.lexbor import LexborHTMLParser
 
 from archiver.core.charset import declared_codec, without_mark
+from archiver.core.nesting import is_too_deep
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -37,15 +37,8 @@ _NOISE_OUTSIDE = (
 )
 _HEADINGS = "h1,h2,h3,h4,h5,h6,dt[id]"  # a dt with an id is an entry of an API reference or a glossary
 _BLOCKS = "p,div,section,article,li,dt,dd,tr,td,th,caption,pre,blockquote,figcaption,br,hr,summary,details,ul,ol,dl,table"
-_MOST_NESTED = 20_000
-_TAG_NAME = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)")
 _TAG = re.compile(r"<[^>]{0,4096}>?")
 _TITLE = re.compile(r"<title[^>]{0,256}>([^<]{0,4096})", re.IGNORECASE)
-# Elements that hold nothing, or that the next one of their kind ends though no end tag is written.
-_UNNESTED = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-    | {"p", "li", "dt", "dd", "tr", "td", "th", "option", "path"}
-)
 _SECTIONS = frozenset({"section", "div", "article"})
 
 
@@ -91,7 +84,7 @@ def read_document(html: str) -> Document:
     A page whose elements are nested beyond anything that people write is taken as one section.
     """
     html = html.replace(_MARK, "").replace(_END, "")
-    if _is_too_deep(html):
+    if is_too_deep(html):
         named = _TITLE.search(html)
         return Document(
             _plain(unescape(named[1])) if named else "",
@@ -115,25 +108,6 @@ def read_document(html: str) -> Document:
         node.insert_before(" ")
         node.insert_after(" ")
     return Document(title or next((name for _, name in names if name), ""), _sections(main.text(), names))
-
-
-def _is_too_deep(html: str) -> bool:
-    """Say whether parsing would take forever: its time grows with the square of the nesting."""
-    if html.count("<") < _MOST_NESTED:
-        return False
-    open_now: Counter[str] = Counter()
-    depth = 0
-    for closing, spelled in _TAG_NAME.findall(html):
-        name = spelled.lower()
-        if not closing and name not in _UNNESTED:
-            open_now[name] += 1
-            depth += 1
-            if depth > _MOST_NESTED:
-                return True
-        elif closing and open_now[name]:
-            open_now[name] -= 1
-            depth -= 1
-    return False
 
 
 def _main(tree: LexborHTMLParser) -> LexborNode | None:
