@@ -25,6 +25,7 @@ from archiver.core.errors import ArchiverError, InvalidDocument, NotArchived, Re
 from archiver.core.progress import NullProgress
 from archiver.core.snapshot import GONE, HEALTHY, SiteResult, Snapshot
 from archiver.core.urlkey import Origin
+from archiver.store.atomic import sweep_temporaries
 from archiver.store.images import ImageLayout
 from archiver.store.locks import locked
 from archiver.store.snapshots import (
@@ -115,12 +116,21 @@ def archive_project(
     with ExitStack() as held:
         held.enter_context(locked(paths.lock, paths.name))
         layout = ImageLayout(archive.images)
+        layout.sweep()
+        for folder in (paths.root, paths.snapshots, paths.indexes):
+            sweep_temporaries(folder)
         held.enter_context(layout.writing())
         state = held.enter_context(closing(RunState(paths.state)))
         before = _last_good(paths, progress)
+        interrupted = state.unfinished
         run, resumed = _begin(paths, state, str(loaded.digest))
         if resumed:
             progress.note(f"{paths.name}: continuing the run of {run}")
+        elif interrupted:
+            progress.note(
+                f"{paths.name}: the spec's doc sites have changed since the interrupted run of {interrupted}; "
+                "beginning anew"
+            )
         collector = _Collector(loaded, paths, layout, run, state, stop, progress)
         try:
             sites = collector.sites(before)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -121,6 +122,16 @@ def move_durably(temporary: Path, path: Path) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
         sync_folder(path.parent)
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove what crashed writers left in a folder; the caller knows that nobody is writing there now."""
+    with storage_errors(folder):
+        for entry in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -8,15 +8,16 @@ Source: OCI image-spec v1.1, image-layout.md.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Iterable, Sequence
 
 from archiver.core import jsontext
 from archiver.core.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
-from archiver.core.errors import InvalidDocument, NotArchived
-from archiver.store.atomic import make_folder, storage_errors, write_atomically
+from archiver.core.errors import InvalidDocument, LockHeld, NotArchived
+from archiver.store.atomic import make_folder, storage_errors, sweep_temporaries, write_atomically
 from archiver.store.blobs import BlobReader, BlobStore
-from archiver.store.locks import shared_lock, waiting_lock
+from archiver.store.locks import locked, shared_lock, waiting_lock
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -64,6 +65,12 @@ class ImageLayout:
     def writing(self) -> AbstractContextManager[None]:
         """Share the store with other writers for as long as the block lasts; prune waits."""
         return shared_lock(self.root / STORE_LOCK)
+
+    def sweep(self) -> None:
+        """Remove what crashed writers left; does nothing while another run uses the store."""
+        with suppress(LockHeld), locked(self.root / STORE_LOCK, "the images"):
+            for folder in (self.root, *(self.root / "blobs").iterdir()):
+                sweep_temporaries(folder)
 
     def entries(self) -> tuple[Descriptor, ...]:
         """Return the entries of index.json."""

@@ -73,13 +73,18 @@ class ProjectPaths:
         """The snapshot's record."""
         return self.snapshots / f"{snapshot}.json"
 
+    @property
+    def indexes(self) -> Path:
+        """The folder of search indexes; caches."""
+        return self.root / "search"
+
     def captures(self, snapshot: str) -> Path:
         """The snapshot's capture index."""
         return self.snapshots / f"{snapshot}.cdxj.gz"
 
     def search(self, snapshot: str) -> Path:
         """The snapshot's search index; a cache."""
-        return self.root / "search" / f"{snapshot}.sqlite"
+        return self.indexes / f"{snapshot}.sqlite"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pty
+import random
 import re
 import signal
 import subprocess
@@ -420,10 +421,33 @@ def test_a_second_run_asks_conditionally(console: Console, site: Site) -> None:
     assert len(list((console.folder / "archives" / "sample" / "snapshots").glob("*.json"))) == 2
 
 
-def test_the_record_is_written_last(console: Console, site: Site) -> None:
-    """A crash leaves no temporary file behind in a finished archive, and ids are UTC seconds."""
+def test_what_a_crash_left_is_swept_up(console: Console, site: Site) -> None:
+    """What crashed writers left is gone after the next finished run, and ids are UTC seconds."""
+    for place in ("sample/search/.tmp-1", "images/blobs/sha256/.tmp-2", "sample/snapshots/.tmp-3/below"):
+        path = console.folder / "archives" / place
+        path.parent.mkdir(parents=True)
+        path.write_text("half of something")
     summary = console.succeed(
         "archive", _spec(console, docs=[_docs(f"{site.origin}/index.html")]), "--json"
     ).json
     assert re.fullmatch(r"\d{8}T\d{6}Z", summary["snapshot"])
     assert not [path for path in (console.folder / "archives").rglob("*") if path.name.startswith(".tmp-")]
+
+
+def test_a_full_disk_is_a_storage_error(console: Console, site: Site) -> None:
+    """No space left while pages are written ends with exit 7 and a clear line; with space again it goes on."""
+    put(site, "large.html", "<title>Large</title>" + random.Random(1).randbytes(600_000).hex())
+    put(site, "index.html", f"{INDEX} <a href=large.html>large</a>")
+    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")])
+    limited = (
+        "sh",
+        "-c",
+        'ulimit -f 400; exec "$@"',
+        "sh",
+        *console.program,
+    )  # of 512 bytes: EFBIG stands in for ENOSPC
+    full = type(console)(console.folder, limited).run("archive", spec)
+    assert full.code == 7
+    assert "Traceback" not in full.err
+    assert "hint" in full.err
+    assert console.run("archive", spec).code == 0

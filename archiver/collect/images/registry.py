@@ -76,8 +76,8 @@ class Repository:
         media_type = _media_type(response)
         length = response.headers.get("Content-Length", "")
         digest = _announced_digest(response)
-        if digest is None or media_type not in MANIFESTS | INDEXES or not length.isdigit():
-            return None
+        if digest is None or media_type not in MANIFESTS | INDEXES or not length.isdigit() or not int(length):
+            return None  # some registries and proxies answer HEAD with no length, or with none of the body's
         return Descriptor(media_type, digest, int(length))
 
     def get_manifest(self, selector: str, expected: Descriptor | None = None) -> Document:

@@ -21,7 +21,7 @@ from archiver.collect.web.urls import target_of
 from archiver.core.clock import iso, utc_now
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import RecordCorrupt
-from archiver.store.atomic import storage_errors, sync_folder
+from archiver.store.atomic import make_folder, storage_errors, sync_folder
 from archiver.store.locator import Location
 from archiver.store.warcfiles import scan_members
 from archiver.version import PROGRAM
@@ -174,7 +174,7 @@ class WarcOutput:
                     stream.close()  # tries to write again what a full disk refused
 
     def _open_next(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         number = len(list(self._folder.glob(f"{self._prefix}-*.warc.gz")))
         name = f"{self._prefix}-{number:05d}.warc.gz"
         self._start((self._folder / name).open("xb"), name)
