@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Protocol
 
 from archiver.core.errors import BundleError
+from archiver.core.filenames import DistinctNames
+from archiver.offline.tarwalk import unsafe_name
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
@@ -58,19 +58,14 @@ def check_names(paths: Iterable[str]) -> None:
     """Refuse names that a reader could not unpack side by side on any system, or not safely.
 
     Raises:
-        BundleError: a name is absolute, climbs, holds a backslash or a control character, occurs twice, or
-            differs from another only in case or in how its accents are encoded, or is the folder of another.
+        BundleError: a reader would refuse a name, or it is equal to another (case and composition aside) or to
+            another's folder.
     """
-    seen: dict[str, str] = {}
-    folders: dict[str, str] = {}
+    taken = DistinctNames()
     for path in paths:
-        parts = path.split("/")
-        if any(part in ("", ".", "..") for part in parts) or "\\" in path or not path.isprintable():
-            raise BundleError("this cannot be the name of a bundle's member", place=f"{path!r:.200}")
-        folded = unicodedata.normalize("NFC", path).casefold()
-        above = [folded[: match.start()] for match in re.finditer("/", folded)]
-        other = seen.get(folded) or folders.get(folded) or next(filter(None, map(seen.get, above)), None)
+        reason = unsafe_name(path)
+        if reason:
+            raise BundleError(f"this cannot be the name of a member: {reason}", place=f"{path!r:.200}")
+        other = taken.clash(path)
         if other:
             raise BundleError(f"its name collides with that of {other!r:.200}", place=f"{path!r:.200}")
-        seen[folded] = path
-        folders.update(dict.fromkeys(above, path))

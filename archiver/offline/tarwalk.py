@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Iterator, Mapping
 
+from archiver.core.filenames import DistinctNames
 from archiver.core.tarheader import BLOCK, END, header
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def walk(source: RandomAccess, report: Report, known: Callable[[], Layout] = dic
         report: is told of each problem; the walk then goes on as far as it can.
         known: asked when a header is damaged, for what should be there, so that the walk does not lose its way.
     """
-    names = _Names(report)
+    names = DistinctNames()
     position = 0
     for _ in range(_MOST_MEMBERS):
         block = source.read_at(position, BLOCK)
@@ -72,7 +73,7 @@ def walk(source: RandomAccess, report: Report, known: Callable[[], Layout] = dic
         if entry.end > source.size:
             report("tar.truncated", entry.name, f"the file ends at byte {source.size}, inside of this member")
             return
-        names.add(entry.name)
+        _check_name(entry.name, names, report)
         yield entry
         position = entry.end
     report("tar.members", "", f"more than {_MOST_MEMBERS} members")
@@ -112,26 +113,12 @@ def unsafe_name(name: str) -> str | None:
     return None
 
 
-class _Names:
-    """Sees to it that every name can be a file beside the others on any file system."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._files: set[str] = set()
-        self._folders: set[str] = set()
-
-    def add(self, name: str) -> None:
-        reason = unsafe_name(name)
-        if reason:
-            self._report("tar.name", name, reason)
-            return
-        plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-        parts = plain.split("/")
-        folders = {"/".join(parts[:count]) for count in range(1, len(parts))}
-        if plain in self._files or plain in self._folders or folders & self._files:
-            self._report("tar.duplicate", name, "the name clashes with an earlier member's")
-        self._files.add(plain)
-        self._folders |= folders
+def _check_name(name: str, names: DistinctNames, report: Report) -> None:
+    reason = unsafe_name(name)
+    if reason:
+        report("tar.name", name, reason)
+    elif names.clash(name):
+        report("tar.duplicate", name, "the name clashes with an earlier member's")
 
 
 def _is_end(source: RandomAccess, position: int) -> bool:

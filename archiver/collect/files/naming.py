@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from typing import Iterable
 from urllib.parse import unquote, urlsplit
 
 from archiver.core.errors import InvalidURL
+from archiver.core.filenames import DistinctNames
 from archiver.core.urlkey import Origin
 
 _FORBIDDEN = re.compile(r'[:*?"<>|]')  # allowed by the format, but Windows cannot have them
@@ -52,14 +52,14 @@ def distinct_paths(urls: Iterable[str]) -> tuple[dict[str, str], dict[str, Inval
     """
     paths: dict[str, str] = {}
     errors: dict[str, InvalidURL] = {}
-    taken = _Taken()
+    taken = DistinctNames()
     for url in dict.fromkeys(urls):
         try:
             plain = path_of(url)
         except InvalidURL as error:
             errors[url] = error
             continue
-        paths[url] = next(path for path in _candidates(url, plain) if taken.add(path))
+        paths[url] = next(path for path in _candidates(url, plain) if not taken.clash(path))
     return paths, errors
 
 
@@ -76,22 +76,3 @@ def _candidates(url: str, plain: str) -> Iterable[str]:
 
 def _split(url: str) -> list[str]:
     return urlsplit(url).path.removeprefix("/").split("/")
-
-
-class _Taken:
-    """Paths given out; two that differ in case or composition only are the same on some file systems."""
-
-    def __init__(self) -> None:
-        self._files: set[str] = set()
-        self._folders: set[str] = set()
-
-    def add(self, path: str) -> bool:
-        """Take a path; False where it is a file or folder already, or lies below a file."""
-        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
-        parts = folded.split("/")
-        above = {"/".join(parts[:count]) for count in range(1, len(parts))}
-        if folded in self._files or folded in self._folders or above & self._files:
-            return False
-        self._files.add(folded)
-        self._folders |= above
-        return True

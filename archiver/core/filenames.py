@@ -1,0 +1,31 @@
+"""Names that can be files beside each other on any file system.
+
+Source: docs/format.md, "The bundle".
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+class DistinctNames:
+    """Relative names, ``/`` between their parts, none of which is another's or another's folder's.
+
+    Names that differ only in case or in Unicode composition count as equal: on some file systems they are.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
+
+    def clash(self, name: str) -> str | None:
+        """Take a name; or return an earlier one that it cannot stand beside, and do not take it."""
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+        parts = folded.split("/")
+        above = ["/".join(parts[:count]) for count in range(1, len(parts))]
+        other = self._files.get(folded) or self._folders.get(folded)
+        other = other or next((self._files[folder] for folder in above if folder in self._files), None)
+        if other is None:
+            self._files[folded] = name
+            self._folders.update(dict.fromkeys(above, name))
+        return other
