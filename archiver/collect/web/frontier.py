@@ -15,7 +15,7 @@ from archiver.collect.web.urls import origin_of
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.snapshot import BrokenLink, Failure
-from archiver.store.atomic import storage_errors
+from archiver.store.atomic import make_folder, storage_errors
 from archiver.store.databases import database_errors, translated
 
 _VERSION = 1
@@ -76,7 +76,7 @@ class RunState:
     def __init__(self, path: Path) -> None:
         self._path = path
         with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         try:
             self._connection = _connect(path)
         except sqlite3.DatabaseError as error:
