@@ -6,7 +6,8 @@ from typing import IO, TYPE_CHECKING, Iterator, Sequence
 
 from archiver.core.capture import Capture
 from archiver.core.digest import Digest
-from archiver.core.errors import InvalidDigest, NotArchived, RecordCorrupt
+from archiver.core.errors import InvalidDigest, InvalidReference, NotArchived, RecordCorrupt
+from archiver.core.reference import Reference
 from archiver.offline.cdxj import lines_of_key
 from archiver.offline.holdings import File, Image, SearchIndex
 from archiver.offline.records import Place, open_response
@@ -95,7 +96,7 @@ class ArchiveImages:
         self.images = tuple(
             Image(
                 project,
-                image.reference,
+                _reference(image.reference),
                 _digest(image.digest),
                 image.media_type,
                 image.size,
@@ -205,3 +206,11 @@ def _digest(text: str) -> Digest:
         return Digest.parse(text)
     except InvalidDigest as error:
         raise RecordCorrupt(f"the snapshot's record has a malformed digest: {error.message}") from error
+
+
+def _reference(text: str) -> str:
+    try:
+        Reference.parse(text)
+    except InvalidReference as error:
+        raise RecordCorrupt(f"the snapshot's record has a malformed reference: {error.message}") from error
+    return text

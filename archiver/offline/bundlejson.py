@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from archiver.core import jsontext
 from archiver.core.clock import is_snapshot_id
+from archiver.core.descriptor import Platform
 from archiver.core.digest import Digest
-from archiver.core.errors import InvalidDigest, InvalidDocument, InvalidURL
+from archiver.core.errors import InvalidDigest, InvalidDocument, InvalidReference, InvalidURL
+from archiver.core.reference import Reference
 from archiver.core.shape import read_record
 from archiver.core.snapshot import BrokenLink, Failure
 from archiver.core.urlkey import Origin
@@ -54,7 +56,10 @@ class DocsEntry:
 
 @dataclass(frozen=True)
 class ImageEntry:
-    """An image or artifact; ``default_platform`` is the one in manifest.json, empty for artifacts."""
+    """An image or artifact; ``default_platform`` is the one in manifest.json, empty for artifacts.
+
+    ``reference`` is a full one; ``platforms`` are such as linux/amd64, or empty for what runs nowhere.
+    """
 
     reference: str
     digest: Digest
@@ -138,6 +143,7 @@ def read_contents(data: bytes, report: Report) -> Contents | None:
 
 _T = TypeVar("_T")
 _COUNTS = ("size", "offset", "pages", "captures")
+_MOST = 1 << 60  # more than there ever is of anything, and still a number that files can be read at
 
 
 def _entries(document: dict[str, Any], name: str, kind: type[_T], report: Report) -> tuple[_T, ...]:
@@ -150,7 +156,7 @@ def _entries(document: dict[str, Any], name: str, kind: type[_T], report: Report
         try:
             record = read_record(kind, entry, what=NAME)
             _check_values(record)
-        except (InvalidDocument, InvalidURL) as error:
+        except (InvalidDocument, InvalidReference, InvalidURL) as error:
             report("bundle.document", NAME, f"{name}[{number}]: {error.message}")
         else:
             result.append(record)
@@ -159,13 +165,17 @@ def _entries(document: dict[str, Any], name: str, kind: type[_T], report: Report
 
 def _check_values(record: object) -> None:
     for name in _COUNTS:
-        if getattr(record, name, 0) < 0:
-            raise InvalidDocument(f"{name} is negative")
+        if not 0 <= getattr(record, name, 0) < _MOST:
+            raise InvalidDocument(f"{name} is negative, or larger than anything")
     if isinstance(record, MemberEntry) and record.role not in ROLES:
         raise InvalidDocument(f"{record.role!r:.40} is not a role")
     if isinstance(record, DocsEntry):
         for origin in record.origins + record.requisite_origins:
             Origin.of(origin)
+    if isinstance(record, ImageEntry):
+        Reference.parse(record.reference)
+        for platform in filter(None, (*record.platforms, record.default_platform)):
+            Platform.parse(platform)
 
 
 def _text(document: dict[str, Any], name: str, report: Report) -> str:
@@ -181,9 +191,12 @@ def _platforms(document: dict[str, Any], report: Report) -> tuple[str, ...] | No
     platforms = options.get("platforms") if isinstance(options, dict) else ""
     if platforms is None:
         return None
-    if isinstance(platforms, list) and all(isinstance(item, str) for item in platforms):
-        return tuple(platforms)
-    report("bundle.document", NAME, "'options' has no 'platforms' that is a list or null")
+    try:
+        if isinstance(platforms, list):
+            return tuple(str(Platform.parse(str(item))) for item in platforms)
+    except InvalidDocument:
+        pass
+    report("bundle.document", NAME, "'options' has no 'platforms' that is a list of platforms or null")
     return None
 
 

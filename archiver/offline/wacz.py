@@ -37,6 +37,7 @@ META = {"format": "cdxj-gzip-1.0", "filename": "index.cdx.gz"}
 
 _MOST_IDX = 64 << 20
 _MOST_BLOCK = 16 << 20  # compressed
+_MOST_INDEX = 1 << 48  # bytes; more than any file system takes
 _MOST_LINES = 64 << 20  # of one block, decompressed
 _CACHED_BLOCKS = 32
 
@@ -198,7 +199,9 @@ def _read_block_line(line: bytes) -> Block | None:
     if not isinstance(members, dict) or members.get("filename") != META["filename"]:
         return None
     offset, length = members.get("offset"), members.get("length")
-    if type(offset) is not int or type(length) is not int or offset < 0 or not 0 < length <= _MOST_BLOCK:
+    if type(offset) is not int or not 0 <= offset < _MOST_INDEX:
+        return None
+    if type(length) is not int or not 0 < length <= _MOST_BLOCK:
         return None
     try:
         return Block(b" ".join(parts[:2]), offset, length, Digest.parse(members.get("digest", "")))

@@ -25,7 +25,7 @@ class RandomAccess(Protocol):
         """How many bytes there are."""
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset`` on; fewer only where the end comes first.
+        """Return ``length`` bytes from ``offset`` on; fewer only where the end comes first, none from beyond it.
 
         Raises:
             StoreError: the medium cannot be read.
@@ -52,6 +52,9 @@ class FileAccess:
 
     def read_at(self, offset: int, length: int) -> bytes:
         """See RandomAccess."""
+        length = min(length, self._size - offset)  # offsets come from strangers: some are no file's
+        if length <= 0:
+            return b""
         with storage_errors(self._path):
             data = self._read(offset, length)
             while 0 < len(data) < length:  # the system may return less than asked for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,7 @@ from archiver.core.errors import (
 from archiver.core.urlkey import surt_key
 from archiver.offline.archive import open_project
 from archiver.offline.opening import open_holdings
+from archiver.store.snapshots import good_snapshot, read_snapshot, write_snapshot
 from servers.handmade_bundle import CHART, IMAGE, SINGLE, Bundle, sha256
 from servers.small_archive import FILE_URL, SITE, ArchiveBuilder, small_archive
 
@@ -220,3 +221,30 @@ def test_body_closes_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(bodies(open_project(small_archive(tmp_path).paths))) == 7
     assert opened
     assert all(source.closed for source in opened)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"reference": "Not A Reference"}, {"reference": "docker.io/a:b:c"}, {"reference": ""}, {"size": 10**30},
+        {"platforms": ["linux"]}, {"platforms": ["linux/amd64", "a/b/c/d"]}, {"default_platform": "amd64"},
+        {"size": -1}, {"digest": "sha256:1"},
+    ],
+)  # fmt: skip
+def test_malformed_images_are_refused_with_the_files_name(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """What the registry and the pages could not show is damage, told when the bundle is opened."""
+    data = Bundle().pack(document=lambda document: document["images"][0].update(wrong))
+    path = bundle_file(tmp_path, data)
+    with pytest.raises(BundleDamaged) as caught:
+        open_holdings(path)
+    assert str(caught.value).startswith(f"{path}: bundle.json: images[0]: ")
+
+
+def test_malformed_reference_in_a_snapshot_is_record_corrupt(tmp_path: Path) -> None:
+    """An archive's record that names no image is damaged, whoever made it so."""
+    made = small_archive(tmp_path)
+    record = read_snapshot(made.paths, good_snapshot(made.paths))
+    image = replace(record.images[0], reference="Not A Reference")
+    write_snapshot(made.paths, replace(record, images=(image,)))
+    with pytest.raises(RecordCorrupt):
+        open_project(made.paths)

@@ -86,3 +86,12 @@ def test_missing_file_is_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         FileAccess(tmp_path / "none")
     assert str(tmp_path / "none") in str(caught.value)
+
+
+@pytest.mark.parametrize("place", [10**30, 1 << 63, 1 << 64, len(CONTENT)])
+def test_there_is_nothing_beyond_the_end(source: FileAccess, place: int) -> None:
+    """Offsets come from strangers: one that no file can have reads as nothing, in parts as well."""
+    assert source.read_at(place, 10) == b""
+    assert Part(source, 5, 1 << 70).read_at(place, 10) == b""
+    assert list(chunks(source, place, 10)) == []
+    assert source.read_at(len(CONTENT) - 3, 10**30) == CONTENT[-3:]
