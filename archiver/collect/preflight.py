@@ -17,6 +17,7 @@ from archiver.spec.load import load_spec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.core.errors import ArchiverError
     from archiver.spec.load import LoadedSpec
 
 _URL_HINT = "write it in full, such as https://docs.example.org/v2/"
@@ -81,5 +82,17 @@ def _list_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
         try:
             check_lists(loaded.spec.images, loaded.folder)
         except SpecError as error:
-            yield error
-            yield from (problem for problem in error.more if isinstance(problem, SpecError))
+            for problem in (error, *error.more):
+                yield _placed(loaded, problem)
+
+
+def _placed(loaded: LoadedSpec, problem: ArchiverError) -> SpecError:
+    """Give a problem that no line of a list has the line of the spec that speaks of it."""
+    message, place = problem.message, problem.place
+    lists = loaded.spec.images.lists if loaded.spec.images else ()
+    if place is None:
+        place = loaded.place("images", "sections")
+    for index, name in enumerate(lists):
+        if place == str(loaded.folder / name):
+            message, place = f"{place}: {message}", loaded.place("images", "lists", index)
+    return SpecError(message, place=place, hint=problem.hint or "paths are relative to the spec")

@@ -40,6 +40,8 @@ Read what is in a bundle, without a network: its documentation in a browser, its
 """
 _EPILOG = "Begin with:  python3 archiver.pyz serve BUNDLE.tar   and open the address that it prints."
 _MOST_SHOWN_ORIGINS = 20
+_MOST_PROBLEMS = 50
+_MOST_HITS = 1000
 _LONGEST_LINE = 2000  # characters; longer than any path with a sentence, shorter than what fills a screen
 
 
@@ -80,10 +82,13 @@ def run_command(args: argparse.Namespace) -> int:
 
 def report(error: ArchiverError) -> int:
     """Tell of an error with its hint on standard error, and return the exit code it stands for."""
-    for problem in (error, *error.more):
+    problems = (error, *error.more)
+    for problem in problems[:_MOST_PROBLEMS]:
         print(f"archiver: {_shown(str(problem))}", file=sys.stderr)
         if problem.hint:
             print(f"  hint: {_shown(problem.hint)}", file=sys.stderr)
+    if len(problems) > _MOST_PROBLEMS:
+        print(f"archiver: … and {len(problems) - _MOST_PROBLEMS} more", file=sys.stderr)
     return exit_code(error)
 
 
@@ -272,7 +277,7 @@ def _add_search(subparsers: Any, ready: Callable[[Path], Path]) -> None:
     parser.add_argument("path", metavar="BUNDLE|ARCHIVES", type=Path, help="a bundle, or an archive folder")
     parser.add_argument("query", metavar="QUERY", nargs="+", help="what to look for")
     parser.add_argument(
-        "--limit", type=int, default=10, metavar="N", help="the most hits (default: %(default)s)"
+        "--limit", type=_positive, default=10, metavar="N", help="the most hits (default: %(default)s)"
     )
     parser.add_argument("--source", metavar="NAME", help="only this documentation site")
     parser.add_argument(
@@ -351,6 +356,12 @@ def _existing(path: Path) -> Path:
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MOST_HITS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_HITS}")
     return int(text)
 
 

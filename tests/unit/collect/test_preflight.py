@@ -63,6 +63,17 @@ def test_lists_beside_the_spec_are_checked_too(tmp_path):
     assert [place for place, _ in check(tmp_path, GOOD, "redis:7\nNot/Good\n")] == ["list.txt:2"]
 
 
+def test_a_list_or_section_that_is_not_there_has_the_specs_line(tmp_path):
+    """What no list can tell is told at the line of the spec that asks for it."""
+    ((where, message),) = check(tmp_path, GOOD.replace("list.txt", "none.txt"))
+    assert where == "spec.yaml:8"
+    assert "none.txt: the image list cannot be read" in message
+    text = GOOD.replace("lists: [list.txt]", "lists: [list.txt]\n  sections: [nowhere]")
+    ((where, message),) = check(tmp_path, text)
+    assert where == "spec.yaml:9"
+    assert "nowhere" in message
+
+
 @pytest.mark.parametrize("contact", ["维护者", '"a\\nX-Evil: 1"', "x" * 201])
 def test_a_contact_must_fit_a_header(tmp_path, contact):
     """What cannot stand in the User-Agent is refused, before a request is made with it."""
