@@ -113,7 +113,11 @@ class Replay:
                 return self._miss(request, view, str(origin), "not an address of this server")
         else:
             url = f"{origin}{request.path}" + (f"?{request.query}" if request.query else "")
-        reply = self._replay(request, origin, view, url)
+        try:
+            reply = self._replay(request, origin, view, url)
+        except ArchiverError as error:
+            self._log(f"{url}: {error}")
+            reply = plain(502, f"the archive's copy of {url} is damaged")
         return reply.with_headers(*_policy(request, view))
 
     def _replay(self, request: Request, origin: Origin, view: View, url: str) -> Reply:
@@ -123,18 +127,16 @@ class Replay:
             tag = _entity_tag(capture, view, origin)
             if capture.status == "200" and is_fresh(request, tag):
                 return Reply(304, (("ETag", f'"{tag}"'), ("Cache-Control", "no-cache")))
-            try:
-                response = found.site.response(capture)
-                if response.status in _REDIRECTS:
-                    response.body.close()
-                    target = urljoin(capture.url, _value(response.headers, "location"))
-                    if rewriter.header(urldefrag(target).url) == rewriter.header(url):
-                        continue  # a twin, or the other scheme, that leads back here: go on looking
-                    return self._redirect(request, view, response, target, rewriter)
+            response = found.site.response(capture)
+            if response.status not in _REDIRECTS:
                 return _page(request, capture, response, rewriter, tag)
-            except ArchiverError as error:
-                self._log(f"{url}: {error}")
-                return plain(502, f"the archive's copy of {url} is damaged")
+            response.body.close()
+            target = _target(capture, response)
+            if target is None:
+                return self._miss(request, view, url, "The archived page redirects to what is no address.")
+            if rewriter.header(urldefrag(target).url) == rewriter.header(url):
+                continue  # a twin, or the other scheme, that leads back here: go on looking
+            return self._redirect(request, view, response, target, rewriter)
         return self._miss(request, view, url, "")
 
     def _redirect(
@@ -292,6 +294,14 @@ def _entity_tag(capture: Capture, view: View, origin: Origin) -> str:
     """Tell apart what a reader may get: the payload, and the addresses that are mapped into it."""
     seen = "\n".join((capture.digest, capture.mime, str(origin), view.main, *sorted(view.bases.values())))
     return hashlib.sha256(seen.encode()).hexdigest()[:32]
+
+
+def _target(capture: Capture, response: Response) -> str | None:
+    """Return where a redirect leads, or None where its Location is no URL."""
+    try:
+        return urljoin(capture.url, _value(response.headers, "location"))
+    except ValueError:
+        return None
 
 
 def _media_type(response: Response, capture: Capture) -> str:

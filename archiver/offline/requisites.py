@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from typing import TYPE_CHECKING, Iterable, Sequence
+from typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 
 from archiver.core.errors import ArchiverError, InvalidURL
 from archiver.core.urlkey import Origin
@@ -46,11 +46,19 @@ def needs_own_origin(candidates: Iterable[Origin], sites: Sequence[Site]) -> tup
     for site in sites:
         if not any(_origin(text) in open_ones for text in site.requisite_origins):
             continue
-        for capture in site.all_captures():
+        for capture in _readable(site):
             origin = _origin(capture.url)
             if origin is not None and open_ones.get(origin) is False:
                 open_ones[origin] = _is_rooted(site, capture)
     return tuple(origin for origin, rooted in open_ones.items() if rooted)
+
+
+def _readable(site: Site) -> Iterator[Capture]:
+    """Yield a site's captures up to where its index is damaged; that is told when it is asked for."""
+    try:
+        yield from site.all_captures()
+    except ArchiverError:
+        return
 
 
 def _is_rooted(site: Site, capture: Capture) -> bool:

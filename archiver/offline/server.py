@@ -135,7 +135,11 @@ class Library:
         return asset(request.path[len(ASSETS) :]) if request.path.startswith(ASSETS) else None
 
     def _miss(self, request: Request, view: View, url: str, reason: str) -> Reply:  # noqa: ARG002 - see MissPage
-        nearest = self._finder.nearest_above(url)
+        try:
+            nearest = self._finder.nearest_above(url)
+        except ArchiverError as error:  # the page does without
+            self._log(f"{url}: {error}")
+            nearest = ""
         return miss_page(url, reason, view, nearest=nearest, searchable=bool(self._search))
 
     def _search_page(self, request: Request, view: View) -> Reply:

@@ -1,5 +1,7 @@
 import gzip
+import io
 import os
+import zipfile
 from contextlib import closing
 from pathlib import Path
 from typing import Iterator
@@ -7,6 +9,7 @@ from typing import Iterator
 import pytest
 
 from archiver.store.locator import Location, Locator
+from servers.handmade_bundle import GUIDE_PATH, SITE, Bundle
 from servers.serving import Running, serving
 from servers.small_archive import ArchiveBuilder, html
 
@@ -38,6 +41,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.page(f"{A}/moved", b"", status="301 Moved Permanently", headers=[("Location", f"{B}/y?z#f")])
     made.page(f"{A}/rel", b"", status="302 Found", headers=[("Location", "docs/")])
     made.page(f"{A}/out", b"", status="302 Found", headers=[("Location", "https://live.example.com/")])
+    made.page(f"{A}/odd", b"", status="302 Found", headers=[("Location", "https://[x")])
     made.page(f"{A}/self", b"", status="302 Found", headers=[("Location", f"{A}/self")])
     made.page("http://a.example.org/plain.html", html("Plain", "by http"))
     made.page(
@@ -280,3 +284,33 @@ def test_damaged_records_are_never_shown(archive: Path, tmp_path: Path) -> None:
 def _locations(made: ArchiveBuilder) -> list[Location]:
     with closing(Locator(made.paths.locator)) as locator:
         return [at for capture in made.captures if (at := locator.get(capture.record))]
+
+
+def test_a_redirect_to_no_address_is_a_miss(archive: Path) -> None:
+    """A Location that is no URL leads nowhere, and the page says so."""
+    with serving(archive) as running:
+        answer = running.get("/odd", port=running.port_of(A))
+    assert answer.status == 404
+    assert "no address" in answer.text
+
+
+def test_a_damaged_part_of_the_index_is_told(tmp_path: Path) -> None:
+    """What stands in it is a 502 with a line in the log, as is what might; everything else is served."""
+    bundle = Bundle()
+    bundle.document["docs"][0]["requisite_origins"] = ["https://cdn.example.net"]
+    data = bytearray(bundle.pack())
+    with zipfile.ZipFile(io.BytesIO(bundle.members[GUIDE_PATH])) as wacz:
+        block = wacz.read("indexes/index.cdx.gz")
+    data[data.index(block) + 20] ^= 1  # in the first of two blocks
+    path = tmp_path / "bundle.tar"
+    path.write_bytes(data)
+    with serving(path) as running:
+        port = running.port_of(SITE)
+        assert running.get("/", port=port).status == 502
+        assert running.log
+        assert all("block of the index" in line for line in running.log)
+        assert running.get("/style.css", port=port).status == 200
+        missing = running.get("/zebra/missing.html", port=port)
+        assert (missing.status, "zebra/missing.html" in missing.text) == (404, True)
+        assert running.get("/").status == 200
+    assert not any("internal" in line for line in running.log)
