@@ -18,7 +18,7 @@ from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import page_titles, search_index
 from archiver.bundle.tar import TarWriter, data_offsets, tar_size
 from archiver.core.digest import CHUNK, Digest
-from archiver.core.errors import StorageFull
+from archiver.core.errors import StorageFull, UsageError
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline import names
 from archiver.store.atomic import atomic_file, make_folder, storage_errors
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from archiver.store.blobs import BlobReader
     from archiver.store.paths import ArchivePaths
 
+_FIRST = b"README.html\0"  # what every bundle begins with
 _NO_DIGEST = Digest("sha256", "0" * 64)  # as long as any, to measure with
 
 
@@ -70,6 +71,7 @@ def build_bundle(
 
     Raises:
         NotArchived: no such project or snapshot.
+        UsageError: the file to make is there and is no bundle, or would lie among the archive's own files.
         BundleIncomplete: something that the snapshot names is missing from the archive or damaged there.
         BundleError: it cannot be packed: two names collide.
         StorageFull: the file does not fit; nothing is left under its name.
@@ -78,7 +80,7 @@ def build_bundle(
     progress = progress or NullProgress()
     paths = archive.project(project)
     record = read_snapshot(paths, snapshot or good_snapshot(paths))
-    target = _target(output, bundle_name(record))
+    target = _target(output, bundle_name(record), archive)
     with search_index(paths, record.id, progress, target) as index:
         contents = closure(archive, record, platforms, page_titles(index) if index else None)
         for failure in contents.failures[len(record.failures) :]:
@@ -203,10 +205,33 @@ class _Reported:
         self._task.advance(len(data))
 
 
-def _target(output: Path | None, name: str) -> Path:
-    if output is None:
-        return Path(name)
-    return output / name if output.is_dir() else output
+def _target(output: Path | None, name: str, archive: ArchivePaths) -> Path:
+    """Return where the bundle goes. Raises UsageError where something else would be destroyed by that."""
+    target = Path(name) if output is None else output / name if output.is_dir() else output
+    with storage_errors(target):
+        above = target.resolve().parents
+        inside = {
+            archive.images.resolve(),
+            *(archive.project(each).root.resolve() for each in archive.projects()),
+        }
+        if inside.intersection(above):
+            raise UsageError(
+                "a bundle cannot be made among the archive's own files",
+                place=str(target),
+                hint="choose another place",
+            )
+        if target.exists() and not _is_bundle(target):
+            raise UsageError(
+                "this file is there already and is no bundle",
+                place=str(target),
+                hint="choose another name, or remove it first",
+            )
+    return target
+
+
+def _is_bundle(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_FIRST)) == _FIRST
 
 
 def _check_space(target: Path, size: int) -> None:

@@ -262,13 +262,13 @@ def test_a_corrupt_blob_leaves_no_bundle(builder: ArchiveBuilder, tmp_path: Path
     """A flipped byte in the archive's copy ends the packing; no file is left, an older one is kept."""
     target = tmp_path / "out" / "bundle.tar"
     target.parent.mkdir()
-    target.write_bytes(b"an earlier bundle")
+    target.write_bytes(b"README.html\0an earlier bundle")
     blob = builder.layout.blobs.path(Digest.parse(builder.files[0].digest))
     blob.write_bytes(b"X" + blob.read_bytes()[1:])
     with pytest.raises(BundleIncomplete) as raised:
         build_bundle(builder.archive, "small", output=target)
     assert raised.value.place == builder.files[0].digest
-    assert target.read_bytes() == b"an earlier bundle"
+    assert target.read_bytes() == b"README.html\0an earlier bundle"
     assert list(target.parent.iterdir()) == [target]
 
 
@@ -393,3 +393,19 @@ def _run(*command: str) -> bytes:
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
+
+
+@pytest.mark.parametrize(
+    "place", ["spec.yaml", "archives/demo/good", "archives/images/index.json", "archives/demo/new.tar"]
+)
+def test_a_bundle_replaces_nothing_but_a_bundle(tmp_path: Path, place: str) -> None:
+    """A slip in `--output` destroys neither a file of the user's nor the archive itself."""
+    builder = small_archive(tmp_path / "archives")
+    (tmp_path / "spec.yaml").write_text("project: demo")
+    target = tmp_path / place.replace("demo", builder.paths.name)
+    before = target.read_bytes() if target.exists() else None
+    with pytest.raises(UsageError):
+        build_bundle(builder.archive, builder.paths.name, output=target)
+    assert (target.read_bytes() if target.exists() else None) == before
+    made = build_bundle(builder.archive, builder.paths.name, output=tmp_path / "a.tar")
+    assert build_bundle(builder.archive, builder.paths.name, output=made.path).digest == made.digest
