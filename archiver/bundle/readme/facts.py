@@ -136,7 +136,8 @@ def state(contents: Contents) -> tuple[str, ...]:
     """Return whether everything is here, a paragraph each."""
     failed = len(contents.failures)
     whole = (
-        f"{count_text(failed, 'thing')} that {'was' if failed == 1 else 'were'} asked for could not be archived."
+        f"{count_text(failed, 'thing')} could not be fetched for this copy. "
+        "Where an earlier run had got it, that version is here."
         if failed
         else "Everything that was asked for is here."
     )

@@ -149,7 +149,7 @@ def _failures(contents: Contents) -> _Section | None:
     return (
         "missing",
         "What is missing",
-        "<p>This was asked for and could not be archived:</p>" + _table(facts.FAILURE_COLUMNS, rows) + more,
+        "<p>This could not be fetched for this copy:</p>" + _table(facts.FAILURE_COLUMNS, rows) + more,
     )
 
 

@@ -117,7 +117,7 @@ def test_failures_are_told(builder: ArchiveBuilder, render: object) -> None:
     ]
     builder.broken_links.append(BrokenLink("docs", f"{SITE}/nowhere", "404"))
     text = render(_contents(builder)).decode()  # type: ignore[operator]  # one of the two renderers
-    assert "205 things that were asked for could not be archived." in text
+    assert "205 things could not be fetched for this copy." in text
     assert f"{SITE}/{facts.MOST_FAILURES - 1}" in text
     assert f"{SITE}/{facts.MOST_FAILURES}" not in text
     assert "And 5 more" in text
