@@ -9,18 +9,19 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable
 
 from archiver.core.errors import NotArchived, RecordCorrupt, StoreError
 from archiver.store.atomic import make_folder, move_durably, storage_errors, sync_folder, temporary_folder
 from archiver.store.databases import database_errors, translated
-from archiver.store.warcfiles import scan_members
+from archiver.store.warcfiles import next_record, scan_members
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.store.paths import ProjectPaths
+    from archiver.store.warcfiles import Member
 
 _VERSION = 1
 _SCHEMA = f"""
@@ -141,17 +142,27 @@ def _is_current(path: Path) -> bool:
 
 
 def _locations(path: Path) -> list[Location]:
+    """Where the whole records of a WARC file are; those behind a damaged one are found as well."""
     found: list[Location] = []
-    try:
-        for member in scan_members(path):
-            if member.type in ("response", "revisit"):
-                found.append(Location(member.record, path.name, member.offset, member.length, member.length))
-            elif member.type == "request" and found and found[-1].offset + found[-1].length == member.offset:
-                last = found[-1]
-                found[-1] = Location(last.id, last.file, last.offset, last.length, member.end - last.offset)
-    except RecordCorrupt:
-        pass  # a broken tail holds no record that a snapshot may name
+    start: int | None = 0
+    while start is not None:
+        end = start
+        try:
+            for member in scan_members(path, start):
+                end = member.end
+                _note(found, path.name, member)
+            start = None
+        except RecordCorrupt:  # a bit that the disk lost, or what a crash left at the end
+            start = next_record(path, end + 1)
     return found
+
+
+def _note(found: list[Location], file: str, member: Member) -> None:
+    """Add a record to those found, or, where it is the request of the last one, its length."""
+    if member.type in ("response", "revisit"):
+        found.append(Location(member.record, file, member.offset, member.length, member.length))
+    elif member.type == "request" and found and found[-1].offset + found[-1].length == member.offset:
+        found[-1] = replace(found[-1], pair_length=member.end - found[-1].offset)
 
 
 class ReadOnlyLocator:

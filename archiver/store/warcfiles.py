@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 _HEAD = 64 << 10
+_MAGIC = b"\x1f\x8b\x08"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,35 @@ def scan_members(path: Path, start: int = 0) -> Iterator[Member]:
                 return
             yield member
             offset = member.end
+
+
+def next_record(path: Path, start: int) -> int | None:
+    """Return where the next gzip member that holds a WARC record begins, or None where there is none.
+
+    For what lies behind a damaged member: its end cannot be told, so the next beginning is looked for.
+    """
+    with storage_errors(path), path.open("rb") as stream:
+        window, at = b"", start
+        stream.seek(start)
+        while chunk := stream.read(_CHUNK):
+            window += chunk
+            found = window.find(_MAGIC)
+            while found >= 0:
+                if _begins_record(stream, at + found):
+                    return at + found
+                found = window.find(_MAGIC, found + 1)
+            kept = window[-len(_MAGIC) + 1 :]
+            at, window = at + len(window) - len(kept), kept
+            stream.seek(at + len(kept))
+    return None
+
+
+def _begins_record(stream: IO[bytes], offset: int) -> bool:
+    stream.seek(offset)
+    try:
+        return "warc-record-id" in record_fields(stream.read(_HEAD))
+    except RecordCorrupt:
+        return False
 
 
 class MemberReading:

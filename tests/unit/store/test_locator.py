@@ -78,6 +78,21 @@ def test_a_sound_locator_is_used_as_it_is(project: ProjectPaths) -> None:
     assert _known(project) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("padding", [0, (1 << 18) - 1, 1 << 18])
+def test_records_behind_a_damaged_one_are_found(project: ProjectPaths, padding: int) -> None:
+    """A bit that the disk lost costs the record it is in, not all that follow in the file."""
+    members = [_member("response", 3), b"\x1f\x8b\x08 no record" + bytes(padding), _member("response", 4)]
+    damaged = bytearray(_member("response", 5))
+    damaged[len(damaged) // 2] ^= 0xFF
+    members += [bytes(damaged), _member("revisit", 6), _member("request", 7), _member("response", 8)[:-1]]
+    (project.warc / "3.warc.gz").write_bytes(b"".join(members))
+    assert _known(project) == [1, 2, 3, 4, 6]
+    with closing(open_locator(project)) as locator:
+        at = locator.get("<urn:uuid:6>")
+    assert at is not None
+    assert at.pair_length == len(members[4]) + len(members[5])
+
+
 def test_a_rebuild_that_is_killed_leaves_no_half_a_map(
     project: ProjectPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
