@@ -67,7 +67,7 @@ def _nav(holdings: Sequence[Holding]) -> str:
             ("#docs", "Documentation", holding.sites),
             ("#images", "Images", holding.images.images),
             ("#files", "Files", holding.files.files),
-            ("#missing", "Not archived", holding.failures),
+            ("#missing", "Not fetched", holding.failures),
         )
         links = [(target, name) for target, name, content in parts if content]
     if len(links) < 2:
@@ -79,7 +79,7 @@ def _nav(holdings: Sequence[Holding]) -> str:
 def _when(holding: Holding) -> str:
     state = (
         f'<a class="badge warn" href="#{_id(holding, "missing")}">{count_text(len(holding.failures), "thing")}'
-        " could not be archived</a>"
+        " could not be fetched</a>"
         if holding.failures
         else '<span class="badge good">complete</span>'
     )
@@ -138,7 +138,6 @@ def _doc(site: Site, view: View) -> str:
 def _images(images: Sequence[Image], view: View, level: int, anchor: str) -> str:
     if not images:
         return ""
-    total = size_text(sum({image.digest: image.size for image in images}.values()))
     rows = "".join(_image(image, view) for image in sorted(images, key=lambda image: image.reference))
     tools = "".join(
         f'<input type="radio" class="hidden" name="{anchor}-tool" id="{anchor}-{tool}" data-tool="{tool}"'
@@ -147,7 +146,7 @@ def _images(images: Sequence[Image], view: View, level: int, anchor: str) -> str
     )
     return _section(
         "Container images",
-        f"{count_text(len(images), 'image')} · {total}",
+        count_text(len(images), "image"),
         level,
         anchor,
         f'<fieldset class="tools"><legend class="hidden">Show commands for</legend>{tools}</fieldset>'
@@ -218,7 +217,7 @@ def _missing(failures: Sequence[Failure], level: int, anchor: str) -> str:
         for failure in failures
     )
     return _section(
-        "Not archived",
+        "Not fetched",
         f"{count_text(len(failures), 'thing')} that the archive was asked for and could not get",
         level,
         anchor,
