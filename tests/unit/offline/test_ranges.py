@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.offline.checks.ranges import CRC32, Range, sum_ranges
@@ -39,6 +39,7 @@ RANGES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(RANGES, max_size=8))
 def test_every_range_has_its_checksum_and_every_byte_is_read_once(ranges: list[Range]) -> None:
     """Ranges may nest, touch, overlap, be empty or reach beyond the end; the file is read but once."""

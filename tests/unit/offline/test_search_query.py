@@ -1,7 +1,7 @@
 import sqlite3
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.offline.search.query import parse_query
@@ -60,6 +60,7 @@ def test_a_novel_is_cut_to_what_a_query_may_have() -> None:
     assert parse_query("ab " * 1000).expression.count(" AND ") < 30
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet='"*():^-+{}ab云安装 AND', max_size=30), st.booleans())
 def test_nothing_typed_is_a_syntax_error(table: sqlite3.Connection, text: str, as_you_type: bool) -> None:
     """Whatever is typed, FTS5 takes the expression."""

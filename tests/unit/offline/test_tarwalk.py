@@ -7,7 +7,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.core.tarheader import BLOCK, header
@@ -46,6 +46,7 @@ NAMES = st.text(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(NAMES, st.binary(max_size=1500)), max_size=5, unique_by=lambda pair: pair[0].casefold()
@@ -130,6 +131,7 @@ def test_header_zeroed_out_is_not_taken_for_the_end() -> None:
     assert problems == ["tar.header"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=4 * BLOCK))
 def test_junk_is_walked_without_failing(junk: bytes) -> None:
     """Whatever the bytes are, walking reports problems and ends."""
