@@ -33,7 +33,7 @@ def test_a_bundle_is_made_in_the_current_folder(console: Console, builder: Archi
     path = console.folder / NAME
     assert path.is_file()
     assert NAME in outcome.out
-    assert "7 captures, 3 images, 1 files" in outcome.out
+    assert "7 captures, 3 images, 1 file\n" in outcome.out
     assert f"archiver verify {NAME}" in outcome.out
     assert "Traceback" not in outcome.said
 
@@ -113,6 +113,19 @@ def test_what_cannot_be_packed_is_a_usage_error(
     assert outcome.code == code, outcome.said
     assert said in outcome.err
     assert not list(console.folder.glob("*.tar"))
+
+
+def test_a_damaged_web_page_makes_no_bundle(console: Console, builder: ArchiveBuilder) -> None:
+    """A bit that the disk lost in a WARC record: the record and its file are named, and nothing is made."""
+    path = max(builder.paths.warc.iterdir())
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    outcome = console.run("bundle", "small")
+    assert outcome.code not in (0, 1), outcome.said
+    assert "<urn:uuid:" in outcome.err
+    assert path.name in outcome.err
+    assert not [entry for entry in console.folder.iterdir() if ".tar" in entry.name or ".tmp" in entry.name]
 
 
 def test_a_damaged_archive_makes_no_bundle(console: Console, builder: ArchiveBuilder) -> None:
