@@ -23,8 +23,15 @@ from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
 from archiver.offline.checks.index import is_page
 from archiver.offline.search.segment import characters, index_text
-from archiver.store.atomic import move_durably, storage_errors, temporary_folder, write_atomically
+from archiver.store.atomic import (
+    move_durably,
+    storage_errors,
+    sweep_temporaries,
+    temporary_folder,
+    write_atomically,
+)
 from archiver.store.databases import database_errors
+from archiver.store.locks import waiting_lock
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -71,9 +78,12 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
     path = paths.search(snapshot)
     if _is_current(path):
         return path
-    if not _build(paths, snapshot, path, progress or NullProgress()):
-        return None
-    write_atomically(_side_file(path), _provenance(path))
+    with waiting_lock(paths.indexes / ".lock"):
+        sweep_temporaries(paths.indexes)
+        if not _is_current(path):  # another process may have built it meanwhile
+            if not _build(paths, snapshot, path, progress or NullProgress()):
+                return None
+            write_atomically(_side_file(path), _provenance(path))
     return path
 
 

@@ -117,7 +117,7 @@ def archive_project(
         held.enter_context(locked(paths.lock, paths.name))
         layout = ImageLayout(archive.images)
         layout.sweep()
-        for folder in (paths.root, paths.snapshots, paths.indexes):
+        for folder in (paths.root, paths.snapshots):
             sweep_temporaries(folder)
         held.enter_context(layout.writing())
         state = held.enter_context(closing(RunState(paths.state)))

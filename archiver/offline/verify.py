@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Iterable
 
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.bundlejson import FORMAT
+from archiver.offline.checks.displaced import check_displaced
 from archiver.offline.checks.images import blob_ranges, check_images
 from archiver.offline.checks.index import check_index, check_pages
 from archiver.offline.checks.members import check_members, check_padding, member_ranges
@@ -81,6 +82,8 @@ def verify_bundle(path: Path, progress: Progress | None = None) -> VerifyReport:
         structure = read_structure(source, str(path), findings.report)
         check = _Check(source, structure, findings.report)
         check.run(progress or NullProgress())
+        if structure.contents is None:
+            check_displaced(source, findings.report)
         contents = structure.contents
         return VerifyReport(
             path=str(path),

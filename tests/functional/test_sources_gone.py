@@ -26,7 +26,8 @@ def test_a_site_that_died_keeps_its_last_good_copy(console: Console) -> None:
         put(site, "index.html", "<title>Start</title><a href=two.html>two</a><p>words to find")
         put(site, "two.html", "<title>Two</title>")
         spec = console.write(
-            "sample.yaml", json.dumps({"project": "sample", "docs": [{"seeds": [f"{site.origin}/index.html"]}]})
+            "sample.yaml",
+            json.dumps({"project": "sample", "docs": [{"seeds": [f"{site.origin}/index.html"]}]}),
         )
         assert console.run("archive", spec).code == 0
         before = _captures(console)
@@ -63,7 +64,8 @@ def test_a_lost_search_index_is_made_again_when_it_is_needed(console: Console) -
     with serving({}) as site:
         put(site, "index.html", "<title>Start</title><p>words to find")
         spec = console.write(
-            "sample.yaml", json.dumps({"project": "sample", "docs": [{"seeds": [f"{site.origin}/index.html"]}]})
+            "sample.yaml",
+            json.dumps({"project": "sample", "docs": [{"seeds": [f"{site.origin}/index.html"]}]}),
         )
         assert console.run("archive", spec).code == 0
     indexes = console.folder / "archives" / "sample" / "search"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any, Callable
@@ -276,6 +278,26 @@ def test_what_is_no_bundle_is_not_recognised(check: Check, content: bytes) -> No
     """A file that neither begins nor ends like a bundle is NotABundle, not a list of problems."""
     with pytest.raises(NotABundle):
         check(content)
+
+
+@pytest.mark.parametrize("member", [GUIDE, "images/images.tar", "archiver.pyz"])
+@pytest.mark.parametrize("change", ["block in", "block out", "byte in", "byte out"])
+def test_the_member_that_bytes_were_put_into_is_named(check: Check, member: str, change: str) -> None:
+    """However far the rest is displaced, the damaged member is named, and no sound one is called changed."""
+    data = Bundle().pack()
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        listed = json.load(tar.extractfile("bundle.json") or io.BytesIO())["members"]
+    entry = next(entry for entry in listed if entry["path"] == member)
+    at = entry["offset"] + entry["size"] // 2
+    data = {
+        "block in": data[:at] + bytes(BLOCK) + data[at:],
+        "block out": data[:at] + data[at + BLOCK :],
+        "byte in": data[:at] + b"x" + data[at:],
+        "byte out": data[:at] + data[at + 1 :],
+    }[change]
+    report = check(data)
+    changed = {problem.where for problem in report.problems if problem.code == "member.digest"}
+    assert changed == {member}
 
 
 def test_deeply_nested_json_is_a_problem(check: Check) -> None:
