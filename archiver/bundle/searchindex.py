@@ -78,7 +78,7 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
     path = paths.search(snapshot)
     if _is_current(path):
         return path
-    with waiting_lock(paths.indexes / ".lock"):
+    with waiting_lock(paths.search_lock):
         sweep_temporaries(paths.indexes)
         if not _is_current(path):  # another process may have built it meanwhile
             if not _build(paths, snapshot, path, progress or NullProgress()):

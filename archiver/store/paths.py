@@ -74,6 +74,11 @@ class ProjectPaths:
         return self.snapshots / f"{snapshot}.json"
 
     @property
+    def search_lock(self) -> Path:
+        """Locked while a search index is built."""
+        return self.root / ".search.lock"
+
+    @property
     def indexes(self) -> Path:
         """The folder of search indexes; caches."""
         return self.root / "search"
