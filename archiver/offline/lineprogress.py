@@ -58,9 +58,13 @@ class _Lines:
             self._write("")
 
     def _write(self, extra: str) -> None:
-        of = f" of {self._amount(self._total)}" if self._total else ""
-        self._stream.write(f"{self._label}: {self._amount(self._done)}{of}{extra}\n")
+        self._stream.write(f"{self._label}: {self._amount()}{extra}\n")
         self._stream.flush()
 
-    def _amount(self, count: int) -> str:
-        return size_text(count) if self._unit == "B" else f"{count:,} {self._unit}"
+    def _amount(self) -> str:
+        in_bytes = self._unit == "B"
+        done, total = (
+            size_text(number) if in_bytes else f"{number:,}" for number in (self._done, self._total or 0)
+        )
+        of = f" of {total}" if self._total else ""
+        return f"{done}{of}" + ("" if in_bytes else f" {self._unit}")

@@ -31,7 +31,7 @@ def test_lines_tell_the_outcome_once():
     task.close()
     task.close()
     progress.warn("slow")
-    assert stream.getvalue() == "docs: 3 pages of 3 pages\nwarning: slow\n"
+    assert stream.getvalue() == "docs: 3 of 3 pages\nwarning: slow\n"
 
 
 def test_bars_show_done_and_total():
