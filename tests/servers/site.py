@@ -97,7 +97,7 @@ class Site:
                 answer = answer.pop(0) if len(answer) > 1 else answer[0]
         if callable(answer):
             answer = answer(asked)
-        return answer if isinstance(answer, Reply) else Reply(answer)  # type: ignore[arg-type]
+        return answer if isinstance(answer, Reply) else Reply(answer)  # type: ignore[arg-type]  # what is no Reply is a body
 
 
 @contextmanager

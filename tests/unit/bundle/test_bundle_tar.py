@@ -33,7 +33,7 @@ def test_python_reads_every_member_where_it_was_announced() -> None:
     layout = [(path, len(content)) for path, content in contents.items()]
     assert len(data) == tar_size(layout)
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        found = {info.name: (info, tar.extractfile(info).read()) for info in tar}  # type: ignore[union-attr]
+        found = {info.name: (info, tar.extractfile(info).read()) for info in tar}  # type: ignore[union-attr]  # every member is a file
     assert {name: content for name, (_, content) in found.items()} == contents
     assert [info.offset_data for info, _ in found.values()] == data_offsets(layout)
     assert all((info.mtime, info.mode, info.uid) == (0, 0o644, 0) for info, _ in found.values())

@@ -213,7 +213,7 @@ def test_stopping_keeps_what_is_whole_and_nothing_else(layout: ImageLayout) -> N
                     stop.set()
 
             if unit == "B":
-                task.advance = advance  # type: ignore[method-assign]
+                task.advance = advance  # type: ignore[method-assign]  # stands in for the real one
             return task
 
     other = Reply(CONTENT[::-1], type="")

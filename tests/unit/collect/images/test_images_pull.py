@@ -669,7 +669,7 @@ class StopAtFirstBytes(NullProgress):
         """Return a task that watches bytes."""
         task = super().task(label, unit, total)
         if unit == "B":
-            task.advance = lambda count=1: self.stop.set() if count > self.above else None  # type: ignore[method-assign]
+            task.advance = lambda count=1: self.stop.set() if count > self.above else None  # type: ignore[method-assign]  # stands in for the real one
         return task
 
 

@@ -89,7 +89,7 @@ def test_one_connection_serves_all_kinds_of_responses() -> None:
     from_where: list[object] = []
     with serving(answers) as site, closing(_fetcher()) as fetcher:
         accept = site._server.process_request
-        site._server.process_request = lambda request, address: (  # type: ignore[method-assign]
+        site._server.process_request = lambda request, address: (  # type: ignore[method-assign]  # stands in for the real one
             from_where.append(address),
             accept(request, address),
         )[1]

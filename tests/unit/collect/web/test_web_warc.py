@@ -33,7 +33,7 @@ def _exchange(url: str = "http://x.org/a?b=c", body: bytes = b"<p>hello", **chan
         "size": len(body),
         "digest": f"sha256:{hashlib.sha256(body).hexdigest()}",
     }
-    return Exchange(**(values | changes))  # type: ignore[arg-type]
+    return Exchange(**(values | changes))  # type: ignore[arg-type]  # the mapping has the right keys
 
 
 def _read(path: Path) -> list[tuple[dict[str, str], bytes, bytes]]:
@@ -47,7 +47,7 @@ def _read(path: Path) -> list[tuple[dict[str, str], bytes, bytes]]:
 
 
 def _check(path: Path) -> int:
-    return Checker(type("Options", (), {"inputs": [str(path)], "verbose": False})).process_all()  # type: ignore[no-any-return]
+    return Checker(type("Options", (), {"inputs": [str(path)], "verbose": False})).process_all()  # type: ignore[no-any-return]  # warcio is untyped
 
 
 def _written(folder: Path, *exchanges: Exchange, roll_over: int = 1 << 30) -> list[Path]:
