@@ -168,7 +168,10 @@ class Library:
 
     def _find(self, text: str, source: str, limit: int, offset: int, *, typing: bool) -> SearchResults:
         if not self._search:
-            raise SearchUnavailable("there is no documentation to search in here")
+            raise SearchUnavailable(
+                "there is no search index here",
+                hint="of an archive folder, archiver serve makes it; archiver.pyz cannot",
+            )
         query = parse_query(text, as_you_type=typing)
         return search_all(self._search, query, limit=limit, offset=offset, source=source or None)
 

@@ -87,7 +87,10 @@ class SearchFile:
     def _place(self) -> None:
         index = self._holding.search
         if index is None:
-            raise SearchUnavailable("there is no search index")
+            raise SearchUnavailable(
+                "there is no search index here",
+                hint="of an archive folder, archiver serve, search and bundle make it; archiver.pyz cannot",
+            )
         if index.path:
             self._path = Path(index.path)
             return
