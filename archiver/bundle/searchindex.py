@@ -21,7 +21,6 @@ from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import ArchiverError, StorageDenied
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
-from archiver.offline.checks.index import is_page
 from archiver.offline.search.segment import characters, index_text
 from archiver.store.atomic import (
     move_durably,
@@ -124,7 +123,7 @@ def _build(paths: ProjectPaths, snapshot: str, target: Path, progress: Progress)
         captures = [(site, capture) for site in holding.sites for capture in site.all_captures()]
         if captures:
             with temporary_folder(target) as folder:
-                pages = [(site, capture) for site, capture in captures if is_page(capture)]
+                pages = [(site, capture) for site, capture in captures if capture.is_readable]
                 _fill(folder / "filled", pages, progress)
                 _compact(folder / "filled", folder / "compact")
                 move_durably(folder / "compact", target)

@@ -22,7 +22,6 @@ from archiver.core import jsontext
 from archiver.core.clock import iso_of_timestamp14
 from archiver.core.digest import Digest
 from archiver.offline.cdxj import DATA
-from archiver.offline.checks.index import is_page
 from archiver.offline.wacz import ARCHIVE, IDX, INDEX, PACKAGE, PACKAGE_DIGEST, PAGES
 from archiver.version import PROGRAM
 
@@ -155,7 +154,7 @@ def _warcinfo(snapshot: Snapshot, site: SiteContent) -> bytes:
 
 def _pages(site: SiteContent, titles: Mapping[tuple[str, str], str]) -> bytes:
     lines: list[Any] = [{"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}]
-    for capture in (held.capture for held in site.captures if is_page(held.capture)):
+    for capture in (held.capture for held in site.captures if held.capture.is_readable):
         lines.append(  # noqa: PERF401 - a comprehension of this shape would be harder to read
             {
                 "id": capture.record.removeprefix("<urn:uuid:").removesuffix(">"),

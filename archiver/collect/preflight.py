@@ -32,9 +32,7 @@ def checked_spec(path: Path) -> LoadedSpec:
     loaded = load_spec(path)
     problems = [*_site_problems(loaded), *_file_problems(loaded), *_list_problems(loaded)]
     if problems:
-        first, *more = problems
-        first.more = tuple(more)
-        raise first
+        raise SpecError.joined(problems)
     return loaded
 
 

@@ -15,6 +15,8 @@ from archiver.core.urlkey import surt_key
 
 PAGE = "page"
 REQUISITE = "requisite"
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+"""The media types of HTML documents."""
 LONGEST_LINE = 64 << 10
 """The most bytes that an index line has, its newline included: no longer one is written, or read."""
 
@@ -57,6 +59,11 @@ class Capture:
     def payload_record(self) -> str:
         """The WARC-Record-ID of the record in which the payload's bytes are."""
         return self.original or self.record
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it is an HTML page of the site: what page lists name and search finds."""
+        return self.kind == PAGE and self.status == "200" and self.mime in HTML_TYPES
 
     def to_cdxj(self) -> str:
         """Return the capture's index line: ASCII, without a newline.

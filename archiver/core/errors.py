@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import PurePath
-from typing import ClassVar
+from typing import ClassVar, Iterable
 
 from archiver.core.printable import printable
 
@@ -49,6 +49,13 @@ class SpecError(ArchiverError):
     """A spec file is not valid; ``place`` is ``file:line``, ``more`` the further problems of the file."""
 
     code = "spec.invalid"
+
+    @classmethod
+    def joined(cls, problems: Iterable[SpecError]) -> SpecError:
+        """Return the first of at least one problem, with the others as its ``more``."""
+        first, *more = problems
+        first.more = tuple(more)
+        return first
 
 
 class InvalidDigest(ArchiverError):

@@ -20,11 +20,10 @@ _MOST_LEVELS = 30
 
 @dataclass(frozen=True)
 class Found:
-    """A capture, the site that has it, and whether it is of the very URL that was asked for."""
+    """A capture and the site that has it."""
 
     site: Site
     capture: Capture
-    exact: bool
 
 
 class Finder:
@@ -61,7 +60,7 @@ class Finder:
                 continue
             seen.add(key)
             found = [
-                Found(site, capture, capture.url == url)
+                Found(site, capture)
                 for site in sites
                 for capture in site.captures(key)
                 if _same_host(capture.url, origin)

@@ -11,6 +11,8 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Iterator, Mapping
 
+from archiver.core.capture import HTML_TYPES
+
 if TYPE_CHECKING:
     from archiver.core.urlkey import Origin
 
@@ -18,7 +20,7 @@ HTML = "html"
 CODE = "code"
 LIMIT = 32 << 20  # bytes; longer bodies are sent as they are: no page of text is that long
 
-_HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml"})
+_MARKUP_TYPES = HTML_TYPES | {"image/svg+xml"}
 _CODE_TYPES = frozenset({"text/css", "application/json", "text/json", "application/x-json", "importmap+json"})
 _SCRIPT_TYPE = re.compile(r"\A(?:text|application)/(?:x-)?(?:java|ecma)script\Z")
 _DEFAULT_PORT = {b"http": 80, b"https": 443}
@@ -46,7 +48,7 @@ _META_POLICY = re.compile(
 
 def kind_of(media_type: str) -> str:
     """Return how bodies of a media type (lowercase, no parameters) are mapped: HTML, CODE, or empty."""
-    if media_type in _HTML_TYPES:
+    if media_type in _MARKUP_TYPES:
         return HTML
     if media_type in _CODE_TYPES or media_type.endswith("+json") or _SCRIPT_TYPE.match(media_type):
         return CODE

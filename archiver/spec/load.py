@@ -72,10 +72,10 @@ def load_spec(path: Path) -> LoadedSpec:
     try:
         spec = Spec.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        raise _joined(_problem(detail, lines, path) for detail in _telling(error.errors())) from None
+        raise _in_order(_problem(detail, lines, path) for detail in _telling(error.errors())) from None
     repeated = _repeated_names(spec, lines, path)
     if repeated:
-        raise _joined(repeated)
+        raise _in_order(repeated)
     crawled = [site.model_dump(mode="json", include=_DECIDES_CRAWL) for site in spec.docs]
     return LoadedSpec(spec, path, Digest.of(json.dumps(crawled, sort_keys=True).encode()), lines)
 
@@ -176,10 +176,10 @@ _HINTS = {
 }
 
 
-def _joined(problems: Iterable[SpecError]) -> SpecError:
-    first, *more = sorted(problems, key=lambda problem: int((problem.place or "").rpartition(":")[2]))
-    first.more = tuple(more)
-    return first
+def _in_order(problems: Iterable[SpecError]) -> SpecError:
+    return SpecError.joined(
+        sorted(problems, key=lambda problem: int((problem.place or "").rpartition(":")[2]))
+    )
 
 
 def _telling(details: list[ErrorDetails]) -> list[ErrorDetails]:

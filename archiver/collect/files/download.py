@@ -13,6 +13,7 @@ from archiver.collect.files.artifact import EMPTY, FILE_TYPE, StoredFile, media_
 from archiver.collect.files.naming import distinct_paths
 from archiver.collect.meter import Meter
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
+from archiver.core.capture import HTML_TYPES
 from archiver.core.clock import iso, utc_now
 from archiver.core.descriptor import MANIFEST_LIMIT, OCI_MANIFEST, Descriptor
 from archiver.core.digest import Digest
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from archiver.store.images import ImageLayout
 
 SOURCE = "files"
-_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _NO_PAGES = (
     *(".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".7z", ".rar"),
     *(".deb", ".rpm", ".apk", ".pkg", ".snap", ".jar", ".war", ".whl", ".crate", ".gem", ".nupkg"),
@@ -168,7 +168,7 @@ class _Downloader:
                 raise refusal(response)
             return newest
         media_type = media_type_of(response.headers.get("Content-Type", ""))
-        if digest is None and media_type in _PAGES and _name(url).lower().endswith(_NO_PAGES):
+        if digest is None and media_type in HTML_TYPES and _name(url).lower().endswith(_NO_PAGES):
             response.close()
             raise UnexpectedContent(
                 f"the server sends a web page ({media_type}) in place of the file", place=url

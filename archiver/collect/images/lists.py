@@ -135,9 +135,7 @@ def check_lists(images: ImageSet, folder: Path) -> None:
     if not remote and not problems:
         problems.extend(_no_section(section, known) for section in images.sections if section not in known)
     if problems:
-        first, *more = problems
-        first.more = tuple(more)
-        raise first
+        raise SpecError.joined(problems)
 
 
 def wanted_references(

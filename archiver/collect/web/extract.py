@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Iterable, Iterator
 from selectolax.lexbor import LexborHTMLParser
 
 from archiver.collect.web.urls import LONGEST, is_web, resolve
+from archiver.core.capture import HTML_TYPES
 from archiver.core.charset import declared_codec
 from archiver.core.nesting import is_too_deep
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-_HTML = frozenset({"text/html", "application/xhtml+xml"})
 _SPACE = " \t\n\f\r"
 _INLINE = ("data:", "javascript:", "about:", "blob:")  # name no resource, so they are no links
 _OTHERS = (
@@ -96,7 +96,7 @@ def links_of(body: bytes, url: str, content_type: str) -> Links:
 def may_have_links(content_type: str) -> bool:
     """Say whether ``links_of`` may find something in a document of this type."""
     mime = media_type(content_type)
-    return mime in _HTML or mime in ("", "text/css", "image/svg+xml")
+    return mime in HTML_TYPES or mime in ("", "text/css", "image/svg+xml")
 
 
 def media_type(content_type: str) -> str:
@@ -107,7 +107,7 @@ def media_type(content_type: str) -> str:
 
 def is_html(content_type: str) -> bool:
     """Say whether a Content-Type header announces HTML."""
-    return media_type(content_type) in _HTML
+    return media_type(content_type) in HTML_TYPES
 
 
 def html_links(body: bytes, url: str, content_type: str) -> Links:

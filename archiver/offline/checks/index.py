@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Iterator
 
 from archiver.core import jsontext
-from archiver.core.capture import PAGE, Capture
 from archiver.core.clock import parse_iso, timestamp14
 from archiver.core.errors import ArchiverError, InvalidDocument
 from archiver.core.urlkey import surt_key
@@ -15,12 +14,12 @@ from archiver.offline.wacz import INDEX, PAGES, Wacz
 from archiver.offline.windows import open_window
 
 if TYPE_CHECKING:
+    from archiver.core.capture import Capture
     from archiver.offline.bundlejson import DocsEntry
     from archiver.offline.problems import Report
 
 _MOST_BLOCK_LINES = 1000
 _MOST_PAGE_LINE = 64 << 10
-_HTML = ("text/html", "application/xhtml+xml")
 _HEAD = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
 
 
@@ -40,14 +39,9 @@ class Counts:
         if capture.kind == ORIGINAL:
             return
         self.captures += 1
-        self.pages += is_page(capture)
+        self.pages += capture.is_readable
         self.oldest = min(self.oldest or capture.timestamp, capture.timestamp)
         self.newest = max(self.newest, capture.timestamp)
-
-
-def is_page(capture: Capture) -> bool:
-    """Say whether a capture has an entry in pages.jsonl."""
-    return capture.kind == PAGE and capture.status == "200" and capture.mime in _HTML
 
 
 def check_index(wacz: Wacz, site: DocsEntry, report: Report) -> Counts:
@@ -133,5 +127,5 @@ def _is_indexed(page: dict[str, Any], wacz: Wacz) -> bool:
     except (ArchiverError, ValueError):
         return False
     return any(
-        is_page(capture) and (capture.url, capture.timestamp) == (page["url"], moment) for capture in found
+        capture.is_readable and (capture.url, capture.timestamp) == (page["url"], moment) for capture in found
     )
