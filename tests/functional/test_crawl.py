@@ -12,7 +12,7 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.checker import Checker
 
 from archiver.collect.web.crawl import CrawlOutcome, crawl
-from archiver.collect.web.extract import Links, links_of
+from archiver.collect.web.documents.read import read_document
 from archiver.collect.web.fetch import FetchSettings
 from archiver.collect.web.frontier import RunState
 from archiver.core.capture import Capture
@@ -25,6 +25,8 @@ from servers.site import Answer, Asked, Reply, Site, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from archiver.collect.web.documents.document import Document
 
 
 FIRST, SECOND = "20261123T004400Z", "20261124T004400Z"
@@ -749,12 +751,12 @@ def test_a_charset_that_is_none_is_passed_over(paths: ProjectPaths, charset: str
 def unforeseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make looking for links fail on pages that say BANG, as no known page does."""
 
-    def links(body: bytes, url: str, content_type: str) -> Links:
-        if b"BANG" in body:
+    def read(payload: bytes, *about: str) -> Document:
+        if b"BANG" in payload:
             raise ZeroDivisionError("\x1b[2Jbang")
-        return links_of(body, url, content_type)
+        return read_document(payload, *about)
 
-    monkeypatch.setattr("archiver.collect.web.recorder.links_of", links)
+    monkeypatch.setattr("archiver.collect.web.recorder.read_document", read)
 
 
 @pytest.mark.usefixtures("unforeseen")

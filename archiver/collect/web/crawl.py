@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable, Mapping
 
 from archiver.collect.web.addresses import AddressPolicy
-from archiver.collect.web.extract import NO_LINKS, media_type
+from archiver.collect.web.documents.document import NO_LINKS
+from archiver.collect.web.documents.mediatype import media_type
 from archiver.collect.web.fetch import Fetcher, FetchSettings
 from archiver.collect.web.frontier import Found, Frontier
 from archiver.collect.web.lanes import Arrival, Job, Lane
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     import threading
     from queue import SimpleQueue
 
-    from archiver.collect.web.extract import Links
+    from archiver.collect.web.documents.document import Links
     from archiver.collect.web.fetch import Exchange
     from archiver.collect.web.frontier import RunState
     from archiver.collect.web.recorder import Recorded

@@ -13,6 +13,7 @@ from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecordLoader
 from warcio.statusandheaders import StatusAndHeadersParserException
 
+from archiver.collect.web.documents.read import READ
 from archiver.collect.web.fetch import header_value
 from archiver.core.digest import CHUNK
 from archiver.core.errors import NotArchived, RecordCorrupt
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from archiver.store.locator import Location, Locator
 
-READ = 64 << 20
-"""The most bytes of a document that are looked at for links."""
 _TAIL = b"\r\n\r\n"  # what stands behind a record's block
 _UNREADABLE = (
     ArchiveLoadFailed,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.web.extract import NO_LINKS, Links, links_of, may_have_links
+from archiver.collect.web.documents.read import READ, is_read, read_document
 from archiver.collect.web.fetch import header_value
-from archiver.collect.web.payloads import READ
 from archiver.collect.web.warc import IDENTICAL, NOT_MODIFIED, Revisit
 from archiver.core.clock import parse_iso, timestamp14
 from archiver.core.contentcoding import decoded_start
 from archiver.core.errors import NotArchived, RecordCorrupt, ResponseBroken
 
 if TYPE_CHECKING:
+    from archiver.collect.web.documents.document import Links
     from archiver.collect.web.fetch import Exchange
     from archiver.collect.web.payloads import PayloadReader, StoredRecord
     from archiver.collect.web.warc import Position, WarcOutput
@@ -67,11 +67,8 @@ class Recorded:
 
     def links(self) -> Links:
         """Return what the document refers to."""
-        return (
-            links_of(self.content(), self.url, self.content_type)
-            if may_have_links(self.content_type)
-            else NO_LINKS
-        )
+        encoding = header_value(self.payload_headers, "Content-Encoding")
+        return read_document(self.payload, self.url, self.content_type, encoding).links
 
 
 class Recorder:
@@ -131,7 +128,7 @@ class Recorder:
         location = self._output.write(exchange)
         self._unlocated.append(location)
         exchange.body.seek(0)
-        looked_at = READ if may_have_links(exchange.header("Content-Type")) else _GLANCE
+        looked_at = READ if is_read(exchange.header("Content-Type")) else _GLANCE
         return Recorded(
             exchange.url,
             location.id,

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.collect.web.extract import Links, css_links, html_links, links_of, media_type, srcset_references
+from archiver.collect.web.documents.css import read_css
+from archiver.collect.web.documents.document import Links
+from archiver.collect.web.documents.html import read_html, srcset_references
+from archiver.collect.web.documents.mediatype import media_type
+from archiver.collect.web.documents.read import read_document
 
 URL = "http://x.org/docs/page.html"
 
 
 def _links(html: str) -> Links:
-    return html_links(html.encode(), URL, "text/html; charset=utf-8")
+    return read_html(html.encode(), URL, "text/html; charset=utf-8").links
 
 
 @pytest.mark.parametrize(
@@ -123,7 +127,7 @@ def test_each_link_is_given_once_in_order() -> None:
 def test_broken_html_is_read_as_browsers_do() -> None:
     """Unclosed tags, missing quotes and stray bytes do not hide links."""
     body = b'<a href=one.html><p><a href="two.html"<div><<a href=\xff.html'
-    pages = links_of(body, URL, "text/html").pages
+    pages = read_document(body, URL, "text/html").links.pages
     assert "http://x.org/docs/one.html" in pages
     assert "http://x.org/docs/two.html" in pages
 
@@ -132,7 +136,7 @@ def test_broken_html_is_read_as_browsers_do() -> None:
 def test_pages_in_other_encodings_give_the_right_urls(encoding: str) -> None:
     """A path is encoded as UTF-8 and a query in the page's encoding, as browsers do (UTF-16: UTF-8)."""
     body = '<a href="日本.html?日本">'.encode(encoding)
-    (url,) = html_links(body, URL, f"text/html; charset={encoding}").pages
+    (url,) = read_html(body, URL, f"text/html; charset={encoding}").links.pages
     query = "日本".encode("utf-8" if encoding == "utf-16" else encoding)
     escaped = "".join(chr(b) if b < 128 and chr(b).isalnum() else f"%{b:02X}" for b in query)
     path, _, rest = url.partition("?")
@@ -148,7 +152,7 @@ def test_css_references_are_found() -> None:
       @font-face { src: url(f.woff2?#iefix) format("woff2"), url(\\67.woff) }
       .y { mask: url(#local) } .z { background: url("open.png
     } .end { background: url( last.png    """
-    assert css_links(css, "http://x.org/css/s.css").requisites == tuple(
+    assert read_css(css, "http://x.org/css/s.css").links.requisites == tuple(
         f"http://x.org/css/{name}"
         for name in ("a.css", "b.css", "c.png", "d%20e.png", "f.woff2?", "g.woff", "last.png")
     )
@@ -168,7 +172,7 @@ def test_css_references_are_found() -> None:
 )
 def test_hostile_css_takes_no_more_than_linear_time(text: str) -> None:
     """Unclosed comments, strings and functions, many times over, give an answer at once."""
-    assert len(css_links(text, URL).requisites) <= 1
+    assert len(read_css(text, URL).links.requisites) <= 1
 
 
 def test_srcset_is_split_as_the_standard_says() -> None:
@@ -217,7 +221,7 @@ def test_a_media_type_is_of_the_registered_form_or_empty(header: str, mime: str)
 )
 def test_the_media_type_decides_how_a_document_is_read(body: bytes, type_: str, links: Links) -> None:
     """HTML, XHTML, SVG and CSS have links; plain text has none; no type at all is looked at."""
-    assert links_of(body, URL, type_) == links
+    assert read_document(body, URL, type_).links == links
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "gb18030"])
@@ -227,7 +231,7 @@ def test_a_document_nested_without_end_is_searched_for_links(charset: str) -> No
         "<div>" * 100_000
         + """<a href="a.html?x=1&amp;y=\u4e2d">x</a><IMG SRC='p.png'><a class=x href=b.html data-href=no>"""
     )
-    links = html_links(text.encode(charset), "http://x.org/docs/", f"text/html; charset={charset}")
+    links = read_html(text.encode(charset), "http://x.org/docs/", f"text/html; charset={charset}").links
     query = "%E4%B8%AD" if charset == "utf-8" else "%D6%D0"
     assert links.pages == (f"http://x.org/docs/a.html?x=1&y={query}", "http://x.org/docs/b.html")
     assert links.requisites == ("http://x.org/docs/p.png",)
@@ -239,4 +243,4 @@ def test_a_document_nested_without_end_is_searched_for_links(charset: str) -> No
 )
 def test_searching_for_links_takes_linear_time(piece: str) -> None:
     """A megabyte of unfinished references after endless nesting does not show."""
-    assert not html_links(b"<div>" * 30_000 + piece.encode() * 200_000, "http://x.org/", "").complete
+    assert not read_html(b"<div>" * 30_000 + piece.encode() * 200_000, "http://x.org/", "").links.complete

@@ -1,0 +1,75 @@
+"""References as documents write them, collected by class and resolved once each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Iterable, Iterator
+
+from archiver.collect.web.documents.document import Links
+from archiver.collect.web.urls import LONGEST, is_web, resolve
+
+SPACE = " \t\n\f\r"
+"""What HTML calls ASCII white space."""
+_INLINE = ("data:", "javascript:", "about:", "blob:")  # name no resource, so they are no links
+
+
+class References:
+    """The distinct references of one class, fragments dropped, in order."""
+
+    def __init__(self) -> None:
+        self.raw: dict[str, None] = {}
+
+    def add(self, raw: str | None) -> None:
+        """Take a reference as an attribute has it; None, an empty one and what names no resource count for nothing."""
+        if raw:
+            raw = raw.strip(SPACE).partition("#")[0]
+            if raw and not raw[:11].lower().startswith(_INLINE):
+                self.raw[raw] = None
+
+    def update(self, raws: Iterable[str]) -> None:
+        """Take several."""
+        for raw in raws:
+            self.add(raw)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The references of one document, by class."""
+
+    pages: References = field(default_factory=References)
+    requisites: References = field(default_factory=References)
+    frames: References = field(default_factory=References)
+
+    def resolved(self, base: str, encoding: str) -> Links:
+        """Return them as URLs.
+
+        Args:
+            base: what they are relative to, absolute.
+            encoding: the document's, where it is not UTF-8; queries are escaped in it.
+        """
+        others: dict[str, None] = {}
+        pages, requisites, frames = (
+            tuple(dict.fromkeys(_resolved(references.raw, base, encoding, others)))
+            for references in (self.pages, self.requisites, self.frames)
+        )
+        return Links(pages, requisites, frames, tuple(others))
+
+
+def _resolved(raws: Iterable[str], base: str, encoding: str, others: dict[str, None]) -> Iterator[str]:
+    for raw in raws:
+        url = resolve(base, _query_in(raw, encoding) if encoding else raw)
+        if url is None:
+            continue
+        if is_web(url) and len(url) <= LONGEST:
+            yield url
+        else:
+            others[url[:LONGEST]] = None
+
+
+def _query_in(raw: str, encoding: str) -> str:
+    """Escape a query as browsers do in documents that are not UTF-8: in the document's encoding."""
+    path, mark, query = raw.partition("?")
+    if not mark or query.isascii() or encoding.startswith("utf-16"):
+        return raw
+    encoded = query.encode(encoding, "xmlcharrefreplace")
+    return path + mark + "".join(chr(byte) if byte < 128 else f"%{byte:02X}" for byte in encoded)
