@@ -58,7 +58,7 @@ class Origin:
         try:
             return ip_address(self.host).is_loopback
         except ValueError:
-            return self.host == "localhost" or self.host.endswith(".localhost")
+            return f".{self.host}".removesuffix(".").endswith(".localhost")
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import socket
 from functools import cached_property
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Iterable
 
 from archiver.core.errors import PrivateAddress
 
+_UNICAST = IPv6Network("2000::/3")  # all of IPv6 that is given out so far
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is the last 32 bits
+_ASSIGNMENTS = IPv4Network("192.0.0.0/24")  # RFC 6890; older versions of ``ipaddress`` know half of it
+_LOCAL_NAMES = frozenset(
+    {"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain"}
+)
+
 
 def is_private(address: str) -> bool:
     """Say whether an IP address means this host, this link, a private network or a group; False for a name.
+
+    Addresses that lead to an IPv4 address by translation or tunnel (IPv4-mapped, NAT64, 6to4) count as that.
 
     Source: IANA's special-purpose address registries (RFC 6890), as Python's ``ipaddress`` has them.
     """
@@ -23,9 +32,24 @@ def is_private(address: str) -> bool:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return parsed.is_multicast or not parsed.is_global
+    if isinstance(parsed, IPv6Address):
+        carried = _carried(parsed)
+        if carried is None:
+            return parsed.is_multicast or not parsed.is_global or parsed not in _UNICAST
+        parsed = carried
+    return parsed.is_multicast or not parsed.is_global or parsed in _ASSIGNMENTS
+
+
+def is_local_name(host: str) -> bool:
+    """Say whether a name has a meaning within a network only, so that each resolver may give it its own.
+
+    Sources: RFC 6761 (localhost), RFC 6762 and its appendix G (local and what is in use beside it), RFC 8375
+    (home.arpa); a name of one label is completed by the resolver.
+    """
+    name = host.removesuffix(".").lower()
+    if ":" in name or _is_address(name):
+        return False
+    return "." not in name or name.rpartition(".")[2] in _LOCAL_NAMES or f".{name}".endswith(".home.arpa")
 
 
 def addresses_of(host: str) -> tuple[str, ...]:
@@ -51,9 +75,33 @@ class AddressPolicy:
     def check(self, host: str, addresses: Iterable[str]) -> None:
         """Raise PrivateAddress where a host is at an address that the site has no business with."""
         for address in addresses:
-            if is_private(address) and host not in self._hosts and not self._site_is_private:
+            if is_private(address) and not self._allows(host):
                 raise PrivateAddress(f"{host} is at {address}, which only a private network reaches")
+
+    def check_name(self, host: str) -> None:
+        """Raise PrivateAddress where a host's name says as much; for hosts that a proxy connects to."""
+        self.check(host, (host,))
+        if is_local_name(host) and not self._allows(host):
+            raise PrivateAddress(f"{host} is a name that only a private network knows")
+
+    def _allows(self, host: str) -> bool:
+        return host in self._hosts or self._site_is_private
 
     @cached_property
     def _site_is_private(self) -> bool:
-        return any(is_private(address) for host in self._hosts for address in addresses_of(host))
+        return any(is_local_name(host) or any(map(is_private, addresses_of(host))) for host in self._hosts)
+
+
+def _carried(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address stands for, if it does."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

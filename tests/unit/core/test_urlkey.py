@@ -58,7 +58,7 @@ def test_origins_compare_as_browsers_do():
 
 def test_this_machine_is_known_by_name_and_address():
     """All of 127.0.0.0/8, ::1 and localhost with its subdomains (RFC 6761) are loopback; nothing else is."""
-    for host in ("127.0.0.1", "127.9.9.9:81", "[::1]", "localhost:8080", "docs.localhost"):
+    for host in ("127.0.0.1", "127.9.9.9:81", "[::1]", "localhost:8080", "localhost.", "docs.localhost"):
         assert Origin.of(f"http://{host}/").is_loopback
     for host in ("10.0.0.1", "example.org", "localhost.example.org", "[::2]"):
         assert not Origin.of(f"http://{host}/").is_loopback

@@ -5,9 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from archiver.collect.web.addresses import AddressPolicy, addresses_of, is_private
+from archiver.collect.web.addresses import AddressPolicy, addresses_of, is_local_name, is_private
 from archiver.collect.web.fetch import Fetcher, FetchSettings
+from archiver.collect.web.urls import resolve
 from archiver.core.errors import PrivateAddress
+from archiver.core.urlkey import Origin
 from servers.site import html, serving
 
 PUBLIC = "93.184.216.34"
@@ -36,6 +38,21 @@ def _fetcher() -> Fetcher:
         ("fd00::1", True),
         ("ff02::1", True),
         ("::", True),
+        ("0.1.2.3", True),
+        ("192.0.0.192", True),
+        ("255.255.255.255", True),
+        ("64:ff9b::7f00:1", True),
+        ("64:ff9b::a9fe:a9fe", True),
+        ("64:ff9b:1::1", True),
+        ("2002:7f00:1::1", True),
+        ("2002:c0a8:101::", True),
+        ("::127.0.0.1", True),
+        ("::ffff:0:127.0.0.1", True),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", True),
+        ("fec0::1", True),
+        ("4000::1", True),
+        ("64:ff9b::5db8:d822", False),
+        ("2002:5db8:d822::1", False),
         (PUBLIC, False),
         ("::ffff:93.184.216.34", False),
         ("2606:2800:220:1:248:1893:25c8:1946", False),
@@ -43,8 +60,54 @@ def _fetcher() -> Fetcher:
     ],
 )
 def test_private_addresses_are_known(address: str, private: bool) -> None:
-    """Loopback, link-local, private, shared, unspecified and multicast addresses are told from public ones."""
+    """Loopback, link-local, private, shared, unspecified and multicast addresses are told from public ones.
+
+    An IPv6 address that stands for an IPv4 one (IPv4-mapped, NAT64, 6to4) counts as that.
+    """
     assert is_private(address) is private
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "127.1",
+        "2130706433",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "\N{FULLWIDTH DIGIT ONE}27.0.0.1",
+        "[::ffff:7f00:1]",
+        "0",
+    ],
+)
+def test_addresses_in_odd_spellings_are_seen_through(written: str) -> None:
+    """Decimal, hexadecimal, octal, short and full-width IPv4 addresses are read as browsers read them."""
+    url = resolve("http://docs.example/", f"http://{written}/x")
+    assert url is not None
+    assert is_private(Origin.of(url).host)
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("localhost", True),
+        ("localhost.", True),
+        ("a.localhost", True),
+        ("metadata.google.internal", True),
+        ("printer.local.", True),
+        ("router.home.arpa", True),
+        ("git.CORP", True),
+        ("intranet", True),
+        ("docs.example", False),
+        ("local.example.org", False),
+        ("example.org.", False),
+        ("10.0.0.1", False),
+        ("::1", False),
+    ],
+)
+def test_names_of_private_networks_are_known(host: str, local: bool) -> None:
+    """Names that each network's resolver answers by itself are told from those of the public DNS."""
+    assert is_local_name(host) is local
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "\udc80", ""])
@@ -66,6 +129,17 @@ def test_a_private_site_may_lead_to_private_addresses() -> None:
     """A site in the keeper's own network refers to its like."""
     AddressPolicy([PUBLIC, "192.168.0.1"]).check("other.example", ["10.0.0.1"])
     AddressPolicy(["localhost"]).check("other.example", ["127.0.0.2"])
+    AddressPolicy(["wiki.corp"]).check_name("static.corp")
+
+
+def test_a_proxy_is_not_asked_for_local_names() -> None:
+    """Where a proxy looks names up, those of its own network are refused, but for the spec's own."""
+    policy = AddressPolicy([PUBLIC])
+    policy.check_name("other.example")
+    policy.check_name(PUBLIC)
+    for host in ("localhost.", "intranet", "metadata.google.internal", "10.0.0.1"):
+        with pytest.raises(PrivateAddress):
+            policy.check_name(host)
 
 
 def test_a_private_address_is_not_even_connected_to() -> None:
