@@ -11,9 +11,11 @@ import re
 _META = re.compile(
     rb"<meta[^>]{0,400}?charset\s{0,20}=\s{0,20}[\"']?\s{0,20}([A-Za-z0-9_.:\-]{1,40})", re.IGNORECASE
 )
+_XML = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s{0,20}=\s{0,20}["']([A-Za-z0-9_.:\-]{1,40})["']""")
 _HEADER = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.IGNORECASE)
 _PRESCAN = 4096  # bytes; the standard asks for 1024, and pages with a long head are common
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_XML_IN_UTF16 = ((b"<\0?\0x\0", "utf-16-le"), (b"\0<\0?\0x", "utf-16-be"))
 # The standard's labels for each encoding that Python has, under the codec that decodes it; where the
 # standard makes one name a superset's (latin1, gb2312, tis-620), the codec is the superset's. No other
 # codec is ever used: Python's own registry also finds ones that are no character encodings, or raise.
@@ -65,7 +67,9 @@ _CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels
 
 
 def declared_codec(body: bytes, content_type: str) -> str:
-    """Return the Python codec that a document declares: byte order mark, header, ``<meta>``; empty for none.
+    """Return the Python codec that a document declares; empty for none.
+
+    Looked at in this order: byte order mark, header, ``<meta>``, XML declaration.
 
     Args:
         body: the document's beginning, content coding removed.
@@ -77,9 +81,12 @@ def declared_codec(body: bytes, content_type: str) -> str:
     declared = _HEADER.search(content_type)
     if declared and (name := _CODECS.get(declared[1].lower(), "")):
         return name
-    meta = _META.search(body[:_PRESCAN])
-    if meta and (name := _CODECS.get(meta[1].decode("ascii").lower(), "")):
-        return "utf-8" if name.startswith("utf-16") else name  # a readable <meta> cannot be UTF-16
+    for mark, name in _XML_IN_UTF16:
+        if body.startswith(mark):
+            return name
+    for inside in (_META.search(body[:_PRESCAN]), _XML.match(body)):
+        if inside and (name := _CODECS.get(inside[1].decode("ascii").lower(), "")):
+            return "utf-8" if name.startswith("utf-16") else name  # what is readable here cannot be UTF-16
     return ""
 
 

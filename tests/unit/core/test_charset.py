@@ -30,10 +30,16 @@ from archiver.core.charset import declared_codec, without_mark
         (b"<p>", "text/html; charset=ISO_8859-1:1987", "cp1252"),
         (b"<p>", "text/html; charset=utf-16", "utf-16-le"),
         (b'<meta charset="idna">', "text/html", ""),
+        (b"<?xml version='1.0' encoding='GBK'?><p>", "text/html", "gb18030"),
+        (b'<?xml version="1.0" encoding="UTF-16"?><p>', "application/xml", "utf-8"),
+        (b'<?xml version="1.0" encoding="idna"?><p>', "application/xml", ""),
+        (b'<?xml version="1.0" encoding="gbk"?><p>', "text/xml; charset=utf-8", "utf-8"),
+        (b'<?xml version="1.0" encoding="gbk"?><meta charset="big5">', "text/html", "big5hkscs"),
+        ("<?xml version='1.0'?>".encode("utf-16-be"), "application/xml", "utf-16-be"),
     ],
 )
 def test_the_encoding_is_found_as_a_browser_finds_it(body: bytes, header: str, codec: str) -> None:
-    """Byte order mark before header before <meta>; labels mean what the Encoding standard says."""
+    """Byte order mark before header before <meta> before XML declaration; labels mean what the Encoding standard says."""
     assert declared_codec(body, header) == codec
 
 
