@@ -57,12 +57,12 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 )
 def test_what_is_no_size_is_refused(text: str) -> None:
     """No unit, one that might mean two things, or nothing at all: never a guess."""
-    with pytest.raises(ValueError, match="is not a number|next to nothing"):
+    with pytest.raises(ValueError, match=r"is not a number|next to nothing"):
         parse_size(text)
 
 
 @pytest.mark.parametrize("text", ["6", "6H", "1h30m", "0s", "6 hours", "20GiB"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     """As for sizes."""
-    with pytest.raises(ValueError, match="is not a number|next to nothing"):
+    with pytest.raises(ValueError, match=r"is not a number|next to nothing"):
         parse_duration(text)
