@@ -213,7 +213,8 @@ def _dotted(at: _At) -> str:
 
 
 def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecError:
-    at: _At = tuple(detail["loc"])
+    context = detail.get("ctx", {})
+    at: _At = (*detail["loc"], *filter(None, [context.get("at")]))
     kind, where = detail["type"], _dotted(at)
     line = lines.get((*at, _KEY)) if kind == "extra_forbidden" else lines.get(at)
     shorter = at
@@ -233,7 +234,7 @@ def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecErr
     if isinstance(detail["input"], (list, dict)) and kind == "string_type":
         kind = "one_value"
     message = _MESSAGES.get(kind) or detail["msg"]
-    hint = detail.get("ctx", {}).get("hint") or _HINTS.get(kind)
+    hint = context.get("hint") or _HINTS.get(kind)
     return SpecError(f"{where}: {message[:1].lower() + message[1:]}", place=place, hint=hint or _ADVICE)
 
 

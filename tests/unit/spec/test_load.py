@@ -103,6 +103,70 @@ def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, words):
     assert all(hint for _, message, hint in found if "twice" not in message), found
 
 
+ACCESS = """\
+project: demo
+docs:
+  - seeds: [https://a/docs/]
+    headers:
+      Accept-Language: en
+      X-Api-Key: ${KEY}
+    cookies:
+      session: "v1.${COOKIE}"
+    auth:
+      username: ${USER_NAME}
+      password: ${PASSWORD}
+    proxy: http://proxy:3128
+    limits: {pages: 50000, bytes: 20GiB, time: 6h, response: 1.5 GiB}
+"""
+
+
+def test_credentials_and_limits_stay_as_they_are_written(tmp_path):
+    """What the record of a run has is the reference, never what it stands for."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(ACCESS)
+    (site,) = load_spec(path).record["docs"]
+    assert site["headers"] == {"Accept-Language": "en", "X-Api-Key": "${KEY}"}
+    assert site["cookies"] == {"session": "v1.${COOKIE}"}
+    assert site["auth"] == {"username": "${USER_NAME}", "password": "${PASSWORD}"}
+    assert site["limits"] == {"pages": 50000, "bytes": "20GiB", "time": "6h", "response": "1.5 GiB"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("Key: ${KEY}", "Key: hunter2", 6, "'X-Api-Key' must come from the environment"),
+        ("X-Api-Key: ${KEY}", "AUTHORIZATION: Bearer hunter2", 6, "must come from the environment"),
+        ("X-Api-Key: ${KEY}", "accept-language: de", 6, "twice"),
+        ("X-Api-Key: ${KEY}", "Host: a", 6, "the program's own to set"),
+        ("X-Api-Key: ${KEY}", "If-None-Match: a", 6, "the program's own to set"),
+        ("X-Api-Key: ${KEY}", "X Api: a", 6, "cannot be a header's name"),
+        ("X-Api-Key: ${KEY}", 'X-A: "a\\nb"', 6, "cannot be a header's value"),
+        ("X-Api-Key: ${KEY}", "X-A: ${a b}", 6, "write ${NAME}"),
+        ("X-Api-Key: ${KEY}", "Cookie: ${KEY}", 3, "'cookies' and a header 'cookie' are both given"),
+        ("X-Api-Key: ${KEY}", "Authorization: ${KEY}", 3, "'auth' and a header 'authorization'"),
+        ("v1.${COOKIE}", "hunter2", 8, "must come from the environment"),
+        ("session:", "se ssion:", 8, "cannot be a cookie's name"),
+        ("${USER_NAME}", "me", 10, "must come from the environment"),
+        ("${PASSWORD}", "hunter2", 11, "must come from the environment"),
+        ("      password: ${PASSWORD}\n", "", 10, "password is missing"),
+        ("http://proxy:3128", "http://me:hunter2@proxy:3128", 12, "must not be in a spec"),
+        ("http://proxy:3128", "socks5://proxy:1080", 12, "SOCKS proxies are not supported"),
+        ("http://proxy:3128", "proxy:3128", 12, "write http://host:port"),
+        ("20GiB", "20", 13, "such as 20GiB"),
+        ("20GiB", "20G", 13, "such as 20GiB"),
+        ("6h", "6 hours", 13, "such as 6h"),
+        ("50000", "0", 13, "limits.pages"),
+    ],
+)
+def test_a_mistake_in_credentials_is_told_without_showing_them(tmp_path, old, new, line, words):
+    """What must be a reference and is none is refused at its line; the message does not repeat the value."""
+    assert old in ACCESS
+    found = problems(tmp_path, ACCESS.replace(old, new, 1))
+    assert any(at == line and words in f"{message} {hint}" for at, message, hint in found), found
+    assert all(hint for _, _, hint in found), found
+    assert "hunter2" not in str(found)
+
+
 def test_all_mistakes_are_told_at_once(tmp_path):
     """Nobody has to run the check once a mistake."""
     found = problems(
