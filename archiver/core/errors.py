@@ -212,6 +212,12 @@ class PrivateAddress(FetchError):
     code = "fetch.private"
 
 
+class SecretEchoed(FetchError):
+    """The answer has a credential in it that was sent along; it is not archived."""
+
+    code = "fetch.secret"
+
+
 class Unreadable(FetchError):
     """What the server sent cannot be worked with, in a way that nobody foresaw."""
 
