@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Union
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -20,6 +20,9 @@ from archiver.store.paths import is_project_name
 _MOST_CONTACT = 200
 _SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
 _TAKEN_NAMES = frozenset({"images", "files"})  # the other sources' names in reports
+DISCOVERED = "auto"
+"""Stands for the sitemaps that a site itself leads to."""
+_SITEMAP_WORDS: dict[str, tuple[str, ...]] = {"auto": (DISCOVERED,), "none": ()}
 _NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 
 
@@ -81,6 +84,21 @@ def _project_name(text: str) -> str:
     return text
 
 
+def _sitemap(text: str) -> str:
+    return text if text == DISCOVERED else _web_url(text)
+
+
+def _sitemap_list(value: object) -> object:
+    if isinstance(value, str):
+        if value not in _SITEMAP_WORDS:
+            raise wrong(
+                f"{value!r:.100} is neither 'auto' nor 'none'",
+                "write one of these words, or a list of the sitemaps' URLs",
+            )
+        return _SITEMAP_WORDS[value]
+    return tuple(value) if isinstance(value, list) else value
+
+
 WebURL = Annotated[str, AfterValidator(_web_url)]
 ImageReference = Annotated[str, AfterValidator(_reference)]
 PlatformName = Annotated[str, AfterValidator(_platform)]
@@ -88,6 +106,13 @@ Sha256 = Annotated[str, BeforeValidator(_sha256)]
 SiteName = Annotated[str, Field(json_schema_extra={"pattern": _NAME}), AfterValidator(_site_name)]
 Contact = Annotated[str, AfterValidator(_header_text)]
 ProjectName = Annotated[str, AfterValidator(_project_name)]
+SitemapList = Annotated[
+    tuple[Annotated[str, AfterValidator(_sitemap)], ...],
+    BeforeValidator(
+        _sitemap_list,
+        json_schema_input_type=Union[Literal["auto", "none"], list[str]],
+    ),
+]
 
 
 class DocSite(Model):
@@ -97,6 +122,9 @@ class DocSite(Model):
     seeds: tuple[WebURL, ...] = Field(min_length=1, description="where the crawl begins")
     scope: Scope = Scope()
     traps: Traps = Traps()
+    sitemaps: SitemapList = Field(
+        (DISCOVERED,), description="auto, none, or URLs of sitemaps; auto in a list stands for those found"
+    )
     robots: Literal["obey", "ignore"] = Field("obey", description="whether robots.txt is obeyed")
     connections: int = Field(8, ge=1, le=64, description="how many connections a host gets at the same time")
     delay: float = Field(0, ge=0, le=600, description="seconds between requests to one host")

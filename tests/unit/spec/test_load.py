@@ -93,6 +93,9 @@ def test_the_digest_is_of_what_decides_the_crawl(tmp_path):
         ("project: demo", "project:", 1, "project is empty"),
         ("project: demo", "project: [demo]", 1, "not a single value"),
         ("sha256: sha256:", "sha256: sha256:zz", 13, "64 lowercase hex digits"),
+        ("delay: 1", "sitemaps: yes", 4, "neither 'auto' nor 'none'"),
+        ("delay: 1", "sitemaps: [http://a/s.xml, /t.xml]", 4, "docs[0].sitemaps[1]: '/t.xml'"),
+        ("delay: 1", "sitemaps: [12]", 4, "docs[0].sitemaps[0]: not a string"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, words):
@@ -101,6 +104,23 @@ def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, words):
     found = problems(tmp_path, GOOD.replace(old, new, 1))
     assert any(at == line and words in f"{message} {hint}" for at, message, hint in found), found
     assert all(hint for _, message, hint in found if "twice" not in message), found
+
+
+@pytest.mark.parametrize(
+    ("text", "sitemaps"),
+    [
+        ("delay: 1", ("auto",)),
+        ("sitemaps: auto", ("auto",)),
+        ("sitemaps: none", ()),
+        ("sitemaps: [http://a/s.xml.gz]", ("http://a/s.xml.gz",)),
+        ("sitemaps: [auto, http://a/s.xml]", ("auto", "http://a/s.xml")),
+    ],
+)
+def test_sitemaps_are_a_word_or_a_list(tmp_path, text, sitemaps):
+    """By default the site's own are taken; a list names further ones, or all of them."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(GOOD.replace("delay: 1", text))
+    assert load_spec(path).spec.docs[0].sitemaps == sitemaps
 
 
 ACCESS = """\
