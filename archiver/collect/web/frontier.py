@@ -21,6 +21,10 @@ from archiver.store.databases import database_errors, translated
 _VERSION = 1
 _QUEUED, _DONE, _REREAD = 0, 1, 2
 _MOST_HOPS = 20  # redirects in a row
+TOO_MANY_REDIRECTS = "too many redirects"
+SITEMAP = "sitemap"
+"""What a URL is asked for as, beside ``PAGE`` and ``REQUISITE``; it is archived as a requisite."""
+_LESSER = {REQUISITE: (), PAGE: (REQUISITE,), SITEMAP: (REQUISITE, PAGE)}  # what turns out to be one
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (snapshot TEXT NOT NULL, spec_digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS urls (
@@ -46,6 +50,14 @@ CREATE TABLE IF NOT EXISTS broken (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS robots (
     source TEXT, host TEXT, status INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (source, host)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sitemaps (
+    source TEXT, url TEXT, named_by TEXT NOT NULL, depth INTEGER NOT NULL, pages INTEGER NOT NULL DEFAULT 0,
+    wanted INTEGER NOT NULL DEFAULT 0, sitemaps INTEGER NOT NULL DEFAULT 0, unusable INTEGER NOT NULL DEFAULT 0,
+    problem TEXT NOT NULL DEFAULT '', PRIMARY KEY (source, url)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS listed (
+    source TEXT, url TEXT, modified TEXT NOT NULL, PRIMARY KEY (source, url)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (
     source TEXT PRIMARY KEY, file TEXT NOT NULL, offset INTEGER NOT NULL
@@ -157,9 +169,9 @@ class Frontier:
         self.received = self._count("SELECT coalesce(sum(bytes), 0) FROM urls WHERE source = ?")
 
     def add(self, found: Found) -> None:
-        """Queue a URL unless it is known; a known requisite that is found to be a page becomes one."""
+        """Queue a URL unless it is known; a requisite that is found to be a page becomes one, both become sitemaps."""
         if found.hops > _MOST_HOPS:
-            self.skip(found.url, "too many redirects")
+            self.skip(found.url, TOO_MANY_REDIRECTS)
             return
         host = origin_of(found.url)
         inserted = self._state.rows(
@@ -171,11 +183,11 @@ class Frontier:
             self.known += 1
             self.pending[host] = self.pending.get(host, 0) + 1
             return
-        if found.kind == PAGE:
+        for lesser in _LESSER[found.kind]:
             self._state.rows(
                 "UPDATE urls SET kind = ?, state = CASE state WHEN 1 THEN 2 ELSE state END "
                 "WHERE source = ? AND url = ? AND kind = ?",
-                (PAGE, self._source, found.url, REQUISITE),
+                (found.kind, self._source, found.url, lesser),
             )
         if found.seed:
             self._state.rows(
@@ -251,7 +263,7 @@ class Frontier:
         )
 
     def rereads(self) -> list[str]:
-        """Return URLs captured as requisites that turned out to be pages; ``reread`` ends each."""
+        """Return captured URLs that turned out to be pages or sitemaps; ``reread`` ends each."""
         return [
             url
             for (url,) in self._state.rows(
@@ -261,7 +273,9 @@ class Frontier:
 
     def reread(self, url: str) -> None:
         """Mark such a URL as done."""
-        self._state.rows("UPDATE urls SET state = 1 WHERE source = ? AND url = ?", (self._source, url))
+        self._state.rows(
+            "UPDATE urls SET state = 1 WHERE source = ? AND url = ? AND state = 2", (self._source, url)
+        )
 
     def keep_robots(self, host: str, status: int, body: bytes) -> None:
         """Keep what a host answered to the request for its robots.txt."""

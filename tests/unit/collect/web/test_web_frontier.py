@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.collect.web.frontier import Found, Frontier, RunState
+from archiver.collect.web.frontier import SITEMAP, Found, Frontier, RunState
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.snapshot import BrokenLink, Failure
@@ -172,3 +172,16 @@ def test_robots_answers_are_kept(path: Path) -> None:
         frontier = Frontier(state, "docs")
         frontier.keep_robots("http://x.org", 200, b"User-agent: *")
         assert list(frontier.robots()) == [("http://x.org", 200, b"User-agent: *")]
+
+
+def test_a_captured_page_that_turns_out_to_be_a_sitemap_is_read_again(path: Path) -> None:
+    """A link may lead to a sitemap before anything names it as one; it is no page then, and stays none."""
+    with closing(RunState(path)) as state:
+        state.begin(RUN, "1")
+        frontier = Frontier(state, "docs")
+        frontier.add(Found(A, PAGE))
+        frontier.settle(A)
+        frontier.add(Found(A, SITEMAP))
+        frontier.add(Found(A, PAGE))
+        assert frontier.entry(A) == Found(A, SITEMAP)
+        assert frontier.rereads() == [A]
