@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import atexit
 import gzip
 import random
+import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
@@ -12,7 +15,7 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.checker import Checker
 
 from archiver.collect.web.crawl import CrawlOutcome, crawl
-from archiver.collect.web.documents.read import read_document
+from archiver.collect.web.documents.pool import DocumentPool
 from archiver.collect.web.fetch import FetchSettings
 from archiver.collect.web.frontier import RunState
 from archiver.core.capture import Capture
@@ -25,8 +28,6 @@ from servers.site import Answer, Asked, Reply, Site, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from archiver.collect.web.documents.document import Document
 
 
 FIRST, SECOND = "20261123T004400Z", "20261124T004400Z"
@@ -63,6 +64,7 @@ def _crawl(
     stop: threading.Event | None = None,
     settings: FetchSettings = IMPATIENT,
     progress: NullProgress | None = None,
+    documents: DocumentPool | None = None,
 ) -> CrawlOutcome:
     with closing(RunState(paths.state)) as state:
         if state.unfinished != snapshot:
@@ -77,7 +79,16 @@ def _crawl(
             progress=progress or NullProgress(),
             stop=stop or threading.Event(),
             settings=settings,
+            documents=documents or document_pool(),
         )
+
+
+@cache
+def document_pool() -> DocumentPool:
+    """Return one pool for all tests: starting a process takes longer than most of them."""
+    pool = DocumentPool()
+    atexit.register(pool.close)
+    return pool
 
 
 def _record(paths: ProjectPaths, record: str) -> tuple[dict[str, str], dict[str, str], bytes]:
@@ -616,13 +627,6 @@ class _Crash(BaseException):
     """As sudden as a lost process."""
 
 
-class _CrashingTask(_StoppingTask):
-    def advance(self, count: int = 1) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise _Crash
-
-
 class _CrashingOnceDone(_StoppingTask):
     """Crashes as soon as so many URLs are done."""
 
@@ -644,7 +648,7 @@ def test_after_a_crash_whole_records_are_read_back_instead_of_fetched(
     with serving(_chain(12)) as site:
         spec = _spec(site, connections=1)
         crashing = _Stopping(threading.Event(), 0)
-        crashing._task = _CrashingTask(threading.Event(), 8)
+        crashing._task = _CrashingOnceDone(8)
         with pytest.raises(_Crash):
             _crawl(paths, spec, progress=crashing)
         assert len(site.targets()) >= 8
@@ -747,34 +751,53 @@ def test_a_charset_that_is_none_is_passed_over(paths: ProjectPaths, charset: str
     assert outcome.failures == ()
 
 
+# A worker that some documents get the better of, as no known document does.
+_FRAIL_WORKER = """
+import os, time
+from archiver.collect.web.documents import worker
+read = worker.read_document
+def read_or_fail(payload, **about):
+    if b"BANG" in payload:
+        raise ZeroDivisionError("\\x1b[2Jbang")
+    if b"DIE" in payload:
+        os._exit(9)
+    if b"HANG" in payload:
+        time.sleep(3600)
+    return read(payload, **about)
+worker.read_document = read_or_fail
+worker.main()
+"""
+
+
 @pytest.fixture
-def unforeseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make looking for links fail on pages that say BANG, as no known page does."""
-
-    def read(payload: bytes, *about: str) -> Document:
-        if b"BANG" in payload:
-            raise ZeroDivisionError("\x1b[2Jbang")
-        return read_document(payload, *about)
-
-    monkeypatch.setattr("archiver.collect.web.recorder.read_document", read)
+def frail() -> Iterator[DocumentPool]:
+    """A pool whose worker fails on pages that say BANG, dies on DIE and never comes back from HANG."""
+    with closing(DocumentPool(1, patience=1, command=[sys.executable, "-c", _FRAIL_WORKER])) as pool:
+        yield pool
 
 
-@pytest.mark.usefixtures("unforeseen")
-def test_a_page_that_cannot_be_read_is_a_failure_of_its_own(paths: ProjectPaths) -> None:
-    """Whatever looking for links runs into, the page is kept, named in the failures, and the rest goes on."""
-    answers: dict[str, Answer] = {"/docs/": html("a", "b"), "/docs/a": html(text="BANG"), "/docs/b": html()}
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("BANG", "ZeroDivisionError"), ("DIE", "ended the process that read it"), ("HANG", "took too long")],
+)
+def test_a_page_that_cannot_be_read_is_a_failure_of_its_own(
+    paths: ProjectPaths, frail: DocumentPool, text: str, message: str
+) -> None:
+    """Whatever reading runs into, the page is kept, named in the failures, and the rest goes on."""
+    others = [f"b{number}" for number in range(20)]
+    answers: dict[str, Answer] = {"/docs/": html("a", *others), "/docs/a": html(text=text)}
+    answers |= {f"/docs/{name}": html() for name in others}
     with serving(answers) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = _crawl(paths, _spec(site), documents=frail)
         assert set(_kinds(outcome, site)) == set(answers)
         (failure,) = outcome.failures
         assert (failure.subject, failure.code) == (site.url("/docs/a"), "fetch.unreadable")
-    assert "ZeroDivisionError" in failure.message
+    assert message in failure.message
     assert failure.message.isprintable()
 
 
-@pytest.mark.usefixtures("unforeseen")
 def test_a_page_that_cannot_be_read_does_not_wedge_the_next_run(
-    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch, frail: DocumentPool
 ) -> None:
     """Read back from the WARC after a crash, such a page is the same failure, once."""
     monkeypatch.setattr("archiver.collect.web.crawl._BATCH_SECONDS", 3600.0)
@@ -784,9 +807,9 @@ def test_a_page_that_cannot_be_read_does_not_wedge_the_next_run(
         crashing._task = _CrashingOnceDone(2)
         spec = _spec(site, connections=1)
         with pytest.raises(_Crash):
-            _crawl(paths, spec, progress=crashing)
+            _crawl(paths, spec, progress=crashing, documents=frail)
         site.forget()
-        outcome = _crawl(paths, spec)
+        outcome = _crawl(paths, spec, documents=frail)
         assert "/docs/a" not in site.targets()
         assert set(_kinds(outcome, site)) == set(answers)
     assert [failure.code for failure in outcome.failures] == ["fetch.unreadable"]

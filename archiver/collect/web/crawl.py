@@ -1,4 +1,4 @@
-"""Crawling one doc site: fetch threads on one side, one coordinator on the other.
+"""Crawling one doc site: fetch threads and processes that read documents, with one coordinator between them.
 
 The coordinator alone decides, writes and remembers. Each exchange is written to the WARC file first;
 once a batch is durable there, the locator is told, then the state is committed. A run that ends in
@@ -8,14 +8,17 @@ of yet are read back instead of being fetched again.
 
 from __future__ import annotations
 
+import queue
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable, Mapping
 
 from archiver.collect.web.addresses import AddressPolicy
-from archiver.collect.web.documents.document import NO_LINKS
-from archiver.collect.web.documents.mediatype import media_type
+from archiver.collect.web.discovery import Discovery, location_text
+from archiver.collect.web.documents.document import NOTHING
+from archiver.collect.web.documents.mediatype import READ, is_read, media_type
+from archiver.collect.web.documents.pool import DocumentPool, Reading
 from archiver.collect.web.fetch import Fetcher, FetchSettings
 from archiver.collect.web.frontier import Found, Frontier
 from archiver.collect.web.lanes import Arrival, Job, Lane
@@ -23,9 +26,10 @@ from archiver.collect.web.payloads import PayloadReader
 from archiver.collect.web.recorder import Recorder
 from archiver.collect.web.robots import MOST_REDIRECTS, PARSED, UNREACHABLE, RobotsPolicy
 from archiver.collect.web.schedule import Schedule
-from archiver.collect.web.scope import EXCLUDED, NOT_WEB, OUTSIDE, Scope
+from archiver.collect.web.scope import Scope
 from archiver.collect.web.urls import LONGEST, is_web, origin_of, resolve
 from archiver.collect.web.warc import WarcOutput, recover
+from archiver.collect.web.watchdog import Watchdog
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.errors import (
     FetchError,
@@ -45,9 +49,8 @@ from archiver.store.locator import open_locator
 
 if TYPE_CHECKING:
     import threading
-    from queue import SimpleQueue
 
-    from archiver.collect.web.documents.document import Links
+    from archiver.collect.web.documents.document import Document
     from archiver.collect.web.fetch import Exchange
     from archiver.collect.web.frontier import RunState
     from archiver.collect.web.recorder import Recorded
@@ -60,12 +63,12 @@ if TYPE_CHECKING:
 
 _BATCH, _BATCH_SECONDS = 64, 1.0  # records between two commits, and the longest time
 _POLL = 0.2  # seconds between looks at ``stop`` while nothing arrives
-_RECENT = 50_000  # links remembered in memory
+_MOST_READING = 64  # documents that are being read, or wait for it
+_MOST_READING_BYTES = 64 << 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_CHAIN = 30
 _LONGEST_VALIDATOR = 1 << 10
 ROBOTS = "robots"
-TOO_LONG = "too long"
 PRIVATE = "private address"
 DEAD_HOST = "host unreachable"
 _ROBOTS_HINT = "set `robots: ignore` for this site in the spec if you may archive it all the same"
@@ -107,6 +110,7 @@ def crawl(
     progress: Progress,
     stop: threading.Event,
     settings: FetchSettings | None = None,
+    documents: DocumentPool | None = None,
 ) -> CrawlOutcome:
     """Archive a doc site, or go on archiving it where an earlier process of the same run left off.
 
@@ -120,6 +124,7 @@ def crawl(
         progress: where to report to.
         stop: set from outside to end the crawl early.
         settings: timeouts, retries and limits.
+        documents: reads documents; by default the crawl starts processes of its own.
 
     Raises:
         KeyboardInterrupt: ``stop`` was set, or Ctrl-C came; the same call later on continues.
@@ -136,23 +141,28 @@ def crawl(
         output = held.enter_context(closing(WarcOutput(paths.warc, prefix, info, position)))
         recorder = Recorder(output, locator, PayloadReader(paths.warc, locator), previous)
 
+        if documents is None:
+            documents = held.enter_context(closing(DocumentPool()))
+        watchdog = held.enter_context(closing(Watchdog(settings.longest)))
         addresses = AddressPolicy(Scope.of(site).hosts)
+        events: queue.SimpleQueue[Arrival | _Read] = queue.SimpleQueue()
 
         def open_fetcher() -> Fetcher:
-            return Fetcher(user_agent, settings, stop, addresses)
+            return Fetcher(user_agent, settings, stop, addresses, watchdog)
 
-        def open_lane(arrivals: SimpleQueue[Arrival]) -> Lane:
-            return Lane(open_fetcher, site.connections, site.delay, arrivals, stop)
+        def open_lane() -> Lane:
+            return Lane(open_fetcher, site.connections, site.delay, events.put, stop)
 
         policy = RobotsPolicy.ignored() if site.robots == "ignore" else None
-        schedule = Schedule(frontier, open_lane, policy)
-        held.callback(schedule.close)
+        schedule = held.enter_context(closing(Schedule(frontier, open_lane, policy)))
         coordinator = _Coordinator(
             site,
             user_agent=user_agent,
             previous=previous,
             frontier=frontier,
             schedule=schedule,
+            documents=documents,
+            events=events,
             recorder=recorder,
             progress=progress,
         )
@@ -163,6 +173,15 @@ def crawl(
             frontier.rollback()
             raise
         return coordinator.outcome()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A document was read, or could not be. ``again`` says that it had been captured before, as a requisite."""
+
+    recorded: Recorded
+    result: Document | Unreadable
+    again: bool
 
 
 class _Coordinator:
@@ -176,15 +195,18 @@ class _Coordinator:
         previous: Mapping[str, Capture],
         frontier: Frontier,
         schedule: Schedule,
+        documents: DocumentPool,
+        events: queue.SimpleQueue[Arrival | _Read],
         recorder: Recorder,
         progress: Progress,
     ) -> None:
         self._site, self._agent, self._previous = site, user_agent, previous
         self._frontier, self._schedule, self._recorder = frontier, schedule, recorder
-        self._progress, self._scope = progress, Scope.of(site)
+        self._documents, self._events, self._progress = documents, events, progress
+        self._discovery = Discovery(site, frontier, progress, self._had)
+        self._reading: dict[str, int] = {}  # the sizes of the documents being read, by record
         self._seeds = tuple(dict.fromkeys(resolve(seed, seed) or seed for seed in site.seeds))
         self._committed_at = time.monotonic()
-        self._recent: dict[tuple[str, str], None] = {}
 
     def run(self, tail: Iterable[Location], stop: threading.Event) -> None:
         """Crawl until nothing is left. Raises KeyboardInterrupt once ``stop`` is set."""
@@ -194,6 +216,8 @@ class _Coordinator:
             self._schedule.host(origin).policy = self._policy(status, body)
         for location in tail:
             self._adopt(location)
+            while self._reading:  # the next one may be known only by this one's links
+                self._take_event(self._events.get())
         self._commit()
         task = self._progress.task(self._site.name, "pages", self._frontier.known)
         task.advance(self._frontier.done)
@@ -219,13 +243,14 @@ class _Coordinator:
     def _loop(self, task: Task, stop: threading.Event) -> None:
         while True:
             done = self._frontier.done
-            self._schedule.fill(self._admitted)
-            if self._schedule.idle:
+            if len(self._reading) < _MOST_READING and sum(self._reading.values()) < _MOST_READING_BYTES:
+                self._schedule.fill(self._admitted)
+            if self._schedule.idle and not self._reading:
                 self._commit()
                 if not self._frontier.pending and not self._reread():
                     return
-            elif arrival := self._schedule.next(_POLL):
-                self._settle(arrival)
+            elif event := self._next_event():
+                self._take_event(event)
             task.advance(self._frontier.done - done)
             task.expect(self._frontier.known)
             queued, megabytes = self._frontier.known - self._frontier.done, self._frontier.received / 1e6
@@ -235,6 +260,20 @@ class _Coordinator:
                 raise KeyboardInterrupt
             if self._recorder.waiting >= _BATCH or time.monotonic() - self._committed_at > _BATCH_SECONDS:
                 self._commit()
+
+    def _next_event(self) -> Arrival | _Read | None:
+        try:
+            return self._events.get(timeout=_POLL)
+        except queue.Empty:
+            return None
+
+    def _take_event(self, event: Arrival | _Read) -> None:
+        if isinstance(event, Arrival):
+            self._schedule.landed(event)
+            self._settle(event)
+        else:
+            del self._reading[event.recorded.record]
+            self._settle_read(event)
 
     def _commit(self) -> None:
         self._frontier.commit(self._recorder.sync())
@@ -282,17 +321,31 @@ class _Coordinator:
         if exchange is not None:
             self._schedule.host(job.host).unreachable = 0
             try:
-                with closing(exchange.body):
-                    self._take(job, exchange)
+                self._take(job, exchange)
             except Exception as unforeseen:  # noqa: BLE001 - one site's content must not end the run for all
+                exchange.body.close()
                 error = unforeseen
-        if isinstance(error, StoreError):
-            raise error
         if error is not None:
-            self._give_up(job, error if isinstance(error, FetchError) else _unreadable(job.url, error))
+            self._give_up(job, error)
         # neither: the crawl is being stopped, and the URL stays queued
 
-    def _give_up(self, job: Job, error: FetchError) -> None:
+    def _settle_read(self, read: _Read) -> None:
+        """Account for a document that was read, with the same care."""
+        recorded = read.recorded
+        try:
+            if read.again:
+                self._account_again(recorded, read.result)
+            else:
+                self._account(recorded, read.result)
+        except Exception as unforeseen:  # noqa: BLE001 - as in _settle
+            self._give_up(Job(recorded.url, origin_of(recorded.url)), unforeseen)
+            self._frontier.reread(recorded.url)
+            self._recorder.accounted(recorded)
+
+    def _give_up(self, job: Job, unforeseen: Exception) -> None:
+        if isinstance(unforeseen, StoreError):
+            raise unforeseen
+        error = unforeseen if isinstance(unforeseen, FetchError) else _unreadable(job.url, unforeseen)
         host = self._schedule.host(job.host)
         if isinstance(error, PrivateAddress) and origin_of(job.url) == job.host:
             host.private, host.policy = error.message, host.policy or RobotsPolicy.ignored()
@@ -313,14 +366,39 @@ class _Coordinator:
             if job.robots:
                 self._take_robots(job.host, exchange.status, b"")
             self._frontier.settle(job.url, size=exchange.size)
+            exchange.body.close()
             return
         recorded = self._recorder.write(exchange, conditional=bool(job.conditions))
         if recorded is None:
+            exchange.body.close()
             self._schedule.submit(replace(job, conditions=()))
         elif job.robots:
             self._account_robots(job, recorded)
         else:
-            self._account(recorded)
+            self._hand_on(recorded)
+
+    def _hand_on(self, recorded: Recorded) -> None:
+        """Have a document read where there is something to read; else account for the response at once."""
+        has_links = recorded.status < 400 and recorded.status not in _REDIRECTS
+        if has_links and recorded.payload_size and is_read(recorded.content_type):
+            self._read(recorded, again=False)
+        else:
+            recorded.payload.close()
+            self._account(recorded, NOTHING)
+
+    def _read(self, recorded: Recorded, *, again: bool) -> None:
+        size = min(recorded.payload_size, READ)
+        self._reading[recorded.record] = size
+        self._documents.submit(
+            Reading(
+                recorded.url,
+                recorded.content_type,
+                recorded.content_encoding,
+                recorded.payload,
+                size,
+                lambda result: self._events.put(_Read(recorded, result, again)),
+            )
+        )
 
     def _adopt(self, location: Location) -> None:
         """Account for a record that an earlier process of this run wrote but did not commit."""
@@ -331,17 +409,16 @@ class _Coordinator:
         robots = recorded.url == f"{origin}/robots.txt"
         try:
             if self._frontier.entry(recorded.url) is not None:
-                self._account(recorded)
+                self._hand_on(recorded)
             elif (
                 robots and recorded.status not in _REDIRECTS
             ):  # a redirect is asked for again, and followed then
                 self._account_robots(Job(recorded.url, origin, robots=True), recorded)
-        except StoreError:
-            raise
         except Exception as error:  # noqa: BLE001 - as in _settle
-            self._give_up(Job(recorded.url, origin, robots=robots), _unreadable(recorded.url, error))
+            self._give_up(Job(recorded.url, origin, robots=robots), error)
+            self._recorder.accounted(recorded)
 
-    def _account(self, recorded: Recorded) -> None:
+    def _account(self, recorded: Recorded, result: Document | Unreadable) -> None:
         """Remember what a recorded response means: a capture and its links, or a problem."""
         url, status = recorded.url, recorded.status
         entry = self._frontier.entry(url)
@@ -355,8 +432,21 @@ class _Coordinator:
                 self._fail(url, problem)
             if problem is None or not self._had(url):
                 self._frontier.capture(self._capture(recorded, entry.kind))
-            target = self._lead_on(entry, recorded)
+            target = self._lead_on(entry, recorded, result)
         self._frontier.settle(url, size=recorded.size, target=target)
+        self._recorder.accounted(recorded)
+
+    def _lead_on(self, entry: Found, recorded: Recorded, result: Document | Unreadable) -> str:
+        """Queue what a response leads to; return where it redirects to, if it does."""
+        if recorded.status in _REDIRECTS:
+            return self._discovery.follow(entry, recorded.header("Location"))
+        if isinstance(result, Unreadable):  # the capture stays, whatever is in it
+            self._fail(recorded.url, result)
+            return ""
+        if not result.links.complete:
+            self._fail(recorded.url, Unreadable("nested too deeply to be parsed; links may be missing"))
+        self._discovery.links(entry, result.links)
+        return ""
 
     def _account_error(self, entry: Found, status: int) -> None:
         lost = entry.url in self._previous
@@ -372,7 +462,7 @@ class _Coordinator:
                 "longer than what is archived of one response; cut there", place=entry.url
             )
         if recorded.status in _REDIRECTS and entry.kind == PAGE and self._had(entry.url):
-            target, reason = self._redirection(entry, recorded.header("Location"))
+            target, reason = self._discovery.redirection(entry, recorded.header("Location"))
             if reason:
                 where = f"redirects to {printable(target)}, which is {reason}; the earlier capture is kept"
                 return PageMoved(where, place=entry.url, hint=_MOVED_HINT)
@@ -407,11 +497,12 @@ class _Coordinator:
     # robots.txt.
 
     def _account_robots(self, job: Job, recorded: Recorded) -> None:
+        self._recorder.accounted(recorded)  # read back and asked for again, it comes to the same
         if recorded.status < 400:
             self._frontier.capture(self._capture(recorded, REQUISITE))
         host = self._schedule.host(job.host)
         location = recorded.header("Location")
-        target = resolve(recorded.url, _location(location)) if location else None
+        target = resolve(recorded.url, location_text(location)) if location else None
         followed = target is not None and is_web(target) and len(target) <= LONGEST
         if target and followed and recorded.status in _REDIRECTS and host.robots_hops < MOST_REDIRECTS:
             host.robots_hops += 1
@@ -419,7 +510,8 @@ class _Coordinator:
             self._schedule.submit(Job(target, job.host, robots=True))
             return
         status = 200 if recorded.revisited else recorded.status
-        self._take_robots(job.host, status, recorded.content())
+        with closing(recorded.payload):
+            self._take_robots(job.host, status, recorded.content(PARSED))
 
     def _take_robots(self, origin: str, status: int, body: bytes) -> None:
         self._frontier.keep_robots(origin, status, body[:PARSED])
@@ -431,96 +523,29 @@ class _Coordinator:
     def _policy(self, status: int, body: bytes) -> RobotsPolicy:
         return RobotsPolicy.of(status, body, self._agent)
 
-    # Links.
-
-    def _lead_on(self, entry: Found, recorded: Recorded) -> str:
-        """Queue what a response leads to; return where it redirects to, if it does."""
-        if recorded.status in _REDIRECTS:
-            return self._follow(entry, recorded.header("Location"))
-        self._discover(entry, self._links(recorded))
-        return ""
-
-    def _follow(self, entry: Found, location: str) -> str:
-        """Queue a redirect's target, of the same kind, and return it; empty where it is not followed."""
-        target, reason = self._redirection(entry, location)
-        if reason in (OUTSIDE, EXCLUDED) and entry.seed and not self._had(entry.url):
-            self._progress.warn(
-                f"{entry.url} redirects out of its scope, to {target}; add that to `include`?"
-            )
-        elif reason:
-            self._frontier.skip(target, reason)
-            return ""
-        self._frontier.add(Found(target, entry.kind, entry.url, entry.seed, entry.hops + 1))
-        return target
-
-    def _redirection(self, entry: Found, location: str) -> tuple[str, str]:
-        """Return where a redirect leads, and the reason not to follow it there; empty where there is none."""
-        target = resolve(entry.url, _location(location))
-        if target is None or not is_web(target):
-            return (target or location)[:LONGEST], NOT_WEB
-        if len(target) > LONGEST:
-            return target[:LONGEST], TOO_LONG
-        decision = self._scope.decide(target)
-        return target, "" if entry.kind != PAGE or decision.inside else decision.reason
-
-    def _links(self, recorded: Recorded) -> Links:
-        """Return a document's links; none, and a failure, where looking for them goes wrong."""
-        try:
-            links = recorded.links()
-        except Exception as error:  # noqa: BLE001 - documents are not trusted; the capture stays whatever is in it
-            self._fail(recorded.url, _unreadable(recorded.url, error))
-            return NO_LINKS
-        if not links.complete:
-            self._fail(recorded.url, Unreadable("nested too deeply to be parsed; links may be missing"))
-        return links
-
-    def _discover(self, entry: Found, links: Links) -> None:
-        """Queue a document's links. Only pages lead on to pages."""
-        is_page = entry.kind == PAGE
-        for url in links.requisites:
-            self._queue(url, REQUISITE, entry.url)
-        if not is_page:
-            return
-        for url in links.pages:
-            decision = self._scope.decide(url)
-            if decision.inside:
-                self._queue(url, PAGE, entry.url)
-            elif self._is_new(url, decision.reason):
-                self._frontier.skip(url, decision.reason)
-        for url in links.frames:
-            self._queue(url, PAGE if self._scope.decide(url).inside else REQUISITE, entry.url)
-        for url in links.others:
-            self._frontier.skip(url, TOO_LONG if is_web(url) else NOT_WEB)
-
-    def _queue(self, url: str, kind: str, referrer: str) -> None:
-        if self._is_new(url, kind):
-            self._frontier.add(Found(url, kind, referrer))
-
-    def _is_new(self, url: str, what: str) -> bool:
-        """Say whether a URL was not met lately, so that the state need not be asked about every link."""
-        key = (url, what)
-        if key in self._recent:
-            return False
-        if len(self._recent) >= _RECENT:
-            self._recent.clear()
-        self._recent[key] = None
-        return True
-
     def _reread(self) -> bool:
-        """Follow the links of requisites that turned out to be pages; say whether there were any."""
+        """Have requisites that turned out to be pages read again; say whether there were any."""
         urls = self._frontier.rereads()
         for url in urls:
-            capture, entry = self._frontier.captured(url), self._frontier.entry(url)
-            if capture is not None and entry is not None:
+            capture = self._frontier.captured(url)
+            if capture is not None:
                 self._frontier.capture(replace(capture, kind=PAGE))
                 try:
                     recorded = self._recorder.reread(capture)
                 except (NotArchived, RecordCorrupt) as error:
                     self._fail(url, _unreadable(url, error))
                 else:
-                    self._lead_on(entry, recorded)
+                    self._read(recorded, again=True)
+                    continue
             self._frontier.reread(url)
         return bool(urls)
+
+    def _account_again(self, recorded: Recorded, result: Document | Unreadable) -> None:
+        """Follow the links of a page that had been read as a requisite."""
+        entry = self._frontier.entry(recorded.url)
+        assert entry is not None, "only known URLs are read again"
+        self._lead_on(entry, recorded, result)
+        self._frontier.reread(recorded.url)
 
 
 def _refused(url: str, status: int, *, lost: bool = False) -> StatusRefused:
@@ -536,11 +561,3 @@ def _validator(recorded: Recorded, name: str) -> str:
     """Return a validator to ask with next time; none where it could not be sent back as it is."""
     value = recorded.header(name)
     return value if value.isascii() and len(value) <= _LONGEST_VALIDATOR else ""
-
-
-def _location(value: str) -> str:
-    """Return a Location header as text: servers send UTF-8 there, http.client reads Latin-1."""
-    try:
-        return value.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return value

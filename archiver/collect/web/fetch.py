@@ -10,7 +10,6 @@ import hashlib
 import random
 import re
 import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +31,11 @@ from archiver.store.atomic import storage_errors
 
 if TYPE_CHECKING:
     import socket
+    import threading
     from datetime import datetime
 
     from archiver.collect.web.addresses import AddressPolicy
+    from archiver.collect.web.watchdog import Watchdog
 
 _CHUNK = 1 << 16
 _SPOOL = 1 << 20  # bytes of a body that stay in memory
@@ -107,14 +108,6 @@ def header_value(headers: tuple[tuple[str, str], ...], name: str) -> str:
     return next((value for key, value in headers if key.lower() == wanted), "")
 
 
-class _ExactAdapter(WatchedAdapter):
-    """Sends the path as it is; requests would fold the slashes of ``//path`` into one."""
-
-    def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
-        url = super().request_url(request, proxies)
-        return target_of(request.url) if url.startswith("/") and request.url else url
-
-
 class _CheckedConnections(Connections):
     """Looks at where a new connection has led, before anything is sent: names may change their addresses."""
 
@@ -131,11 +124,17 @@ class _CheckedConnections(Connections):
 
 @dataclass(frozen=True)
 class _Route:
-    """How an origin is reached: requests' own settings; ``host`` is empty where a proxy does the connecting."""
+    """How an origin is reached.
+
+    Attributes:
+        host: whose address is checked; empty where a proxy does the connecting.
+        pool: the kept connections, as requests sets them up for proxies and certificates.
+        whole: whether the request line has the whole URL, as a proxy wants it.
+    """
 
     host: str
-    proxies: Mapping[str, str]
-    verify: bool | str
+    pool: urllib3.HTTPConnectionPool
+    whole: bool
 
 
 class Fetcher:
@@ -144,18 +143,28 @@ class Fetcher:
     Proxies (except for loopback) and certificate bundles are taken from the environment as requests does;
     passwords in ``.netrc`` are not, because they would end up in the WARC.
 
+    How to reach an origin is left to requests; the exchanges themselves go to urllib3, on which requests
+    rests, because what requests does with each of them in between takes longer than the exchange.
+
     Args:
         user_agent: sent with every request.
         settings: timeouts, retries and limits.
         stop: set from outside to end early.
         policy: where connections may lead to.
+        watchdog: ends what takes too long.
     """
 
     def __init__(
-        self, user_agent: str, settings: FetchSettings, stop: threading.Event, policy: AddressPolicy
+        self,
+        user_agent: str,
+        settings: FetchSettings,
+        stop: threading.Event,
+        policy: AddressPolicy,
+        watchdog: Watchdog,
     ) -> None:
         self._user_agent, self._settings, self._stop, self._policy = user_agent, settings, stop, policy
-        self._routes: dict[str, _Route] = {}
+        self._watchdog = watchdog
+        self._timeout = urllib3.Timeout(settings.connect_timeout, settings.read_timeout)
         self._open()
 
     def close(self) -> None:
@@ -197,40 +206,31 @@ class Fetcher:
     def _open(self) -> None:
         self._connections = _CheckedConnections(self._policy)
         self._session = requests.Session()
-        adapter = _ExactAdapter(self._connections)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._adapter = WatchedAdapter(self._connections)
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
+        self._routes: dict[str, _Route] = {}
 
     def _once(self, url: str, conditions: tuple[tuple[str, str], ...]) -> Exchange | None:
         """Ask once, for as long as a response may take.
 
         A server that drips its headers, or the frame around its chunks, lets no code here run; so
-        a timer shuts the socket, which ends any waiting for it.
+        the watchdog shuts the socket, which ends any waiting for it.
         """
-        over = threading.Event()
-        timer = threading.Timer(self._settings.longest, self._end, (over, self._connections))
-        timer.daemon = True
-        timer.start()
         exchange: Exchange | None = None
-        try:
-            exchange = self._tried(url, conditions)
-        except FetchError:
-            if not over.is_set():
-                raise
-        finally:
-            timer.cancel()
-        if over.is_set():
+        with self._watchdog.watching(self._connections) as watch:
+            try:
+                exchange = self._tried(url, conditions)
+            except FetchError:
+                if not watch.over:
+                    raise
+        if watch.over:
             self.close()
             self._open()
             if exchange is not None:  # cut, but without a length nobody could tell
                 exchange.body.close()
             raise FetchTimeout("the response took longer than allowed", place=url)
         return exchange
-
-    @staticmethod
-    def _end(over: threading.Event, connections: Connections) -> None:
-        over.set()
-        connections.abort()
 
     def _tried(self, url: str, conditions: tuple[tuple[str, str], ...]) -> Exchange | None:
         headers = (
@@ -242,32 +242,39 @@ class Fetcher:
             *conditions,
         )
         moment = utc_now()
-        try:
-            with self._send(url, headers) as response:
-                return self._received(url, moment, headers, response.raw)
-        except FetchError:
-            raise
-        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise FetchTimeout("no answer within the time allowed", place=url) from error
-        except requests.ConnectionError as error:
-            if isinstance(error.args[0] if error.args else None, urllib3.exceptions.ProtocolError):
-                raise ResponseBroken(f"the connection broke: {_reason(error)}", place=url) from error
-            raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise ResponseBroken(f"the response is broken: {_reason(error)}", place=url) from error
-
-    def _send(self, url: str, headers: tuple[tuple[str, str], ...]) -> requests.Response:
         route = self._route(url)
         self._connections.host = route.host
-        request = requests.Request("GET", url, headers=dict(headers)).prepare()
-        request.url = url  # preparing undoes some escapes
-        timeout = (self._settings.connect_timeout, self._settings.read_timeout)
-        adapter = self._session.get_adapter(url)  # Session.send would read a redirect's body, decoded
-        return adapter.send(request, stream=True, timeout=timeout, verify=route.verify, proxies=route.proxies)
+        try:
+            response = route.pool.urlopen(
+                "GET",
+                url if route.whole else target_of(url),
+                headers=dict(headers),
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                return self._received(url, moment, headers, response)
+            finally:
+                response.release_conn()
+        except urllib3.exceptions.NewConnectionError as error:
+            raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
+        except urllib3.exceptions.TimeoutError as error:
+            raise FetchTimeout("no answer within the time allowed", place=url) from error
+        except urllib3.exceptions.ProtocolError as error:
+            raise ResponseBroken(f"the connection broke: {_reason(error)}", place=url) from error
+        except (urllib3.exceptions.SSLError, urllib3.exceptions.ProxyError) as error:
+            raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ResponseBroken(f"the response is broken: {_reason(error)}", place=url) from error
 
     def _route(self, url: str) -> _Route:
         """Return how a URL is reached. Raises PrivateAddress where it must not be."""
-        known = self._routes.get(origin_of(url))
+        name = origin_of(url)
+        known = self._routes.get(name)
         if known is not None:
             return known
         origin = Origin.of(url)
@@ -275,8 +282,12 @@ class Fetcher:
         proxies = {} if origin.is_loopback else environment["proxies"]
         proxied = select_proxy(url, proxies) is not None
         self._policy.check(origin.host, (origin.host,) if proxied else addresses_of(origin.host))
-        route = _Route("" if proxied else origin.host, proxies, environment["verify"])
-        self._routes[origin_of(url)] = route
+        request = requests.Request("GET", f"{name}/").prepare()
+        verify = environment["verify"]
+        pool = self._adapter.get_connection_with_tls_context(request, verify, proxies=proxies)
+        self._adapter.cert_verify(pool, request.url, verify, None)  # type: ignore[no-untyped-call]  # types-requests lacks it
+        whole = not self._adapter.request_url(request, proxies).startswith("/")
+        route = self._routes[name] = _Route("" if proxied else origin.host, pool, whole)
         return route
 
     def _received(

@@ -38,7 +38,7 @@ class Lane:
         open_fetcher: makes a thread's own fetcher.
         connections: how many threads, at most; they start when there is work for them.
         delay: seconds between the starts of two requests; may be raised later on.
-        arrivals: where results go.
+        deliver: called with every result, from the lane's threads.
         stop: ends waiting.
     """
 
@@ -47,17 +47,13 @@ class Lane:
         open_fetcher: Callable[[], Fetcher],
         connections: int,
         delay: float,
-        arrivals: SimpleQueue[Arrival],
+        deliver: Callable[[Arrival], None],
         stop: threading.Event,
     ) -> None:
         self.delay = delay
         self.busy = 0  # jobs whose arrival the coordinator has not seen yet; the coordinator's own
-        self._open_fetcher, self._connections, self._arrivals, self._stop = (
-            open_fetcher,
-            connections,
-            arrivals,
-            stop,
-        )
+        self._open_fetcher, self._connections = open_fetcher, connections
+        self._deliver, self._stop = deliver, stop
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock, self._next_start = threading.Lock(), 0.0
@@ -86,7 +82,7 @@ class Lane:
         fetcher = self._open_fetcher()
         try:
             while (job := self._jobs.get()) is not None:
-                self._arrivals.put(self._done(fetcher, job))
+                self._deliver(self._done(fetcher, job))
         finally:
             fetcher.close()
 

@@ -13,7 +13,7 @@ from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecordLoader
 from warcio.statusandheaders import StatusAndHeadersParserException
 
-from archiver.collect.web.documents.read import READ
+from archiver.collect.web.documents.mediatype import READ
 from archiver.collect.web.fetch import header_value
 from archiver.core.digest import CHUNK
 from archiver.core.errors import NotArchived, RecordCorrupt

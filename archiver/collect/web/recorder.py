@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Mapping
+from typing import IO, TYPE_CHECKING, Mapping
 
-from archiver.collect.web.documents.read import READ, is_read, read_document
 from archiver.collect.web.fetch import header_value
-from archiver.collect.web.warc import IDENTICAL, NOT_MODIFIED, Revisit
+from archiver.collect.web.warc import IDENTICAL, NOT_MODIFIED, Position, Revisit
 from archiver.core.clock import parse_iso, timestamp14
 from archiver.core.contentcoding import decoded_start
+from archiver.core.digest import CHUNK
 from archiver.core.errors import NotArchived, RecordCorrupt, ResponseBroken
 
 if TYPE_CHECKING:
-    from archiver.collect.web.documents.document import Links
     from archiver.collect.web.fetch import Exchange
     from archiver.collect.web.payloads import PayloadReader, StoredRecord
-    from archiver.collect.web.warc import Position, WarcOutput
+    from archiver.collect.web.warc import WarcOutput
     from archiver.core.capture import Capture
     from archiver.store.locator import Location, Locator
-
-_GLANCE = 1 << 20  # bytes that are read of documents without links: enough for any robots.txt
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,9 @@ class Recorded:
         size: the bytes of body that came over the wire.
         truncated: whether the payload was cut at the limit.
         revisited: for a revisit, the earlier capture.
-        payload_headers, payload: of the response that has the payload; the payload is cut where
-            nothing would look at it any more.
+        payload_headers, payload: of the response that has the payload; the payload is positioned at its
+            begin, and whoever has the last use for it closes it.
+        payload_size: how many bytes of the payload may be read.
     """
 
     url: str
@@ -50,7 +49,8 @@ class Recorded:
     truncated: bool
     revisited: Capture | None
     payload_headers: tuple[tuple[str, str], ...]
-    payload: bytes
+    payload: IO[bytes]
+    payload_size: int
 
     def header(self, name: str) -> str:
         """Return a header of the response itself, or an empty string."""
@@ -61,14 +61,14 @@ class Recorded:
         """The Content-Type of the response that has the payload."""
         return header_value(self.payload_headers, "Content-Type")
 
-    def content(self) -> bytes:
-        """Return the payload without its content coding; as far as links are looked for."""
-        return decoded_start([self.payload], header_value(self.payload_headers, "Content-Encoding"), READ)
+    @property
+    def content_encoding(self) -> str:
+        """The Content-Encoding of the response that has the payload."""
+        return header_value(self.payload_headers, "Content-Encoding")
 
-    def links(self) -> Links:
-        """Return what the document refers to."""
-        encoding = header_value(self.payload_headers, "Content-Encoding")
-        return read_document(self.payload, self.url, self.content_type, encoding).links
+    def content(self, most: int) -> bytes:
+        """Return at most ``most`` bytes of the payload without its content coding."""
+        return decoded_start(iter(lambda: self.payload.read(CHUNK), b""), self.content_encoding, most)
 
 
 class Recorder:
@@ -86,6 +86,7 @@ class Recorder:
     ) -> None:
         self._output, self._locator, self._payloads, self._previous = output, locator, payloads, previous
         self._unlocated: list[Location] = []
+        self._open: dict[str, Position] = {}  # where records not accounted for yet begin, oldest first
 
     @property
     def waiting(self) -> int:
@@ -104,7 +105,7 @@ class Recorder:
         """Write an exchange down.
 
         Args:
-            exchange: what was sent and received; its body is left where it ends.
+            exchange: what was sent and received; its body is left to what is returned, or closed.
             conditional: whether the request had ``conditions``.
 
         Returns:
@@ -125,10 +126,8 @@ class Recorder:
                 return self._write_revisit(exchange, earlier, original)
             if unchanged:
                 return None
-        location = self._output.write(exchange)
-        self._unlocated.append(location)
+        location = self._noted(self._output.write(exchange))
         exchange.body.seek(0)
-        looked_at = READ if is_read(exchange.header("Content-Type")) else _GLANCE
         return Recorded(
             exchange.url,
             location.id,
@@ -140,7 +139,8 @@ class Recorder:
             exchange.truncated,
             None,
             exchange.headers,
-            exchange.body.read(looked_at),
+            exchange.body,
+            exchange.size,
         )
 
     def adopt(self, location: Location) -> Recorded | None:
@@ -153,7 +153,7 @@ class Recorder:
             return None
         if stored.refers_to and (earlier is None or original is None):
             return None
-        self._unlocated.append(location)
+        self._noted(location)
         return _read_back(stored, location.id, earlier, original or stored)
 
     def reread(self, capture: Capture) -> Recorded:
@@ -167,19 +167,22 @@ class Recorder:
         return _read_back(stored, capture.record, None, payload)
 
     def sync(self) -> Position | None:
-        """Make everything written durable, tell the locator, and return how far the files are durable."""
+        """Make everything written durable, tell the locator, and return up to where all is accounted for."""
         position = self._output.sync()
         if self._unlocated:
             self._locator.add(self._unlocated)
             self._unlocated = []
-        return position
+        return next(iter(self._open.values()), position)
+
+    def accounted(self, recorded: Recorded) -> None:
+        """Take note that the state knows all that a record means; till then ``sync`` stops short of it."""
+        self._open.pop(recorded.record, None)
 
     def _write_revisit(self, exchange: Exchange, earlier: Capture, original: StoredRecord) -> Recorded:
         profile = NOT_MODIFIED if exchange.status == 304 else IDENTICAL
-        location = self._output.write(
-            exchange, Revisit(profile, earlier.payload_record, original.url, original.date, earlier.digest)
-        )
-        self._unlocated.append(location)
+        revisit = Revisit(profile, earlier.payload_record, original.url, original.date, earlier.digest)
+        location = self._noted(self._output.write(exchange, revisit))
+        exchange.body.close()
         return Recorded(
             exchange.url,
             location.id,
@@ -191,8 +194,14 @@ class Recorder:
             original.truncated,
             earlier,
             original.headers,
-            original.body,
+            io.BytesIO(original.body),
+            len(original.body),
         )
+
+    def _noted(self, location: Location) -> Location:
+        self._unlocated.append(location)
+        self._open[location.id] = Position(location.file, location.offset)
+        return location
 
     def _original(self, earlier: Capture) -> StoredRecord | None:
         """Read the record that holds an earlier capture's payload; None where it cannot be relied on."""
@@ -221,5 +230,6 @@ def _read_back(stored: StoredRecord, record: str, earlier: Capture | None, paylo
         payload.truncated,
         earlier,
         payload.headers,
-        payload.body,
+        io.BytesIO(payload.body),
+        len(payload.body),
     )

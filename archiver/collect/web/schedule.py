@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import queue
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
-from archiver.collect.web.lanes import Arrival, Job, Lane
+from archiver.collect.web.lanes import Job
 
 if TYPE_CHECKING:
     from archiver.collect.web.frontier import Frontier
+    from archiver.collect.web.lanes import Arrival, Lane
     from archiver.collect.web.robots import RobotsPolicy
 
 _MOST_LANES = 16  # hosts spoken to at the same time
@@ -42,24 +42,23 @@ class Host:
 
 
 class Schedule:
-    """Moves URLs from the frontier to the lanes and results back. Used by the coordinator only.
+    """Moves URLs from the frontier to the lanes. Used by the coordinator only.
 
     Args:
         frontier: the URLs.
-        open_lane: makes a lane for an origin, given where its results go.
+        open_lane: makes a lane for an origin.
         policy: what every host is taken to allow; None: what its robots.txt says.
     """
 
     def __init__(
         self,
         frontier: Frontier,
-        open_lane: Callable[[queue.SimpleQueue[Arrival]], Lane],
+        open_lane: Callable[[], Lane],
         policy: RobotsPolicy | None = None,
     ) -> None:
         self._frontier, self._open_lane, self._policy = frontier, open_lane, policy
         self._hosts: dict[str, Host] = {}
         self._lanes: dict[str, Lane] = {}
-        self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._busy = 0
 
     @property
@@ -99,15 +98,10 @@ class Schedule:
                     if job := admit(url, host):
                         self.submit(job)
 
-    def next(self, timeout: float) -> Arrival | None:
-        """Return the next result, or None where none came within ``timeout`` seconds."""
-        try:
-            arrival = self._arrivals.get(timeout=timeout)
-        except queue.Empty:
-            return None
+    def landed(self, arrival: Arrival) -> None:
+        """Take note of a result: its connection is free again."""
         self._lanes[arrival.job.host].busy -= 1
         self._busy -= 1
-        return arrival
 
     def close(self) -> None:
         """Let every thread end."""
@@ -120,7 +114,7 @@ class Schedule:
         if lane is None:
             if len(self._lanes) >= _MOST_LANES and not self._close_idle_lane():
                 return None
-            lane = self._lanes[origin] = self._open_lane(self._arrivals)
+            lane = self._lanes[origin] = self._open_lane()
         return lane
 
     def _close_idle_lane(self) -> bool:

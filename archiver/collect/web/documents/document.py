@@ -55,11 +55,9 @@ class Document:
         )
 
     @classmethod
-    def from_json(cls, data: bytes) -> Document:
-        """Read ``to_json``'s form."""
-        members: dict[str, Any] = json.loads(data.decode("utf-8", "surrogatepass"))
-        links, facts = members["links"], members["facts"]
-        return cls(Links(**_tuples(links)), Facts(**_tuples(facts)))
+    def of(cls, members: dict[str, Any]) -> Document:
+        """Read what ``to_json``'s form is parsed to. Raises KeyError or TypeError where it is not of that form."""
+        return cls(Links(**_tuples(members["links"])), Facts(**_tuples(members["facts"])))
 
 
 NOTHING = Document()

@@ -7,6 +7,9 @@ import re
 from archiver.core.capture import HTML_TYPES
 
 _MIME = re.compile(r"[a-z0-9!#$&^_.+\-]{1,127}/[a-z0-9!#$&^_.+\-]{1,127}\Z")  # RFC 6838, section 4.2
+_READ_TYPES = HTML_TYPES | {"", "text/css", "image/svg+xml"}
+READ = 64 << 20
+"""The most bytes of a document that are looked at."""
 
 
 def media_type(content_type: str) -> str:
@@ -18,3 +21,8 @@ def media_type(content_type: str) -> str:
 def is_html(content_type: str) -> bool:
     """Say whether a Content-Type header announces HTML."""
     return media_type(content_type) in HTML_TYPES
+
+
+def is_read(content_type: str) -> bool:
+    """Say whether documents of a type are read at all."""
+    return media_type(content_type) in _READ_TYPES

@@ -5,19 +5,9 @@ from __future__ import annotations
 from archiver.collect.web.documents.css import read_css
 from archiver.collect.web.documents.document import NOTHING, Document
 from archiver.collect.web.documents.html import read_html
-from archiver.collect.web.documents.mediatype import is_html, media_type
-from archiver.core.capture import HTML_TYPES
+from archiver.collect.web.documents.mediatype import READ, is_html, is_read, media_type
 from archiver.core.charset import declared_codec
 from archiver.core.contentcoding import decoded_start
-
-READ = 64 << 20
-"""The most bytes of a document that are looked at."""
-_READ_TYPES = HTML_TYPES | {"", "text/css", "image/svg+xml"}
-
-
-def is_read(content_type: str) -> bool:
-    """Say whether documents of a type are read at all."""
-    return media_type(content_type) in _READ_TYPES
 
 
 def read_document(payload: bytes, url: str, content_type: str, content_encoding: str = "") -> Document:
@@ -29,9 +19,9 @@ def read_document(payload: bytes, url: str, content_type: str, content_encoding:
         content_type: the Content-Type header; empty where there was none.
         content_encoding: the Content-Encoding header; empty where there was none.
     """
-    mime = media_type(content_type)
-    if mime not in _READ_TYPES:
+    if not is_read(content_type):
         return NOTHING
+    mime = media_type(content_type)
     body = decoded_start([payload], content_encoding, READ)
     if is_html(content_type) or mime == "image/svg+xml" or (not mime and body.lstrip()[:1] == b"<"):
         return read_html(body, url, content_type)

@@ -8,6 +8,7 @@ import pytest
 from archiver.collect.web.addresses import AddressPolicy, addresses_of, is_local_name, is_private
 from archiver.collect.web.fetch import Fetcher, FetchSettings
 from archiver.collect.web.urls import resolve
+from archiver.collect.web.watchdog import Watchdog
 from archiver.core.errors import PrivateAddress
 from archiver.core.urlkey import Origin
 from servers.site import html, serving
@@ -18,7 +19,7 @@ ONCE = FetchSettings(tries=1, connect_timeout=5, read_timeout=5)
 
 def _fetcher() -> Fetcher:
     """Make a fetcher for a site on the internet."""
-    return Fetcher("a/0", ONCE, threading.Event(), AddressPolicy([PUBLIC]))
+    return Fetcher("a/0", ONCE, threading.Event(), AddressPolicy([PUBLIC]), Watchdog(ONCE.longest))
 
 
 @pytest.mark.parametrize(

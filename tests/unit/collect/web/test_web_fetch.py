@@ -8,6 +8,7 @@ import pytest
 
 from archiver.collect.web.addresses import AddressPolicy
 from archiver.collect.web.fetch import Fetcher, FetchSettings
+from archiver.collect.web.watchdog import Watchdog
 from archiver.core.errors import FetchTimeout
 from servers.dripping import dripping
 from servers.site import Answer, Reply, html, serving
@@ -19,7 +20,9 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n100000\r\n"
 
 
 def _fetcher(settings: FetchSettings = ONCE, stop: threading.Event | None = None) -> Fetcher:
-    return Fetcher("a/0", settings, stop or threading.Event(), AddressPolicy(["127.0.0.1"]))
+    return Fetcher(
+        "a/0", settings, stop or threading.Event(), AddressPolicy(["127.0.0.1"]), Watchdog(settings.longest)
+    )
 
 
 @pytest.mark.parametrize("said", [LONG, CHUNKED, OK + b"\r\n"])

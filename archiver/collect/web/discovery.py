@@ -1,0 +1,100 @@
+"""What a response leads to: the links of its document, or where it redirects to, queued by kind and scope."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archiver.collect.web.frontier import Found
+from archiver.collect.web.scope import EXCLUDED, NOT_WEB, OUTSIDE, Scope
+from archiver.collect.web.urls import LONGEST, is_web, resolve
+from archiver.core.capture import PAGE, REQUISITE
+
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from archiver.collect.web.documents.document import Links
+    from archiver.collect.web.frontier import Frontier
+    from archiver.core.progress import Progress
+    from archiver.spec.model import DocSite
+
+TOO_LONG = "too long"
+_RECENT = 50_000  # links remembered in memory
+
+
+class Discovery:
+    """Queues what is found. Belongs to the coordinator.
+
+    Args:
+        site: what is crawled.
+        frontier: where URLs are queued.
+        progress: where warnings go.
+        had: whether an earlier snapshot has a URL's content.
+    """
+
+    def __init__(
+        self, site: DocSite, frontier: Frontier, progress: Progress, had: Callable[[str], bool]
+    ) -> None:
+        self._scope, self._frontier, self._progress, self._had = Scope.of(site), frontier, progress, had
+        self._recent: dict[tuple[str, str], None] = {}
+
+    def links(self, entry: Found, links: Links) -> None:
+        """Queue a document's links. Only pages lead on to pages."""
+        for url in links.requisites:
+            self._queue(url, REQUISITE, entry.url)
+        if entry.kind != PAGE:
+            return
+        for url in links.pages:
+            decision = self._scope.decide(url)
+            if decision.inside:
+                self._queue(url, PAGE, entry.url)
+            elif self._is_new(url, decision.reason):
+                self._frontier.skip(url, decision.reason)
+        for url in links.frames:
+            self._queue(url, PAGE if self._scope.decide(url).inside else REQUISITE, entry.url)
+        for url in links.others:
+            self._frontier.skip(url, TOO_LONG if is_web(url) else NOT_WEB)
+
+    def follow(self, entry: Found, location: str) -> str:
+        """Queue a redirect's target, of the same kind, and return it; empty where it is not followed."""
+        target, reason = self.redirection(entry, location)
+        if reason in (OUTSIDE, EXCLUDED) and entry.seed and not self._had(entry.url):
+            self._progress.warn(
+                f"{entry.url} redirects out of its scope, to {target}; add that to `include`?"
+            )
+        elif reason:
+            self._frontier.skip(target, reason)
+            return ""
+        self._frontier.add(Found(target, entry.kind, entry.url, entry.seed, entry.hops + 1))
+        return target
+
+    def redirection(self, entry: Found, location: str) -> tuple[str, str]:
+        """Return where a redirect leads, and the reason not to follow it there; empty where there is none."""
+        target = resolve(entry.url, location_text(location))
+        if target is None or not is_web(target):
+            return (target or location)[:LONGEST], NOT_WEB
+        if len(target) > LONGEST:
+            return target[:LONGEST], TOO_LONG
+        decision = self._scope.decide(target)
+        return target, "" if entry.kind != PAGE or decision.inside else decision.reason
+
+    def _queue(self, url: str, kind: str, referrer: str) -> None:
+        if self._is_new(url, kind):
+            self._frontier.add(Found(url, kind, referrer))
+
+    def _is_new(self, url: str, what: str) -> bool:
+        """Say whether a URL was not met lately, so that the state need not be asked about every link."""
+        key = (url, what)
+        if key in self._recent:
+            return False
+        if len(self._recent) >= _RECENT:
+            self._recent.clear()
+        self._recent[key] = None
+        return True
+
+
+def location_text(value: str) -> str:
+    """Return a Location header as text: servers send UTF-8 there, http.client reads Latin-1."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
