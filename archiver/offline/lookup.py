@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 from urllib.parse import unquote
 
 from archiver.core.errors import InvalidURL
+from archiver.core.urlidentity import twins, without_noise
 from archiver.core.urlkey import Origin, surt_key
 from archiver.offline.addresses import scheme_twin
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.offline.holdings import Site
 
-_INDEX = "index.html"
 _MOST_LEVELS = 30
 
 
@@ -43,7 +43,8 @@ class Finder:
 
         In order: the very URL; the URL up to escapes, case and order of arguments, with or without
         its final slash, by the other scheme; the folder for its index.html and the other way
-        round; the URL without its query, which on a static site selects nothing.
+        round; the URL without tracking parameters and session ids, which the crawler did not ask
+        with; the URL without its query, which on a static site selects nothing.
 
         Args:
             url: an absolute URL, percent-encoded, without a fragment.
@@ -82,19 +83,10 @@ class Finder:
 
 
 def _variants(url: str) -> Iterator[str]:
-    yield url
-    bare, mark, query = url.partition("?")
-    yield from (twin + mark + query for twin in _index_twins(bare))
-    if mark:
-        yield bare
-        yield from _index_twins(bare)
-
-
-def _index_twins(url: str) -> Iterator[str]:
-    if url.endswith(f"/{_INDEX}"):
-        yield url[: -len(_INDEX)]
-    else:
-        yield url.rstrip("/") + f"/{_INDEX}"
+    plain = without_noise(url)
+    for variant in dict.fromkeys((url, plain, plain.partition("?")[0])):
+        yield variant
+        yield from twins(variant)
 
 
 def _rank(found: Found, url: str) -> tuple[bool, bool, bool, int]:

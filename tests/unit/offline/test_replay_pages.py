@@ -141,10 +141,12 @@ def test_headers_about_the_live_server_are_dropped(running: Running, a: int) -> 
     [
         ("/docs", "Docs"), ("/docs/", "Docs"), ("/docs/index.html", "Docs"), ("/guide/", "Guide"), ("/guide", "Guide"),
         ("/docs/?highlight=x", "Docs"), ("/q.html?b=2&a=1", "Query"), ("/plain.html", "Plain"), ("/gone", "Gone"),
+        ("/q.html?a=1&utm_source=x&b=2&gclid=1", "Query"), ("/q.html;jsessionid=0A1B?a=1&b=2", "Query"),
+        ("/guide;jsessionid=0A1B?utm_source=x", "Guide"),
     ],
 )  # fmt: skip
 def test_twins_answer_for_each_other(running: Running, a: int, path: str, title: str) -> None:
-    """Slash, index.html, argument order, query and scheme: what a static site would have answered alike."""
+    """Slash, index.html, argument order, tracking, sessions, query and scheme: what a site answers alike."""
     answer = running.get(path, port=a)
     assert f"<title>{title}</title>" in answer.text
     assert answer.status == (404 if title == "Gone" else 200)
