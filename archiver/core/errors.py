@@ -206,6 +206,24 @@ class PageMoved(FetchError):
     code = "fetch.moved"
 
 
+class SoftNotFound(FetchError):
+    """The server answered 200, but what it sent is its error page."""
+
+    code = "fetch.soft404"
+
+
+class LoginRequired(FetchError):
+    """The server sent a login page in place of what was asked for."""
+
+    code = "fetch.login"
+
+
+class DomainParked(FetchError):
+    """There is no site any more: its domain is parked, for sale, or has a placeholder."""
+
+    code = "fetch.parked"
+
+
 class PrivateAddress(FetchError):
     """The host has an address that only a private network reaches, and no business there."""
 

@@ -6,6 +6,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from archiver.collect.web.documents.sitemap import Sitemap
+
+DOCUMENT, SITEMAP = "document", "sitemap"
+"""What a document is read as."""
+
 
 @dataclass(frozen=True)
 class Links:
@@ -16,6 +21,9 @@ class Links:
         requisites: what is needed to display the document.
         frames: documents inside the document: a page where they are in scope, else a requisite.
         others: references to schemes other than http and https, and URLs too long to follow.
+        guessed_requisites, guessed_pages: strings of scripts and data that look like one, on the document's own
+            origin: worth asking for, and no defect of the site where the server has no such thing.
+        sitemaps: what the document says lists the site's pages.
         complete: False where a document could only be searched for what looks like links.
     """
 
@@ -23,6 +31,9 @@ class Links:
     requisites: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    guessed_requisites: tuple[str, ...] = ()
+    guessed_pages: tuple[str, ...] = ()
+    sitemaps: tuple[str, ...] = ()
     complete: bool = True
 
 
@@ -32,9 +43,20 @@ class Facts:
 
     Attributes:
         title: of the page, white space folded; at most 200 characters.
+        heading: the first ``<h1>`` of its main text, likewise.
+        language: what the page is declared to be in (``<html lang>``), a BCP 47 tag if it is right.
+        text: the characters of its main text, as far as that was looked at: at most ``facts.MOST_TEXT``, which
+            stands for all that is longer.
+        fingerprint: of that text's words, to be compared by ``facts.likeness``.
+        signs: what else there is to see on a short page: constants of ``facts``, sorted.
     """
 
     title: str = ""
+    heading: str = ""
+    language: str = ""
+    text: int = 0
+    fingerprint: str = ""
+    signs: tuple[str, ...] = ()
 
 
 NO_LINKS = Links()
@@ -43,10 +65,11 @@ NO_FACTS = Facts()
 
 @dataclass(frozen=True)
 class Document:
-    """What reading a document told."""
+    """What reading a document told; ``sitemap`` is what it lists, where it was read as a sitemap."""
 
     links: Links = field(default=NO_LINKS)
     facts: Facts = field(default=NO_FACTS)
+    sitemap: Sitemap | None = None
 
     def to_json(self) -> bytes:
         """Return the document as it crosses the pipe."""
@@ -57,7 +80,12 @@ class Document:
     @classmethod
     def of(cls, members: dict[str, Any]) -> Document:
         """Read what ``to_json``'s form is parsed to. Raises KeyError or TypeError where it is not of that form."""
-        return cls(Links(**_tuples(members["links"])), Facts(**_tuples(members["facts"])))
+        sitemap = members["sitemap"]
+        return cls(
+            Links(**_tuples(members["links"])),
+            Facts(**_tuples(members["facts"])),
+            None if sitemap is None else Sitemap(**sitemap),
+        )
 
 
 NOTHING = Document()

@@ -1,0 +1,237 @@
+"""Whether an answer of 200 is what it is taken for: soft 404s, logins, parked domains, shells, pages in place of files.
+
+Pure. A page is only refused where several things say the same, the strongest being that it is like what the
+site sends for a URL that cannot exist (``probe``): a page *about* error 404, or a short stub, is a page.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Iterable
+from urllib.parse import unquote, urlsplit
+
+from archiver.collect.filekinds import promises_asset, promises_file
+from archiver.collect.web.documents.facts import (
+    ASKS_FOR_SCRIPT,
+    ERROR_HEADING,
+    ERROR_TITLE,
+    FOR_SALE,
+    LOGIN_FORM,
+    LOGIN_TITLE,
+    MOST_TEXT,
+    NOINDEX,
+    PARKING_HOST,
+    PLACEHOLDER,
+    REDIRECTS,
+    ROOT,
+    SCRIPTS,
+    likeness,
+    without_url,
+)
+from archiver.core.capture import PAGE
+from archiver.core.urlidentity import twins_key
+
+if TYPE_CHECKING:
+    from archiver.collect.web.documents.document import Facts
+    from archiver.collect.web.probe import ProbeAnswer
+
+SOFT_404 = "soft 404"
+LOGIN = "login page"
+PARKED = "parked domain"
+NOT_THE_FILE = "not the file asked for"
+SCRIPT_ONLY = "script only"
+CATCH_ALL = "catch-all"
+"""Of an origin: it answers every URL with the same page, so nothing tells what exists."""
+
+_ERRORS = frozenset({ERROR_TITLE, ERROR_HEADING})
+_FEW = 300  # characters of an error page that has nothing else to say
+_HARDLY_ANY = 200  # characters of a page that is filled by script
+_ALIKE = 0.5  # of the words of error pages, which may have some that vary
+_THE_SAME = 0.9  # of the words of pages that do not say that they are error pages
+_DIGITS = re.compile(r"\d+")
+_WORDS = re.compile(r"[^\W_]+")
+_ABOUT = re.compile(r"404|not-?found|no-?encontrad|error", re.IGNORECASE)
+_LOGIN_NAMES = re.compile(r"(?:log|sign)[-_]?(?:in|on)(?:\.\w{1,5})?|sso|oauth2?|authorize|authenticate|auth")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an answer is, and why: one sentence."""
+
+    mark: str
+    reason: str
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the answer is not what was asked for, so that it must not be taken for it."""
+        return self.mark != SCRIPT_ONLY
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came for a URL with a status of 2xx.
+
+    Attributes:
+        url: what was asked for, in canonical spelling.
+        kind: ``page`` or ``requisite``.
+        seed: whether it is one, or another spelling of one, or a seed redirected here.
+        html: whether it is HTML.
+        digest, size: of the payload.
+        facts: what it says of itself, where it is HTML.
+    """
+
+    url: str
+    kind: str
+    seed: bool
+    html: bool
+    digest: str
+    size: int
+    facts: Facts
+
+
+def judge(answer: Answer, probes: Iterable[ProbeAnswer]) -> Verdict | None:
+    """Return what is to be said of an answer; None where it is what it seems.
+
+    Args:
+        answer: what came.
+        probes: what its origin sends for URLs that cannot exist, as far as it was asked.
+    """
+    known = tuple(probes)
+    if answer.html and _promised_otherwise(answer):
+        return Verdict(NOT_THE_FILE, "the server sends a web page in place of the file")
+    alike = _alike(answer, known)
+    if answer.kind == PAGE and answer.html:
+        verdict = _by_itself(answer, alike, known)
+        if verdict is not None:
+            return verdict
+    if alike is not None and not answer.seed:
+        return Verdict(SOFT_404, "the server sends the same for URLs that cannot exist")
+    return _shell(answer) if answer.kind == PAGE and answer.html else None
+
+
+def judge_redirect(url: str, target: str, probes: Iterable[ProbeAnswer]) -> Verdict | None:
+    """Return what is to be said of a redirect that no seed led to; None where it is what it seems.
+
+    Args:
+        url: what was asked for, in canonical spelling.
+        target: where it leads, likewise.
+        probes: as for ``judge``.
+    """
+    if asks_to_log_in(url, target):
+        return Verdict(LOGIN, f"redirects to {target:.200}, to log in")
+    if _is_folder_of(url, target) or twins_key(url) == twins_key(target):
+        return None
+    for each in probes:
+        if each.target and twins_key(target.partition("?")[0]) == twins_key(each.target):
+            mark = LOGIN if _is_login(each.facts) else PARKED if _is_parked(each.facts) else SOFT_404
+            return Verdict(mark, f"redirects to {target:.200}, as do URLs that cannot exist")
+    return None
+
+
+def asks_to_log_in(url: str, target: str) -> bool:
+    """Say whether a redirect leads to a login that is to lead back to the URL."""
+    place = urlsplit(target)
+    names = unquote(place.path).lower().strip("/").split("/")
+    asked = urlsplit(url).path
+    return (
+        len(asked) > 1
+        and any(map(_LOGIN_NAMES.fullmatch, names))
+        and asked.rstrip("/") in unquote(unquote(place.query))
+    )
+
+
+def is_catch_all(seed: Answer, probes: Iterable[ProbeAnswer]) -> bool:
+    """Say whether a seed is what its origin sends for URLs that cannot exist as well."""
+    return any(each.pretended for each in probes) and _alike(seed, probes) is not None
+
+
+def _promised_otherwise(answer: Answer) -> bool:
+    return promises_file(answer.url) if answer.kind == PAGE else promises_asset(answer.url)
+
+
+def _alike(answer: Answer, probes: Iterable[ProbeAnswer]) -> ProbeAnswer | None:
+    """Return the answer to an impossible URL that this one is like."""
+    return next((each for each in probes if _is_like(answer, each)), None)
+
+
+def _is_like(answer: Answer, probe: ProbeAnswer) -> bool:
+    if not (probe.pretended or probe.honest) or not probe.size:
+        return False
+    if answer.digest == probe.digest:
+        return True
+    facts, other = answer.facts, probe.facts
+    if not answer.html or not other.fingerprint or _names(facts, answer.url) != _names(other, probe.url):
+        return False
+    words = likeness(facts.fingerprint, other.fingerprint)
+    if max(facts.text, other.text) == MOST_TEXT:  # there is more to it than was looked at
+        near = abs(answer.size - probe.size) * 100 <= probe.size
+        return bool(other.heading) and near and words >= _THE_SAME
+    return words >= (_ALIKE if _ERRORS & {*facts.signs} & {*other.signs} else _THE_SAME)
+
+
+def _names(facts: Facts, url: str) -> tuple[list[str], list[str]]:
+    """Return the words of a page's title and heading, without what varies with the URL."""
+    title, heading = (
+        _WORDS.findall(_DIGITS.sub(" ", without_url(text.lower(), url)))
+        for text in (facts.title, facts.heading)
+    )
+    return title, heading
+
+
+def _by_itself(answer: Answer, alike: ProbeAnswer | None, probes: tuple[ProbeAnswer, ...]) -> Verdict | None:
+    """Return what a page itself says that it is, where that is nothing to keep."""
+    facts = answer.facts
+    parked = _parked(answer, alike)
+    if parked:
+        return Verdict(PARKED, parked)
+    if _is_login(facts):
+        return Verdict(LOGIN, f"the page is a login: {facts.title or facts.heading}")
+    if _says_error(answer, probes):
+        called = facts.title if ERROR_TITLE in facts.signs else facts.heading
+        return Verdict(SOFT_404, f"the page says that it is an error page: {called}")
+    return None
+
+
+def _says_error(answer: Answer, probes: tuple[ProbeAnswer, ...]) -> bool:
+    """Weigh what a page says: the more the less a site is known to pretend."""
+    signs = frozenset(answer.facts.signs)
+    if not _ERRORS & signs or _ABOUT.search(urlsplit(answer.url).path):
+        return False
+    points = 2 * len(_ERRORS & signs) + (NOINDEX in signs) + (answer.facts.text < _FEW)
+    if any(each.honest for each in probes):
+        return points >= 6
+    return points >= (4 if any(each.pretended or each.target for each in probes) else 5)
+
+
+def _parked(answer: Answer, alike: ProbeAnswer | None) -> str:
+    signs = frozenset(answer.facts.signs)
+    if PARKING_HOST in signs:
+        return "the page is of those who serve parked domains"
+    if FOR_SALE in signs:
+        return f"the page says that its domain is for sale, parked or expired: {answer.facts.title}"
+    if PLACEHOLDER in signs and (answer.seed or alike is not None):
+        return f"there is no site any more, but: {answer.facts.title or answer.facts.heading}"
+    return ""
+
+
+def _is_login(facts: Facts) -> bool:
+    return {LOGIN_FORM, LOGIN_TITLE} <= {*facts.signs}
+
+
+def _is_parked(facts: Facts) -> bool:
+    return not {PARKING_HOST, FOR_SALE, PLACEHOLDER}.isdisjoint(facts.signs)
+
+
+def _is_folder_of(url: str, target: str) -> bool:
+    """Say whether a redirect leads into the URL itself, such as to a folder's newest version."""
+    return target.startswith(url if url.endswith("/") else f"{url}/")
+
+
+def _shell(answer: Answer) -> Verdict | None:
+    signs = frozenset(answer.facts.signs)
+    if REDIRECTS in signs or SCRIPTS not in signs or answer.facts.text >= _HARDLY_ANY:
+        return None
+    if ROOT in signs or (ASKS_FOR_SCRIPT in signs and not answer.facts.heading):
+        return Verdict(SCRIPT_ONLY, "the page has its text only after its scripts ran")
+    return None
