@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from archiver.collect.web.documents.css import read_css
-from archiver.collect.web.documents.document import NOTHING, Document
+from archiver.collect.web.documents.data import read_data, read_manifest
+from archiver.collect.web.documents.document import DOCUMENT, NOTHING, SITEMAP, Document
+from archiver.collect.web.documents.feeds import read_feed
 from archiver.collect.web.documents.html import read_html
-from archiver.collect.web.documents.mediatype import READ, is_html, is_read, media_type
+from archiver.collect.web.documents.mediatype import READ, reader_of
+from archiver.collect.web.documents.scripts import read_script
+from archiver.collect.web.documents.sitemap import read_sitemap
 from archiver.core.charset import declared_codec
 from archiver.core.contentcoding import decoded_start
+
+_TEXT_READERS = {
+    "css": read_css,
+    "script": read_script,
+    "data": read_data,
+    "manifest": read_manifest,
+    "feed": read_feed,
+}
 
 
 def read_document(payload: bytes, url: str, content_type: str, content_encoding: str = "") -> Document:
@@ -19,12 +31,22 @@ def read_document(payload: bytes, url: str, content_type: str, content_encoding:
         content_type: the Content-Type header; empty where there was none.
         content_encoding: the Content-Encoding header; empty where there was none.
     """
-    if not is_read(content_type):
+    reader = reader_of(content_type, url)
+    if not reader:
         return NOTHING
-    mime = media_type(content_type)
     body = decoded_start([payload], content_encoding, READ)
-    if is_html(content_type) or mime == "image/svg+xml" or (not mime and body.lstrip()[:1] == b"<"):
+    if reader == "html" or (reader == "unknown" and body.lstrip()[:1] == b"<"):
         return read_html(body, url, content_type)
-    if mime == "text/css":
-        return read_css(body.decode(declared_codec(body, content_type) or "utf-8", "replace"), url)
-    return NOTHING
+    if reader == "unknown":
+        return NOTHING
+    return _TEXT_READERS[reader](body.decode(declared_codec(body, content_type) or "utf-8", "replace"), url)
+
+
+def read_as_sitemap(payload: bytes, url: str, content_type: str, content_encoding: str = "") -> Document:
+    """Read a document that was named as a sitemap, whatever its type; the arguments are those of ``read_document``."""
+    body = decoded_start([payload], content_encoding, READ)
+    return Document(sitemap=read_sitemap(body, url, content_type))
+
+
+READERS = {DOCUMENT: read_document, SITEMAP: read_as_sitemap}
+"""What reads a document as what."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Iterable, Iterator
 
 from archiver.collect.web.documents.document import Links
-from archiver.collect.web.urls import LONGEST, is_web, resolve
+from archiver.collect.web.urls import LONGEST, is_web, origin_of, resolve
+from archiver.core.urlidentity import without_noise
 
 SPACE = " \t\n\f\r"
 """What HTML calls ASCII white space."""
+MOST_GUESSED = 20_000
+"""Guesses of a kind that are taken from one document: a search index names every page of a large site."""
 _INLINE = ("data:", "javascript:", "about:", "blob:")  # name no resource, so they are no links
 
 
@@ -34,25 +38,40 @@ class References:
 
 @dataclass(frozen=True)
 class Found:
-    """The references of one document, by class."""
+    """The references of one document, by class; see ``Links`` for what the classes mean."""
 
     pages: References = field(default_factory=References)
     requisites: References = field(default_factory=References)
     frames: References = field(default_factory=References)
+    guessed_requisites: References = field(default_factory=References)
+    guessed_pages: References = field(default_factory=References)
+    sitemaps: References = field(default_factory=References)
 
     def resolved(self, base: str, encoding: str) -> Links:
-        """Return them as URLs.
+        """Return them as URLs. What is known is not guessed.
 
         Args:
             base: what they are relative to, absolute.
             encoding: the document's, where it is not UTF-8; queries are escaped in it.
         """
         others: dict[str, None] = {}
-        pages, requisites, frames = (
+        requisites, frames, sitemaps = (
             tuple(dict.fromkeys(_resolved(references.raw, base, encoding, others)))
-            for references in (self.pages, self.requisites, self.frames)
+            for references in (self.requisites, self.frames, self.sitemaps)
         )
-        return Links(pages, requisites, frames, tuple(others))
+        pages = tuple(dict.fromkeys(map(without_noise, _resolved(self.pages.raw, base, encoding, others))))
+        guessed = _guessed(self.guessed_requisites, base, {*requisites, *pages})
+        leading = _guessed(self.guessed_pages, base, {*pages, *guessed})
+        return Links(pages, requisites, frames, tuple(others), guessed, leading, sitemaps)
+
+
+def _guessed(guesses: References, base: str, known: set[str]) -> tuple[str, ...]:
+    """Return those guesses as URLs that are on the document's own origin."""
+    if not guesses.raw or not is_web(base):
+        return ()
+    home = origin_of(base) + "/"
+    urls = map(without_noise, _resolved(islice(guesses.raw, MOST_GUESSED), base, "", {}))
+    return tuple(url for url in dict.fromkeys(urls) if url.startswith(home) and url not in known)
 
 
 def _resolved(raws: Iterable[str], base: str, encoding: str, others: dict[str, None]) -> Iterator[str]:

@@ -4,7 +4,8 @@ import pytest
 
 from archiver.collect.web.documents.css import read_css
 from archiver.collect.web.documents.document import Links
-from archiver.collect.web.documents.html import read_html, srcset_references
+from archiver.collect.web.documents.elements import srcset_references
+from archiver.collect.web.documents.html import read_html
 from archiver.collect.web.documents.mediatype import media_type
 from archiver.collect.web.documents.read import read_document
 
