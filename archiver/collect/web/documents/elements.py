@@ -44,7 +44,9 @@ _REFRESH = re.compile(
     r"[\s\d.]*+[;,]?+\s*+(?:url\s*+=\s*+)?+(?:\"([^\"]*)|'([^']*)|(.*))", re.IGNORECASE | re.DOTALL
 )
 _CANDIDATE = re.compile(r"[ \t\n\f\r,]*+([^ \t\n\f\r]++)")
-_DATA_ATTRIBUTE = re.compile(r"""(?<=\s)data-([\w-]++)\s?=\s?(?:"([^"]++)"|'([^']++)')""", re.ASCII)
+_DATA_ATTRIBUTE = re.compile(
+    r"""(?<=\s)data-([\w-]++)\s?=\s?(?:"([^"]++)"|'([^']++)'|([^\s"'=<>`]++))""", re.ASCII
+)
 _LAZY = frozenset(
     {
         "background",
@@ -100,8 +102,8 @@ def collect_from_data_attributes(found: Found, html: str) -> None:
         match = _DATA_ATTRIBUTE.match(html, position)
         if match is None:
             continue
-        name, value = match[1].lower(), match[2] or match[3]
-        if "/" not in value and "." not in value:
+        name, value = match[1].lower(), match[2] or match[3] or match[4]
+        if "/" not in value and name not in _LAZY:
             continue
         value = unescape(value) if "&" in value else value
         if name in _LAZY_SETS:

@@ -21,6 +21,9 @@ _LANGUAGE = re.compile(r'"([A-Za-z-]{1,20})"')
 _MATERIAL_INDEX = re.compile(r".*/search/search_index\.json")
 _SEGMENTERS = {"ja": "tinyseg.js", "hi": "wordcut.js", "th": "wordcut.js"}
 _PATH_TO_ROOT = re.compile(r"\bpath_to_root\s*=\s*[\"']((?:\.\.?/)*+)[\"']")
+_DOCUSAURUS_VERSION = re.compile(
+    r"<meta[^<>]{0,100}\sname=\"?docusaurus_version\"? content=\"?([\w.-]{1,50})"
+)
 _STRINGDEX = re.compile(r"(.*/search\.index/)(?:root|[0-9a-f]{12})[^/]*\.js")
 
 
@@ -87,6 +90,19 @@ def mdbook_files(script: str) -> Iterator[str]:
     root = _PATH_TO_ROOT.search(script)
     if root is not None and "path_to_searchindex_js" not in script:
         yield from (f"{root[1]}searchindex.js", f"{root[1]}searchindex.json")
+
+
+def docusaurus_files(html: str, path: str) -> Iterator[str]:
+    """Yield the search index of an older version of a Docusaurus site, which no script has the place of.
+
+    Args:
+        html: of a page; it names the version.
+        path: of the page's URL, in which the version is a folder.
+    """
+    version = _DOCUSAURUS_VERSION.search(html)
+    before, folder, _ = path.partition(f"/{version[1]}/") if version is not None else (path, "", "")
+    if folder:
+        yield f"{before}{folder}search-index.json"
 
 
 def is_rustdoc_index(path: str) -> bool:

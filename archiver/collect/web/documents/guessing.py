@@ -12,17 +12,19 @@ from typing import Iterator
 LONGEST = 500
 """The most characters of what is taken for a reference; what people name files is shorter."""
 _HOST = r"(?:(?:https?:)?//[\w.-]++(?::\d++)?+(?=/))?+"
-_PATH = r"[\w./@%~+,=&!()\[\]-]"
+_QUERY = r"(?:\?[^\s\"'`<>{}|\\^#]*+)?(?:#.*+)?"
+_NAME = r"(?![@~]|\.\w)[\w./@%~+&!()\[\]-]*?[\w)\]!]"  # neither a bundler's module nor a mere ending
 _ASSET = re.compile(
-    rf"{_HOST}{_PATH}*?[\w)\]]\.(?:[cm]?js|css|json|webmanifest|wasm|woff2?|ttf|otf|eot|svg|png|jpe?g|gif|webp|"
-    r"avif|ico|bmp|mp[34]|m4[av]|webm|og[gva]|wav|flac|vtt|xml)(?:\?[^\s\"'`<>{}|\\^#]*+)?(?:#\S*+)?",
+    rf"{_HOST}{_NAME}\.(?:[cm]?js|css|json|webmanifest|wasm|woff2?|ttf|otf|eot|svg|png|jpe?g|gif|webp|avif|ico|bmp|"
+    rf"mp[34]|m4[av]|webm|og[gva]|wav|flac|vtt|xml){_QUERY}",
     re.IGNORECASE | re.ASCII,
 )
 _PAGE = re.compile(
-    rf"{_HOST}{_PATH}*?[\w)\]]\.(?:x?html?|php|aspx?|jsp)(?:\?[^\s\"'`<>{{}}|\\^#]*+)?(?:#.*+)?",
+    rf"{_HOST}{_NAME}\.(?:x?html?|php|aspx?|jsp|pdf|csv|tsv|txt|ya?ml|zip|tgz|gz|epub|ipynb){_QUERY}",
     re.IGNORECASE,
 )
-_ROOTED = re.compile(rf"{_HOST}/(?!/){_PATH}*+(?:\?[^\s\"'`<>{{}}|\\^#]*+)?(?:#.*+)?")
+_ROOTED = re.compile(rf"{_HOST}/(?!/)[\w./@%~+,=&!()\[\]-]*+{_QUERY}")
+_FOREIGN = "node_modules/"  # in what scripts call the modules that they were made of
 _STATIC = frozenset(
     {"_app", "_next", "_nuxt", "_static", "assets", "build", "chunks", "css", "dist", "fonts", "images", "img",
      "javascript", "javascripts", "js", "lib", "libs", "lunr", "public", "script", "scripts", "search", "search.index",
@@ -33,20 +35,24 @@ _STATIC = frozenset(
 
 def is_asset(text: str) -> bool:
     """Say whether a string looks like a reference to a file that pages are made of."""
-    return len(text) <= LONGEST and "." in text and _ASSET.fullmatch(text) is not None
+    return _fits(text, _ASSET) and _FOREIGN not in text
 
 
 def is_page(text: str) -> bool:
-    """Say whether a string looks like a reference to a page, by its ending."""
-    return len(text) <= LONGEST and "." in text and _PAGE.fullmatch(text) is not None
+    """Say whether a string looks like a reference to a page, or to a file to keep, by its ending."""
+    return _fits(text, _PAGE)
 
 
 def is_rooted(text: str) -> bool:
     """Say whether a string looks like a URL, or like a path from the root."""
-    return len(text) <= LONGEST and "/" in text and _ROOTED.fullmatch(text) is not None
+    return "/" in text and len(text) <= LONGEST and _ROOTED.fullmatch(text) is not None
 
 
-def places(reference: str, path: str) -> Iterator[str]:
+def _fits(text: str, pattern: re.Pattern[str]) -> bool:
+    return "." in text and len(text) <= LONGEST and pattern.fullmatch(text) is not None
+
+
+def places(reference: str, path: str, *, beside: bool = True) -> Iterator[str]:
     """Yield what a relative reference in a file may mean, best first, as references of that file.
 
     Scripts name files relative to themselves, to the page that runs them, or to the site's root. Of the last
@@ -56,6 +62,7 @@ def places(reference: str, path: str) -> Iterator[str]:
     Args:
         reference: as the file has it.
         path: the path of the file's URL.
+        beside: whether it may be relative to the file itself.
     """
     if reference.startswith(("/", "./", "../")) or "://" in reference[:8]:
         yield reference
@@ -68,7 +75,7 @@ def places(reference: str, path: str) -> Iterator[str]:
         return
     site = site_folder(path)
     yield site + reference
-    if not path.startswith(site) or "/" not in reference:
+    if beside and "/" not in reference:
         yield "./" + reference
 
 

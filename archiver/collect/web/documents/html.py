@@ -13,12 +13,14 @@ import re
 from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING, Iterator, NamedTuple
+from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
 from archiver.collect.web.documents.document import Document
 from archiver.collect.web.documents.elements import collect_from_data_attributes, collect_from_element
 from archiver.collect.web.documents.facts import page_facts
+from archiver.collect.web.documents.generators import docusaurus_files
 from archiver.collect.web.documents.references import Found
 from archiver.collect.web.urls import resolve
 from archiver.core.charset import declared_codec
@@ -64,6 +66,8 @@ def read_html(body: bytes, url: str, content_type: str) -> Document:
             _collect(found, fragment)
     if "data-" in text:
         collect_from_data_attributes(found, text)
+    if "docusaurus_version" in text:
+        found.guessed_requisites.update(docusaurus_files(text, urlsplit(url).path))
     if "<?xml-stylesheet" in text[:_PROLOG]:
         found.requisites.update(unescape(a or b) for a, b in _STYLE_SHEET.findall(text, 0, _PROLOG))
     return Document(
@@ -85,8 +89,10 @@ def _tags(tree: LexborHTMLParser) -> Iterator[_Tag]:
 
 def _collect(found: Found, root: LexborHTMLParser | LexborNode) -> None:
     for node in root.css(_REFERRING):
-        name = node.tag or ""
-        collect_from_element(found, name, node.attributes, node.text() if name in _RAW_TEXT else "")
+        name, attributes = node.tag or "", node.attributes
+        collect_from_element(found, name, attributes, node.text() if name in _RAW_TEXT else "")
+        if name == "iframe" and (inner := attributes.get("srcdoc")) and not is_too_deep(inner):
+            _collect(found, LexborHTMLParser(inner))
 
 
 def _looked_for(text: str) -> Found:

@@ -17,7 +17,7 @@ from archiver.collect.web.documents.chunks import webpack_chunks
 from archiver.collect.web.documents.data import collect_from_data
 from archiver.collect.web.documents.document import Document
 from archiver.collect.web.documents.generators import is_rustdoc_index
-from archiver.collect.web.documents.guessing import LONGEST, is_asset, is_page, is_rooted, places, site_folder
+from archiver.collect.web.documents.guessing import LONGEST, is_asset, is_page, is_rooted, places
 from archiver.collect.web.documents.jsliterals import literals
 from archiver.collect.web.documents.references import Found
 from archiver.collect.web.documents.stringdex import index_files
@@ -51,6 +51,7 @@ _NO_REFERENCE = re.compile(
 _KEY = re.compile(r"[{,]\s*\Z")
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\n)|(.))", re.DOTALL)
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+_DIRECTORY = "{dir}"  # docusaurus-search-local: empty but where a site has several indexes
 _MOST_IMPORT_MAP = 1 << 20
 
 
@@ -108,7 +109,8 @@ class _Reader:
                 self._read_data(start, end)
             elif size > 2 and (text.find("/", start, end) >= 0 or text.find(".", start, end) >= 0):
                 string = text[start:end]
-                self._judge(unescaped(string) if "\\" in string else string, start, end)
+                string = unescaped(string) if "\\" in string else string
+                self._judge(string.replace(_DIRECTORY, ""), start, end)
 
     def _read_data(self, start: int, end: int) -> None:
         """Look into a long string that is JSON: search indexes and page data come so."""
@@ -133,8 +135,8 @@ class _Reader:
         added_to = self._text[start - 1] == "}" or context.rstrip().endswith("+")
         if asset:
             self._add_asset(string, added_to=added_to, loaded=_LOADED.search(context) is not None)
-        elif page and not added_to:
-            self._guess_page(string)
+        elif page:
+            self._guess_page(string.lstrip("/") if added_to else string)
         elif is_rooted(string) and not added_to and self._text[end] != "$" and _LEADS.search(context):
             self._found.guessed_pages.add(string)
 
@@ -147,21 +149,21 @@ class _Reader:
 
     def _add_asset(self, string: str, *, added_to: bool, loaded: bool) -> None:
         if added_to:
-            self._guess(string.lstrip("/"))
+            self._guess(string.lstrip("/"), beside=not string.startswith("/"))
         elif loaded and (not self._path or string.startswith("/") or "://" in string):
             self._found.requisites.add(string)
         else:
             self._guess(string)
 
-    def _guess(self, string: str) -> None:
+    def _guess(self, string: str, *, beside: bool = True) -> None:
         if self._path:
-            self._found.guessed_requisites.update(places(string, self._path))
+            self._found.guessed_requisites.update(places(string, self._path, beside=beside))
         else:
             self._found.guessed_requisites.add(string)
 
     def _guess_page(self, string: str) -> None:
         if self._path and not is_rooted(string):
-            string = site_folder(self._path) + string
+            string = next(places(string, self._path))
         self._found.guessed_pages.add(string)
 
 
