@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import uuid
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Mapping
@@ -37,6 +38,11 @@ IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 ROLL_OVER = 1_000_000_000
 _LEVEL = 6
+_LOW_LEVEL = 1  # for what is compressed already: trying harder takes twice the time and saves nothing
+_COMPRESSED = re.compile(
+    r"(?:image/(?!svg|bmp|x-ms-bmp|x-icon|vnd\.microsoft\.icon)|audio/|video/|font/woff|application/(?:font-woff|"
+    r"pdf|zip|gzip|x-gzip|x-bzip2|x-xz|x-7z-compressed|zstd|java-archive|epub|vnd\.openxmlformats))"
+)
 _NO_PAYLOAD = str(Digest.of(b""))
 
 
@@ -66,27 +72,32 @@ class Position:
 
 
 class _Members:
-    """A stream for warcio that makes one gzip member of what comes between two flushes."""
+    """A stream for warcio that makes one gzip member of what comes between two flushes.
+
+    Attributes:
+        offset: how many bytes the file has.
+        level: how hard the next member is compressed.
+    """
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
+        self._packer: zlib_ng._Compress | None = None
         self.offset = out.tell()
-        self._packer = _packer()
+        self.level = _LEVEL
 
     def write(self, data: bytes) -> None:
+        if self._packer is None:
+            self._packer = zlib_ng.compressobj(self.level, zlib_ng.DEFLATED, zlib_ng.MAX_WBITS + 16)
         self._put(self._packer.compress(data))
 
     def flush(self) -> None:
-        self._put(self._packer.flush())
-        self._packer = _packer()
+        if self._packer is not None:
+            self._put(self._packer.flush())
+        self._packer, self.level = None, _LEVEL
 
     def _put(self, data: bytes) -> None:
         self._out.write(data)
         self.offset += len(data)
-
-
-def _packer() -> zlib_ng._Compress:
-    return zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, zlib_ng.MAX_WBITS + 16)
 
 
 class _ExactHeaders(StatusAndHeaders):  # type: ignore[misc]  # warcio has no type information
@@ -226,6 +237,8 @@ class WarcOutput:
         elif exchange.truncated:
             headers["WARC-Truncated"] = "length"
         body = io.BytesIO() if revisit else exchange.body
+        if not revisit and _is_compressed(exchange):
+            self._members.level = _LOW_LEVEL
         self._writer.write_record(
             self._writer.create_warc_record(
                 exchange.url,
@@ -306,6 +319,12 @@ def _whole_pairs(path: Path, start: int) -> tuple[list[Location], int]:
     except RecordCorrupt:
         pass  # the tail that is cut
     return pairs, end
+
+
+def _is_compressed(exchange: Exchange) -> bool:
+    """Say whether a body has a content coding, or a media type whose formats are compressed."""
+    coded = exchange.header("Content-Encoding").strip().lower() not in ("", "identity")
+    return coded or _COMPRESSED.match(exchange.header("Content-Type").strip().lower()) is not None
 
 
 def _record_id() -> str:
