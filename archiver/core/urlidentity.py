@@ -45,8 +45,8 @@ def without_noise(url: str) -> str:
     path, mark, query = url.partition("?")
     if ";" in path or "/(" in path:
         path = _PATH_SESSION.sub("", path)
-    if not mark:
-        return path
+    if not query:
+        return path + mark
     kept = "&".join(part for part in query.split("&") if not _NOISE.match(part))
     return f"{path}?{kept}" if kept else path
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archiver.collect.web.frontier import Found
+from archiver.collect.web.frontier import REDIRECT_LOOP, Found
 from archiver.collect.web.scope import EXCLUDED, NOT_WEB, OUTSIDE, Scope
+from archiver.collect.web.traps import TrapGuard
 from archiver.collect.web.urls import LONGEST, is_web, resolve
 from archiver.core.capture import PAGE, REQUISITE
 
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
     from archiver.collect.web.documents.document import Links
     from archiver.collect.web.frontier import Frontier
+    from archiver.collect.web.scope import Decision
     from archiver.core.progress import Progress
     from archiver.spec.model import DocSite
 
 TOO_LONG = "too long"
 _RECENT = 50_000  # links remembered in memory
+_FRAME = "frame"
 
 
 class Discovery:
@@ -36,6 +39,14 @@ class Discovery:
     ) -> None:
         self._scope, self._frontier, self._progress, self._had = Scope.of(site), frontier, progress, had
         self._recent: dict[tuple[str, str], None] = {}
+        self._traps = TrapGuard(site.traps)
+        for url in frontier.pages():  # of an interrupted run
+            self._traps.note(url)
+
+    def begin(self) -> None:
+        """Queue what to begin with beside the seeds: their counterparts in other versions and languages."""
+        for url, seed in self._scope.starts:
+            self._add(Found(url, PAGE, seed))
 
     def links(self, entry: Found, links: Links) -> None:
         """Queue a document's links. Only pages lead on to pages."""
@@ -44,15 +55,24 @@ class Discovery:
         if entry.kind != PAGE:
             return
         for url in links.pages:
-            decision = self._scope.decide(url)
-            if decision.inside:
-                self._queue(url, PAGE, entry.url)
-            elif self._is_new(url, decision.reason):
-                self._frontier.skip(url, decision.reason)
+            if self._is_new(url, PAGE):
+                self._queue_page(url, entry.url, self._scope.decide(url))
         for url in links.frames:
-            self._queue(url, PAGE if self._scope.decide(url).inside else REQUISITE, entry.url)
+            if self._is_new(url, _FRAME):
+                decision = self._scope.decide(url)
+                if decision.inside:
+                    self._queue_page(url, entry.url, decision)
+                else:
+                    self._frontier.add(Found(url, REQUISITE, entry.url))
         for url in links.others:
             self._frontier.skip(url, TOO_LONG if is_web(url) else NOT_WEB)
+
+    def listed(self, url: str, sitemap: str) -> bool:
+        """Queue a page that a sitemap lists; say whether it is in scope. A list has an end, so it is no trap."""
+        inside = self._scope.decide(url).inside
+        if inside and self._is_new(url, PAGE):
+            self._add(Found(url, PAGE, sitemap))
+        return inside
 
     def follow(self, entry: Found, location: str) -> str:
         """Queue a redirect's target, of the same kind, and return it; empty where it is not followed."""
@@ -64,7 +84,10 @@ class Discovery:
         elif reason:
             self._frontier.skip(target, reason)
             return ""
-        self._frontier.add(Found(target, entry.kind, entry.url, entry.seed, entry.hops + 1))
+        if self._frontier.is_loop(entry.url, target):
+            self._frontier.skip(entry.url, REDIRECT_LOOP)
+        else:
+            self._add(Found(target, entry.kind, entry.url, entry.seed, entry.hops + 1))
         return target
 
     def redirection(self, entry: Found, location: str) -> tuple[str, str]:
@@ -80,6 +103,24 @@ class Discovery:
     def _queue(self, url: str, kind: str, referrer: str) -> None:
         if self._is_new(url, kind):
             self._frontier.add(Found(url, kind, referrer))
+
+    def _queue_page(self, url: str, referrer: str, decision: Decision) -> None:
+        """Queue a page, unless it is out of scope or part of a trap."""
+        reason = self._trap(url) if decision.inside else decision.reason
+        if reason:
+            self._frontier.skip(url, reason)
+        else:
+            self._add(Found(url, PAGE, referrer))
+
+    def _trap(self, url: str) -> str:
+        """Return which trap a URL is part of; none where it was queued as a page before."""
+        reason = self._traps.reason(url)
+        known = self._frontier.entry(url) if reason else None
+        return "" if known is not None and known.kind == PAGE else reason
+
+    def _add(self, found: Found) -> None:
+        if self._frontier.add(found) and found.kind == PAGE:
+            self._traps.note(found.url)
 
     def _is_new(self, url: str, what: str) -> bool:
         """Say whether a URL was not met lately, so that the state need not be asked about every link."""

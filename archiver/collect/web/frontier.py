@@ -22,6 +22,7 @@ _VERSION = 1
 _QUEUED, _DONE, _REREAD = 0, 1, 2
 _MOST_HOPS = 20  # redirects in a row
 TOO_MANY_REDIRECTS = "too many redirects"
+REDIRECT_LOOP = "trap: redirect loop"
 SITEMAP = "sitemap"
 """What a URL is asked for as, beside ``PAGE`` and ``REQUISITE``; it is archived as a requisite."""
 _LESSER = {REQUISITE: (), PAGE: (REQUISITE,), SITEMAP: (REQUISITE, PAGE)}  # what turns out to be one
@@ -59,6 +60,16 @@ CREATE TABLE IF NOT EXISTS sitemaps (
 CREATE TABLE IF NOT EXISTS listed (
     source TEXT, url TEXT, modified TEXT NOT NULL, PRIMARY KEY (source, url)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS slowed (
+    source TEXT, host TEXT, times INTEGER NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (source, host)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent (source TEXT PRIMARY KEY, seconds REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS probes (
+    source TEXT, url TEXT, answer TEXT NOT NULL, PRIMARY KEY (source, url)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks (
+    source TEXT, url TEXT, mark TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (source, url)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (
     source TEXT PRIMARY KEY, file TEXT NOT NULL, offset INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -74,6 +85,16 @@ class Found:
     referrer: str = ""
     seed: bool = False
     hops: int = 0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an answer turned out to be (``verdicts``), why, and where the URL was found."""
+
+    url: str
+    mark: str
+    reason: str
+    referrer: str
 
 
 class RunState:
@@ -154,6 +175,7 @@ class Frontier:
         known: how many URLs there are to fetch in all, done ones included.
         done: how many are done.
         received: how many bytes of bodies came for them.
+        seconds: how long the source was crawled, in all processes of the run, up to the last ``spend``.
     """
 
     def __init__(self, state: RunState, source: str) -> None:
@@ -167,12 +189,17 @@ class Frontier:
         self.known = self._count("SELECT count(*) FROM urls WHERE source = ?")
         self.done = self.known - self._count("SELECT count(*) FROM urls WHERE source = ? AND state = 0")
         self.received = self._count("SELECT coalesce(sum(bytes), 0) FROM urls WHERE source = ?")
+        spent = state.rows("SELECT seconds FROM spent WHERE source = ?", (source,)).fetchone()
+        self.seconds: float = spent[0] if spent else 0.0
 
-    def add(self, found: Found) -> None:
-        """Queue a URL unless it is known; a requisite that is found to be a page becomes one, both become sitemaps."""
+    def add(self, found: Found) -> bool:
+        """Queue a URL unless it is known, and say whether it was not.
+
+        A requisite that is found to be a page becomes one, both become sitemaps.
+        """
         if found.hops > _MOST_HOPS:
             self.skip(found.url, TOO_MANY_REDIRECTS)
-            return
+            return False
         host = origin_of(found.url)
         inserted = self._state.rows(
             "INSERT OR IGNORE INTO urls (source, url, host, kind, seed, hops, referrer, state) "
@@ -182,7 +209,7 @@ class Frontier:
         if inserted.rowcount:
             self.known += 1
             self.pending[host] = self.pending.get(host, 0) + 1
-            return
+            return True
         for lesser in _LESSER[found.kind]:
             self._state.rows(
                 "UPDATE urls SET kind = ?, state = CASE state WHEN 1 THEN 2 ELSE state END "
@@ -193,6 +220,7 @@ class Frontier:
             self._state.rows(
                 "UPDATE urls SET seed = 1 WHERE source = ? AND url = ?", (self._source, found.url)
             )
+        return False
 
     def take(self, host: str, most: int) -> list[str]:
         """Return the next URLs of a host, oldest first; a crash before they are done queues them again."""
@@ -249,6 +277,48 @@ class Frontier:
         """Keep why a URL is not fetched; the first reason stays."""
         self._state.rows("INSERT OR IGNORE INTO skipped VALUES (?, ?, ?)", (self._source, url, reason))
 
+    def leave_out(self, reason: str) -> None:
+        """Mark everything that waits to be fetched as done, and keep why it is not fetched."""
+        self._state.rows(
+            "INSERT OR IGNORE INTO skipped SELECT source, url, ? FROM urls WHERE source = ? AND state = 0",
+            (reason, self._source),
+        )
+        changed = self._state.rows(
+            "UPDATE urls SET state = 1 WHERE source = ? AND state = 0", (self._source,)
+        )
+        self.done += changed.rowcount
+        self.pending.clear()
+
+    def asked(self, kind: str) -> int:
+        """Return how many URLs of a kind were asked for, in all processes of the run."""
+        return int(
+            self._state.rows(
+                "SELECT count(*) FROM urls WHERE source = ? AND kind = ? AND state != 0 AND NOT EXISTS (SELECT 1 "
+                "FROM skipped WHERE skipped.source = urls.source AND skipped.url = urls.url)",
+                (self._source, kind),
+            ).fetchone()[0]
+        )
+
+    def spend(self, seconds: float) -> None:
+        """Add to the time for which the source was crawled."""
+        self.seconds += seconds
+        self._state.rows("INSERT OR REPLACE INTO spent VALUES (?, ?)", (self._source, self.seconds))
+
+    def slowed(self, host: str, seconds: float) -> None:
+        """Keep that a host (origin) wanted to be left alone for so long."""
+        self._state.rows(
+            "INSERT INTO slowed VALUES (?, ?, 1, ?) "
+            "ON CONFLICT DO UPDATE SET times = times + 1, seconds = seconds + excluded.seconds",
+            (self._source, host, seconds),
+        )
+
+    def slow_hosts(self) -> list[tuple[str, int, float]]:
+        """Return the hosts that wanted to be left alone: how many answers said so, and the seconds in all."""
+        rows = self._state.rows(
+            "SELECT host, times, seconds FROM slowed WHERE source = ? ORDER BY host", (self._source,)
+        )
+        return [(host, times, seconds) for host, times, seconds in rows]
+
     def fail(self, url: str, code: str, message: str, referrer: str) -> None:
         """Keep a failure."""
         self._state.rows(
@@ -256,8 +326,8 @@ class Frontier:
             (self._source, url, code, message, referrer),
         )
 
-    def broken_link(self, url: str, status: int, referrer: str) -> None:
-        """Keep a broken link."""
+    def broken_link(self, url: str, status: int | str, referrer: str) -> None:
+        """Keep a broken link: with its HTTP status, or what its answer turned out to be."""
         self._state.rows(
             "INSERT OR REPLACE INTO broken VALUES (?, ?, ?, ?)", (self._source, url, str(status), referrer)
         )
@@ -286,6 +356,31 @@ class Frontier:
     def robots(self) -> Iterator[tuple[str, int, bytes]]:
         """Yield host, status and body of every robots.txt kept."""
         yield from self._state.rows("SELECT host, status, body FROM robots WHERE source = ?", (self._source,))
+
+    def keep_probe(self, url: str, answer: str) -> None:
+        """Keep what came for a URL that cannot exist."""
+        self._state.rows("INSERT OR REPLACE INTO probes VALUES (?, ?, ?)", (self._source, url, answer))
+
+    def probes(self) -> Iterator[str]:
+        """Yield what came for URLs that cannot exist."""
+        rows = self._state.rows("SELECT answer FROM probes WHERE source = ? ORDER BY url", (self._source,))
+        yield from (answer for (answer,) in rows.fetchall())
+
+    def mark(self, url: str, mark: str, reason: str) -> None:
+        """Keep what an answer turned out to be, beside being captured, failed or a broken link."""
+        self._state.rows(
+            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", (self._source, url, mark, reason)
+        )
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Return what answers turned out to be, sorted by mark and URL."""
+        rows = self._state.rows(
+            "SELECT marks.url, mark, reason, coalesce(urls.referrer, '') FROM marks "
+            "LEFT JOIN urls ON urls.source = marks.source AND urls.url = marks.url "
+            "WHERE marks.source = ? ORDER BY mark, marks.url",
+            (self._source,),
+        )
+        return tuple(Mark(*row) for row in rows)
 
     def position(self) -> Position | None:
         """Return how far the WARC files were durable at the last commit."""
@@ -328,13 +423,31 @@ class Frontier:
         return tuple(BrokenLink(*row) for row in rows)
 
     def skipped(self) -> dict[str, int]:
-        """Return how many URLs were left out for each reason; a URL captured after all is not counted."""
+        """Return how many URLs were left out for each reason.
+
+        A URL captured after all is not counted, unless its capture is the redirect that closes a loop.
+        """
         rows = self._state.rows(
-            "SELECT reason, count(*) FROM skipped WHERE source = ? AND NOT EXISTS (SELECT 1 FROM captures "
-            "WHERE captures.source = skipped.source AND captures.url = skipped.url) GROUP BY reason",
-            (self._source,),
+            "SELECT reason, count(*) FROM skipped WHERE source = ? AND (reason = ? OR NOT EXISTS (SELECT 1 FROM captures "
+            "WHERE captures.source = skipped.source AND captures.url = skipped.url)) GROUP BY reason",
+            (self._source, REDIRECT_LOOP),
         )
         return dict(rows)
+
+    def pages(self) -> Iterator[str]:
+        """Yield the URLs that are, or were, to be fetched as pages."""
+        rows = self._state.rows("SELECT url FROM urls WHERE source = ? AND kind = ?", (self._source, PAGE))
+        yield from (url for (url,) in rows)
+
+    def is_loop(self, url: str, target: str) -> bool:
+        """Say whether a redirect closes a loop: whether its target is known to lead back to it."""
+        for _ in range(_MOST_HOPS):
+            if target == url:
+                return True
+            target = self.target(target)
+            if not target:
+                break
+        return False
 
     def target(self, url: str) -> str:
         """Return where a URL redirects to; empty where it does not."""

@@ -26,7 +26,6 @@ CALENDAR = "trap: calendar"
 QUERIES = "trap: too many queries"
 SESSION = "trap: session id"
 SORTED = "trap: listing sorted otherwise"
-REDIRECTS = "trap: redirect loop"
 
 _SLOTS = 1 << 18
 # A month or a day at the path's end. Behind it something else, as in /blog/2023/05/12/title, is a page of its own.
