@@ -1,8 +1,11 @@
 """``make bench-crawl``: archive a real doc site, side by side with wget in the same run.
 
-Debian's python3-doc is served by nginx on loopback. Each program crawls it in turn, A B A B …, and the
-medians are printed with their ratio. Wall and processor time and peak memory are the operating system's
-own accounting of the finished process (wait4).
+First Debian's python3-doc served by nginx on loopback: each program crawls it in turn, A B A B …, and the
+medians are printed with their ratio. Then the same pages, several times over, on a server whose every answer
+takes 100 ms, with 32 connections: how close a crawl comes to what that latency allows at best.
+
+Wall and processor time are the operating system's own accounting of the finished process and its children
+(wait4); memory is the highest sum of the resident memory of all of them, looked at every 20 ms.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +28,7 @@ from warcio.archiveiterator import ArchiveIterator
 from servers.real import nginx, python_docs
 
 ROUNDS = 5
+LATENCY, CONNECTIONS, COPIES = 0.1, 32, 6
 ARCHIVER = [sys.executable, "-m", "archiver", "archive", "--quiet"]
 # The crawl and its snapshot without the search index, which wget does not make.
 CRAWL_ONLY = """
@@ -48,7 +54,13 @@ class Run:
 
 
 def main() -> None:
-    """Run both programs in turns and print the table."""
+    """Measure both and print the tables."""
+    near()
+    far()
+
+
+def near() -> None:
+    """Run all programs in turns on a server that answers at once."""
     with tempfile.TemporaryDirectory() as name, nginx(python_docs(), Path(name)) as site:
         folder = Path(name)
         runs: dict[str, list[Run]] = {OURS: [], WHOLE: [], THEIRS: []}
@@ -56,10 +68,45 @@ def main() -> None:
             runs[OURS].append(archiver([sys.executable, "-c", CRAWL_ONLY], site.url, fresh(folder / "crawl")))
             runs[WHOLE].append(archiver(ARCHIVER, site.url, fresh(folder / "archive")))
             runs[THEIRS].append(wget(site.url, fresh(folder / "wget")))
-    processors = os.cpu_count()
+    print(f"python3-doc over nginx on loopback, {machine()}, medians of {ROUNDS} runs")
+    table(runs)
+    for program in (OURS, WHOLE):
+        pairs = zip(runs[program], runs[THEIRS], strict=True)
+        ratio = statistics.median(b.wall / b.urls / (a.wall / a.urls) for a, b in pairs)
+        print(f"URLs per second, {program} to wget: {ratio:.2f}x")
+
+
+def far() -> None:
+    """Crawl a site whose every answer takes LATENCY."""
+    server = [sys.executable, str(Path(__file__).with_name("distant_server.py"))]
+    server += [str(python_docs()), str(COPIES), str(LATENCY)]
+    with tempfile.TemporaryDirectory() as name, subprocess.Popen(server, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{int(process.stdout.readline())}/"
+        try:
+            command = [sys.executable, "-c", CRAWL_ONLY]
+            runs = [archiver(command, url, fresh(Path(name) / "a"), CONNECTIONS) for _ in range(3)]
+        finally:
+            process.terminate()
+    run = sorted(runs, key=lambda each: each.wall)[1]
+    best = run.urls * LATENCY / CONNECTIONS
     print(
-        f"python3-doc over nginx on loopback, {processors} processors ({platform.machine()}), medians of {ROUNDS} runs"
+        f"\n{COPIES} copies of python3-doc, {LATENCY * 1000:.0f} ms an answer, {CONNECTIONS} connections, {machine()}, "
+        "median of 3 runs"
     )
+    table({OURS: [run]})
+    print(
+        f"{run.urls} URLs x {LATENCY} s / {CONNECTIONS} = {best:.2f} s; {run.wall:.2f} s is {run.wall / best:.2f}x"
+    )
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    return f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}"
+
+
+def table(runs: dict[str, list[Run]]) -> None:
+    """Print the medians of each program's runs."""
     print(f"{'':24}{'wall s':>8}{'cpu s':>8}{'peak MB':>9}{'URLs':>7}{'URLs/s':>8}{'WARC MB':>9}")
     for program, done in runs.items():
         middle = {key: statistics.median(getattr(run, key) for run in done) for key in vars(done[0])}
@@ -67,16 +114,12 @@ def main() -> None:
             f"{program:24}{middle['wall']:8.2f}{middle['cpu']:8.2f}{middle['memory'] / 1e6:9.0f}"
             f"{middle['urls']:7.0f}{middle['urls'] / middle['wall']:8.0f}{middle['warc'] / 1e6:9.1f}"
         )
-    for program in (OURS, WHOLE):
-        pairs = zip(runs[program], runs[THEIRS], strict=True)
-        ratio = statistics.median(b.wall / b.urls / (a.wall / a.urls) for a, b in pairs)
-        print(f"URLs per second, {program} to wget: {ratio:.2f}x")
 
 
-def archiver(command: list[str], url: str, folder: Path) -> Run:
+def archiver(command: list[str], url: str, folder: Path, connections: int = 8) -> Run:
     """Archive with this program."""
     spec = folder / "spec.yaml"
-    spec.write_text(f"project: bench\ndocs:\n  - seeds: [{url}]\n")
+    spec.write_text(f"project: bench\ndocs:\n  - seeds: [{url}]\n    connections: {connections}\n")
     done = measured([*command, "--archives", str(folder / "a"), str(spec)], folder)
     return Run(*done, *counted(folder / "a" / "bench" / "warc"))
 
@@ -101,12 +144,37 @@ def wget(url: str, folder: Path) -> Run:
 
 
 def measured(command: list[str], folder: Path) -> tuple[float, float, int]:
-    """Run a command; return wall seconds, processor seconds and peak memory in bytes."""
+    """Run a command; return wall seconds, processor seconds and peak memory in bytes, its children's included."""
     begun = time.perf_counter()
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        _, _, usage = os.wait4(process.pid, 0)
-    return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10
+        over = threading.Event()
+        with ThreadPoolExecutor(1) as executor:
+            peak = executor.submit(peak_memory, process.pid, over)
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.perf_counter() - begun
+            over.set()
+        if status:
+            sys.exit(f"{command[0]} failed: {(folder / 'output').read_text()[-2000:]}")
+    return wall, usage.ru_utime + usage.ru_stime, peak.result()
+
+
+def peak_memory(pid: int, over: threading.Event) -> int:
+    """Return the highest sum of resident memory, in bytes, of a process and its children until ``over``."""
+    page, peak = os.sysconf("SC_PAGE_SIZE"), 0
+    while not over.wait(0.02):
+        children = read(f"/proc/{pid}/task/{pid}/children").split()
+        statm = (read(f"/proc/{each}/statm").split() for each in (str(pid), *children))
+        peak = max(peak, sum(int(fields[1]) * page for fields in statm if fields))
+    return peak
+
+
+def read(path: str) -> str:
+    """Return a file's text; empty where a process is gone."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
 
 
 def counted(folder: Path) -> tuple[int, int]:
