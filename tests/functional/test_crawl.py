@@ -52,7 +52,8 @@ class _Notes(NullProgress):
 
 
 def _spec(site: Site, seed: str = "/docs/", **values: object) -> DocSite:
-    return DocSite.model_validate({"seeds": (site.url(seed),), **values})
+    """Return a spec without sitemaps: which ones are asked for has tests of its own."""
+    return DocSite.model_validate({"seeds": (site.url(seed),), "sitemaps": (), **values})
 
 
 def _crawl(
@@ -755,7 +756,7 @@ def test_a_charset_that_is_none_is_passed_over(paths: ProjectPaths, charset: str
 _FRAIL_WORKER = """
 import os, time
 from archiver.collect.web.documents import worker
-read = worker.read_document
+read = worker.READERS["document"]
 def read_or_fail(payload, **about):
     if b"BANG" in payload:
         raise ZeroDivisionError("\\x1b[2Jbang")
@@ -764,7 +765,7 @@ def read_or_fail(payload, **about):
     if b"HANG" in payload:
         time.sleep(3600)
     return read(payload, **about)
-worker.read_document = read_or_fail
+worker.READERS["document"] = read_or_fail
 worker.main()
 """
 
@@ -820,10 +821,10 @@ def test_a_robots_txt_that_cannot_be_read_forbids_everything(
 ) -> None:
     """Where robots.txt cannot be made sense of, the site is left alone and the file is a failure."""
 
-    def parse(text: str) -> None:
-        raise ZeroDivisionError(text)
+    def parse(body: bytes, user_agent: str) -> None:
+        raise ZeroDivisionError(body, user_agent)
 
-    monkeypatch.setattr("archiver.collect.web.robots.Protego.parse", parse)
+    monkeypatch.setattr("archiver.collect.web.robots._parsed", parse)
     with serving({"/robots.txt": Reply(b"x", type="text/plain"), "/docs/": html()}) as site:
         outcome = _crawl(paths, _spec(site))
         assert site.targets() == ["/robots.txt"]

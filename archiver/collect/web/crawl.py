@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Iterable, Mapping
 
 from archiver.collect.web.addresses import AddressPolicy
 from archiver.collect.web.discovery import Discovery, location_text
-from archiver.collect.web.documents.document import NOTHING
+from archiver.collect.web.documents.document import AS_DOCUMENT, AS_SITEMAP, NOTHING, Document
 from archiver.collect.web.documents.mediatype import READ, is_read, media_type
 from archiver.collect.web.documents.pool import DocumentPool, Reading
+from archiver.collect.web.documents.sitemap import NOT_A_SITEMAP
 from archiver.collect.web.fetch import Fetcher, FetchSettings
-from archiver.collect.web.frontier import Found, Frontier
+from archiver.collect.web.frontier import SITEMAP, Found, Frontier
 from archiver.collect.web.lanes import Arrival, Job, Lane
 from archiver.collect.web.payloads import PayloadReader
 from archiver.collect.web.recorder import Recorder
 from archiver.collect.web.robots import MOST_REDIRECTS, PARSED, UNREACHABLE, RobotsPolicy
 from archiver.collect.web.schedule import Schedule
 from archiver.collect.web.scope import Scope
+from archiver.collect.web.sitemaps import Sitemaps
 from archiver.collect.web.urls import LONGEST, is_web, origin_of, resolve
 from archiver.collect.web.warc import WarcOutput, recover
 from archiver.collect.web.watchdog import Watchdog
@@ -50,7 +52,7 @@ from archiver.store.locator import open_locator
 if TYPE_CHECKING:
     import threading
 
-    from archiver.collect.web.documents.document import Document
+    from archiver.collect.web.documents.sitemap import Sitemap
     from archiver.collect.web.fetch import Exchange
     from archiver.collect.web.frontier import RunState
     from archiver.collect.web.recorder import Recorded
@@ -157,6 +159,7 @@ def crawl(
         schedule = held.enter_context(closing(Schedule(frontier, open_lane, policy)))
         coordinator = _Coordinator(
             site,
+            sitemaps=Sitemaps(state, site, frontier),
             user_agent=user_agent,
             previous=previous,
             frontier=frontier,
@@ -191,6 +194,7 @@ class _Coordinator:
         self,
         site: DocSite,
         *,
+        sitemaps: Sitemaps,
         user_agent: str,
         previous: Mapping[str, Capture],
         frontier: Frontier,
@@ -203,7 +207,7 @@ class _Coordinator:
         self._site, self._agent, self._previous = site, user_agent, previous
         self._frontier, self._schedule, self._recorder = frontier, schedule, recorder
         self._documents, self._events, self._progress = documents, events, progress
-        self._discovery = Discovery(site, frontier, progress, self._had)
+        self._discovery, self._sitemaps = Discovery(site, frontier, progress, self._had), sitemaps
         self._reading: dict[str, int] = {}  # the sizes of the documents being read, by record
         self._seeds = tuple(dict.fromkeys(resolve(seed, seed) or seed for seed in site.seeds))
         self._committed_at = time.monotonic()
@@ -212,6 +216,7 @@ class _Coordinator:
         """Crawl until nothing is left. Raises KeyboardInterrupt once ``stop`` is set."""
         for seed in self._seeds:
             self._frontier.add(Found(seed, PAGE, seed=True))
+        self._sitemaps.begin()
         for origin, status, body in self._frontier.robots():
             self._schedule.host(origin).policy = self._policy(status, body)
         for location in tail:
@@ -306,7 +311,7 @@ class _Coordinator:
 
     def _refuse(self, url: str, reason: str, error: FetchError) -> None:
         entry = self._frontier.entry(url)
-        if entry is not None and entry.seed:
+        if (entry is not None and entry.seed) or self._sitemaps.is_guess(url):
             self._fail(url, error)
         else:
             self._frontier.skip(url, reason)
@@ -380,13 +385,20 @@ class _Coordinator:
     def _hand_on(self, recorded: Recorded) -> None:
         """Have a document read where there is something to read; else account for the response at once."""
         has_links = recorded.status < 400 and recorded.status not in _REDIRECTS
-        if has_links and recorded.payload_size and is_read(recorded.content_type):
-            self._read(recorded, again=False)
+        form = self._form(recorded.url)
+        is_document = recorded.payload_size and is_read(recorded.content_type, recorded.url)
+        if has_links and (is_document or form == AS_SITEMAP):
+            self._read(recorded, form, again=False)
         else:
             recorded.payload.close()
             self._account(recorded, NOTHING)
 
-    def _read(self, recorded: Recorded, *, again: bool) -> None:
+    def _form(self, url: str) -> str:
+        """Return what a URL's document is to be read as."""
+        entry = self._frontier.entry(url)
+        return AS_SITEMAP if entry is not None and entry.kind == SITEMAP else AS_DOCUMENT
+
+    def _read(self, recorded: Recorded, form: str, *, again: bool) -> None:
         size = min(recorded.payload_size, READ)
         self._reading[recorded.record] = size
         self._documents.submit(
@@ -397,6 +409,7 @@ class _Coordinator:
                 recorded.payload,
                 size,
                 lambda result: self._events.put(_Read(recorded, result, again)),
+                form,
             )
         )
 
@@ -430,8 +443,8 @@ class _Coordinator:
             problem = self._problem(entry, recorded)
             if problem is not None:
                 self._fail(url, problem)
-            if problem is None or not self._had(url):
-                self._frontier.capture(self._capture(recorded, entry.kind))
+            if (problem is None or not self._had(url)) and not self._is_no_sitemap(entry, result):
+                self._frontier.capture(self._capture(recorded, _archived_kind(entry)))
             target = self._lead_on(entry, recorded, result)
         self._frontier.settle(url, size=recorded.size, target=target)
         self._recorder.accounted(recorded)
@@ -439,18 +452,36 @@ class _Coordinator:
     def _lead_on(self, entry: Found, recorded: Recorded, result: Document | Unreadable) -> str:
         """Queue what a response leads to; return where it redirects to, if it does."""
         if recorded.status in _REDIRECTS:
-            return self._discovery.follow(entry, recorded.header("Location"))
+            target = self._discovery.follow(entry, recorded.header("Location"))
+            if target and entry.kind == SITEMAP:
+                self._sitemaps.redirected(entry.url, target)
+            return target
         if isinstance(result, Unreadable):  # the capture stays, whatever is in it
             self._fail(recorded.url, result)
             return ""
         if not result.links.complete:
             self._fail(recorded.url, Unreadable("nested too deeply to be parsed; links may be missing"))
+        if result.sitemap is not None:
+            self._take_sitemap(entry, result.sitemap)
+        if entry.kind == PAGE:
+            self._sitemaps.linked(result.links.sitemaps, entry.url)
         self._discovery.links(entry, result.links)
         return ""
 
+    def _take_sitemap(self, entry: Found, sitemap: Sitemap) -> None:
+        self._sitemaps.take(entry.url, sitemap, self._discovery.listed)
+        if entry.seed and sitemap.problem and not (sitemap.pages or sitemap.sitemaps):
+            self._fail(entry.url, Unreadable(sitemap.problem, place=entry.url))
+
+    def _is_no_sitemap(self, entry: Found, result: Document | Unreadable) -> bool:
+        """Say whether another document was answered where a sitemap was only tried: it is not archived."""
+        sitemap = result.sitemap if isinstance(result, Document) else None
+        return sitemap is not None and sitemap.problem == NOT_A_SITEMAP and self._sitemaps.is_guess(entry.url)
+
     def _account_error(self, entry: Found, status: int) -> None:
         lost = entry.url in self._previous
-        if entry.seed or lost or status not in (404, 410):
+        tried = entry.kind == SITEMAP and self._sitemaps.is_guess(entry.url)
+        if entry.seed or lost or tried or status not in (404, 410):
             self._fail(entry.url, _refused(entry.url, status, lost=lost))
         else:
             self._frontier.broken_link(entry.url, status, entry.referrer)
@@ -490,6 +521,9 @@ class _Coordinator:
         )
 
     def _fail(self, url: str, error: FetchError) -> None:
+        if self._sitemaps.is_guess(url):
+            self._sitemaps.note(url, error.message)
+            return
         entry = self._frontier.entry(url)
         message = f"{error.message} ({error.hint})" if error.hint else error.message
         self._frontier.fail(url, error.code, message, entry.referrer if entry else "")
@@ -519,33 +553,39 @@ class _Coordinator:
         host.policy = self._policy(status, body)
         if host.policy.refusal:
             self._progress.warn(f"{origin}: {host.policy.refusal}")
+        else:
+            self._sitemaps.robots_known(origin, host.policy.sitemaps)
 
     def _policy(self, status: int, body: bytes) -> RobotsPolicy:
         return RobotsPolicy.of(status, body, self._agent)
 
     def _reread(self) -> bool:
-        """Have requisites that turned out to be pages read again; say whether there were any."""
+        """Have what turned out to be a page or a sitemap read again; say whether there was any."""
         urls = self._frontier.rereads()
         for url in urls:
-            capture = self._frontier.captured(url)
-            if capture is not None:
-                self._frontier.capture(replace(capture, kind=PAGE))
+            capture, entry = self._frontier.captured(url), self._frontier.entry(url)
+            if capture is not None and entry is not None:
+                self._frontier.capture(replace(capture, kind=_archived_kind(entry)))
                 try:
                     recorded = self._recorder.reread(capture)
                 except (NotArchived, RecordCorrupt) as error:
                     self._fail(url, _unreadable(url, error))
                 else:
-                    self._read(recorded, again=True)
+                    self._read(recorded, self._form(url), again=True)
                     continue
             self._frontier.reread(url)
         return bool(urls)
 
     def _account_again(self, recorded: Recorded, result: Document | Unreadable) -> None:
-        """Follow the links of a page that had been read as a requisite."""
+        """Follow the links of what had been read as something less."""
         entry = self._frontier.entry(recorded.url)
         assert entry is not None, "only known URLs are read again"
         self._lead_on(entry, recorded, result)
         self._frontier.reread(recorded.url)
+
+
+def _archived_kind(entry: Found) -> str:
+    return PAGE if entry.kind == PAGE else REQUISITE
 
 
 def _refused(url: str, status: int, *, lost: bool = False) -> StatusRefused:

@@ -34,14 +34,10 @@ class Sitemaps:
         state: the run's state.
         site: the source.
         frontier: where sitemaps are queued.
-        queue_page: queues a URL that a sitemap lists, given where it was found, if it is one of the site's pages; says
-            whether it is.
     """
 
-    def __init__(
-        self, state: RunState, site: DocSite, frontier: Frontier, queue_page: Callable[[str, str], bool]
-    ) -> None:
-        self._state, self._site, self._frontier, self._queue_page = state, site, frontier, queue_page
+    def __init__(self, state: RunState, site: DocSite, frontier: Frontier) -> None:
+        self._state, self._site, self._frontier = state, site, frontier
         self._asked = [url for each in site.sitemaps if each != DISCOVERED and (url := resolve(each, each))]
         self._discovered = DISCOVERED in site.sitemaps
         seeds = [url for seed in site.seeds if (url := resolve(seed, seed))]
@@ -73,9 +69,19 @@ class Sitemaps:
         if self._discovered:
             self._queue(urls, _PAGE, page)
 
-    def take(self, url: str, sitemap: Sitemap) -> None:
-        """Keep what a sitemap lists, and queue it as far as it is wanted."""
-        wanted = sum(self._take_page(page, modified, url) for page, modified in sitemap.pages.items())
+    def take(self, url: str, sitemap: Sitemap, queue_page: Callable[[str, str], bool]) -> None:
+        """Keep what a sitemap lists, and have it queued.
+
+        Args:
+            url: the sitemap's.
+            sitemap: what it lists.
+            queue_page: queues a URL, given where it was found, if it is one of the site's pages; says whether it is.
+        """
+        wanted = 0
+        for page, modified in sitemap.pages.items():
+            if self._listed < MOST_LISTED and queue_page(page, url):
+                self._keep(page, modified)
+                wanted += 1
         dropped = self._queue(sitemap.sitemaps, _INDEX, url)
         problem = sitemap.problem
         if self._listed >= MOST_LISTED:
@@ -115,9 +121,7 @@ class Sitemaps:
             "UPDATE sitemaps SET problem = ? WHERE source = ? AND url = ?", (problem, self._site.name, url)
         )
 
-    def _take_page(self, page: str, modified: str, referrer: str) -> bool:
-        if self._listed >= MOST_LISTED or not self._queue_page(page, referrer):
-            return False
+    def _keep(self, page: str, modified: str) -> None:
         added = self._state.rows(
             "INSERT OR IGNORE INTO listed VALUES (?, ?, ?)", (self._site.name, page, modified)
         ).rowcount
@@ -127,7 +131,6 @@ class Sitemaps:
                 "UPDATE listed SET modified = max(modified, ?) WHERE source = ? AND url = ?",
                 (modified, self._site.name, page),
             )
-        return True
 
     def _queue(self, urls: Iterable[str], named_by: str, referrer: str = "") -> int:
         """Queue sitemaps; return how many were not, for their number or nesting."""
@@ -143,7 +146,7 @@ class Sitemaps:
                 "INSERT OR IGNORE INTO sitemaps (source, url, named_by, depth) VALUES (?, ?, ?, ?)",
                 (self._site.name, url, named_by, depth),
             ).rowcount
-            self._frontier.add(Found(url, SITEMAP, referrer))
+            self._frontier.add(Found(url, SITEMAP, referrer, seed=named_by == _SPEC))
         return dropped
 
     def _row(self, url: str) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from archiver.collect.web.documents.sitemap import Sitemap
 
-DOCUMENT, SITEMAP = "document", "sitemap"
+AS_DOCUMENT, AS_SITEMAP = "document", "sitemap"
 """What a document is read as."""
 
 

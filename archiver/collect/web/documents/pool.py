@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Callable, Sequence
 
-from archiver.collect.web.documents.document import Document
+from archiver.collect.web.documents.document import AS_DOCUMENT, Document
 from archiver.collect.web.documents.worker import ANSWER, REQUEST
 from archiver.core.errors import Unreadable
 from archiver.core.printable import printable
@@ -42,6 +42,7 @@ class Reading:
         content_type, content_encoding: the headers' values.
         payload: the document as it came, positioned at its begin; closed once it is read.
         size: how many bytes of it to read.
+        form: ``AS_DOCUMENT`` or ``AS_SITEMAP``: what it is read as.
         done: called, from another thread, with what the document told or why it could not be read.
     """
 
@@ -51,6 +52,7 @@ class Reading:
     payload: IO[bytes]
     size: int
     done: Callable[[Document | Unreadable], None] = field(compare=False)
+    form: str = AS_DOCUMENT
 
 
 class DocumentPool:
@@ -213,6 +215,7 @@ def _head(reading: Reading) -> bytes:
         "url": reading.url,
         "content_type": reading.content_type,
         "content_encoding": reading.content_encoding,
+        "form": reading.form,
     }
     about = json.dumps(arguments).encode()
     return REQUEST.pack(len(about), reading.size) + about

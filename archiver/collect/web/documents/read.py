@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archiver.collect.web.documents.css import read_css
 from archiver.collect.web.documents.data import read_data, read_manifest
-from archiver.collect.web.documents.document import DOCUMENT, NOTHING, SITEMAP, Document
+from archiver.collect.web.documents.document import AS_DOCUMENT, AS_SITEMAP, NOTHING, Document
 from archiver.collect.web.documents.feeds import read_feed
 from archiver.collect.web.documents.html import read_html
 from archiver.collect.web.documents.mediatype import READ, reader_of
@@ -48,5 +48,5 @@ def read_as_sitemap(payload: bytes, url: str, content_type: str, content_encodin
     return Document(sitemap=read_sitemap(body, url, content_type))
 
 
-READERS = {DOCUMENT: read_document, SITEMAP: read_as_sitemap}
+READERS = {AS_DOCUMENT: read_document, AS_SITEMAP: read_as_sitemap}
 """What reads a document as what."""

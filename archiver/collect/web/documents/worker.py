@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from typing import IO
 
-from archiver.collect.web.documents.read import read_document
+from archiver.collect.web.documents.read import READERS
 
 REQUEST, ANSWER = struct.Struct(">II"), struct.Struct(">I")
 MEMORY = 4 << 30
@@ -43,7 +43,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 def _answer(payload: bytes, arguments: dict[str, str]) -> bytes:
     try:
-        return read_document(payload, **arguments).to_json()
+        return READERS[arguments.pop("form")](payload, **arguments).to_json()
     except Exception as error:  # noqa: BLE001 - documents are not trusted; the crawl tells of whatever it was
         return json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
 

@@ -27,15 +27,17 @@ def state(tmp_path: Path) -> Iterator[RunState]:
 
 def _sitemaps(state: RunState, **values: Any) -> Sitemaps:
     site = DocSite.model_validate({"seeds": (f"{ROOT}/docs/v3/",), **values})
-    frontier = Frontier(state, site.name)
+    return Sitemaps(state, site, Frontier(state, site.name))
 
+
+def _take(state: RunState, sitemaps: Sitemaps, path: str, sitemap: Sitemap) -> None:
     def queue_page(url: str, referrer: str) -> bool:
         if url.startswith(f"{ROOT}/docs/"):
-            frontier.add(Found(url, PAGE, referrer))
+            Frontier(state, "docs").add(Found(url, PAGE, referrer))
             return True
         return False
 
-    return Sitemaps(state, site, frontier, queue_page)
+    sitemaps.take(f"{ROOT}{path}", sitemap, queue_page)
 
 
 def _queued(state: RunState, kind: str = SITEMAP) -> list[str]:
@@ -113,9 +115,12 @@ def test_what_a_sitemap_lists_is_queued_and_kept(state: RunState) -> None:
     sitemaps = _sitemaps(state)
     sitemaps.robots_known(ROOT, ["/a.xml", "/b.xml"])
     pages = {f"{ROOT}/docs/1": EARLIER, f"{ROOT}/docs/2": "", f"{ROOT}/blog/": LATER}
-    sitemaps.take(f"{ROOT}/a.xml", Sitemap(pages, unusable=3))
-    sitemaps.take(
-        f"{ROOT}/b.xml", Sitemap({f"{ROOT}/docs/1": LATER, f"{ROOT}/docs/2": ""}, problem="cut short")
+    _take(state, sitemaps, "/a.xml", Sitemap(pages, unusable=3))
+    _take(
+        state,
+        sitemaps,
+        "/b.xml",
+        Sitemap({f"{ROOT}/docs/1": LATER, f"{ROOT}/docs/2": ""}, problem="cut short"),
     )
     assert _queued(state, PAGE) == ["/docs/1", "/docs/2"]
     assert Frontier(state, "docs").entry(f"{ROOT}/docs/1") == Found(f"{ROOT}/docs/1", PAGE, f"{ROOT}/a.xml")
@@ -132,8 +137,11 @@ def test_taking_a_sitemap_twice_changes_nothing(state: RunState) -> None:
     sitemaps = _sitemaps(state)
     sitemaps.robots_known(ROOT, ["/a.xml"])
     for _ in range(2):
-        sitemaps.take(
-            f"{ROOT}/a.xml", Sitemap({f"{ROOT}/docs/1": EARLIER}, {f"{ROOT}/c.xml": "", f"{ROOT}/a.xml": ""})
+        _take(
+            state,
+            sitemaps,
+            "/a.xml",
+            Sitemap({f"{ROOT}/docs/1": EARLIER}, {f"{ROOT}/c.xml": "", f"{ROOT}/a.xml": ""}),
         )
     assert (_queued(state), _queued(state, PAGE)) == (["/a.xml", "/c.xml"], ["/docs/1"])
     assert _row(state, f"{ROOT}/a.xml") == ("robots.txt", 0, 1, 1, 2, 0, "")
@@ -145,7 +153,7 @@ def test_indexes_within_indexes_end(state: RunState) -> None:
     sitemaps = _sitemaps(state)
     sitemaps.robots_known(ROOT, ["/0.xml"])
     for level in range(4):
-        sitemaps.take(f"{ROOT}/{level}.xml", Sitemap({}, {f"{ROOT}/{level + 1}.xml": ""}))
+        _take(state, sitemaps, f"/{level}.xml", Sitemap({}, {f"{ROOT}/{level + 1}.xml": ""}))
     assert _queued(state) == ["/0.xml", "/1.xml", "/2.xml", "/3.xml"]
     assert _row(state, f"{ROOT}/3.xml")[-1] == "1 of its sitemaps are nested too deeply or too many"
 
@@ -156,10 +164,13 @@ def test_the_number_of_sitemaps_is_bounded(state: RunState, monkeypatch: pytest.
     monkeypatch.setattr(module, "MOST_LISTED", 2)
     sitemaps = _sitemaps(state)
     sitemaps.robots_known(ROOT, ["/0.xml"])
-    sitemaps.take(f"{ROOT}/0.xml", Sitemap({}, {f"{ROOT}/{number}.xml": "" for number in range(1, 9)}))
+    _take(state, sitemaps, "/0.xml", Sitemap({}, {f"{ROOT}/{number}.xml": "" for number in range(1, 9)}))
     assert _row(state, f"{ROOT}/0.xml")[-1] == "6 of its sitemaps are nested too deeply or too many"
-    _sitemaps(state).take(
-        f"{ROOT}/1.xml", Sitemap({f"{ROOT}/docs/{number}": "" for number in range(4)}, {f"{ROOT}/9.xml": ""})
+    _take(
+        state,
+        _sitemaps(state),
+        "/1.xml",
+        Sitemap({f"{ROOT}/docs/{number}": "" for number in range(4)}, {f"{ROOT}/9.xml": ""}),
     )
     assert (_queued(state), _queued(state, PAGE)) == (["/0.xml", "/1.xml", "/2.xml"], ["/docs/0", "/docs/1"])
     assert _row(state, f"{ROOT}/1.xml")[-1] == "no more than 2 pages are taken from a site's sitemaps"
