@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ from archiver.bundle.searchindex import ensure_search_index
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
 from archiver.cli.summary import summary_json, summary_text
-from archiver.collect.preflight import checked_spec
+from archiver.collect.preflight import check_environment, checked_spec
 from archiver.collect.run import archive_project
 from archiver.core.errors import ArchiverError, Stopped, StoreError
 from archiver.core.snapshot import HEALTHY
@@ -57,6 +58,7 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
     for path in args.specs:
         with _reported(reports, spec=str(path)):
             specs.append(checked_spec(path))
+            check_environment(specs[-1], os.environ)
     with _reported(reports):
         archive = create_archive(args.archives)
     progress = default_progress(quiet=args.quiet or args.json)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.cli.options import add_json
-from archiver.collect.preflight import checked_spec
+from archiver.collect.preflight import advice, checked_spec
 from archiver.core.amounts import count_text
 from archiver.core.errors import SpecError
+from archiver.core.printable import printable
 from archiver.offline.commands import report
 
 if TYPE_CHECKING:
     import argparse
 
+    from archiver.core.errors import ArchiverError
     from archiver.spec.load import LoadedSpec
 
 
@@ -39,8 +43,11 @@ def run(args: argparse.Namespace) -> int:
             code = report(error)
             summaries.append(_problems(path, error))
         else:
-            summary = _summary(loaded)
+            warnings = list(advice(loaded, os.environ))
+            summary = {**_summary(loaded), "warnings": [_told(warning) for warning in warnings]}
             summaries.append(summary)
+            for warning in warnings:
+                print(f"warning: {printable(str(warning))} ({warning.hint})", file=sys.stderr)
             if not args.json:
                 print(
                     f"{path}: valid; "
@@ -66,8 +73,9 @@ def _summary(loaded: LoadedSpec) -> dict[str, Any]:
 
 
 def _problems(path: Path, error: SpecError) -> dict[str, Any]:
-    problems = [
-        {"place": problem.place, "message": problem.message, "hint": problem.hint}
-        for problem in (error, *error.more)
-    ]
-    return {"spec": str(path), "valid": False, "problems": problems}
+    problems = [_told(problem) for problem in (error, *error.more)]
+    return {"spec": str(path), "valid": False, "problems": problems, "warnings": []}
+
+
+def _told(problem: ArchiverError) -> dict[str, str | None]:
+    return {"place": problem.place, "message": problem.message, "hint": problem.hint}

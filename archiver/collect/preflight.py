@@ -6,10 +6,12 @@ that a spec that passes here does not fail later for a reason that was in the sp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Iterator, Mapping
 
 from archiver.collect.files.naming import path_of
 from archiver.collect.images.lists import check_lists
+from archiver.collect.web.credentials import problems as credential_problems
+from archiver.collect.web.patterns import is_rule
 from archiver.collect.web.urls import is_web, resolve
 from archiver.core.errors import InvalidURL, SpecError
 from archiver.spec.load import load_spec
@@ -36,6 +38,36 @@ def checked_spec(path: Path) -> LoadedSpec:
     return loaded
 
 
+def check_environment(loaded: LoadedSpec, environment: Mapping[str, str]) -> None:
+    """Check what a spec expects of the environment: variables with values that can be sent.
+
+    Raises:
+        SpecError: something is missing or unusable, with the line of the spec that asks for it and never with a value.
+    """
+    problems = [
+        SpecError(error.message, place=loaded.place("docs", index, *at), hint=error.hint)
+        for index, site in enumerate(loaded.spec.docs)
+        for at, error in credential_problems(site, environment)
+    ]
+    if problems:
+        raise SpecError.joined(problems)
+
+
+def advice(loaded: LoadedSpec, environment: Mapping[str, str]) -> Iterator[SpecError]:
+    """Yield what keeps a valid spec from being archived well, here and now: reasons to warn, not to refuse."""
+    if loaded.spec.docs and not loaded.spec.contact:
+        yield SpecError(
+            "no contact is given, so that no site's owner can reach you",
+            place=loaded.place("project"),
+            hint="add a line with contact: and a URL or mail address; it becomes part of the User-Agent",
+        )
+    try:
+        check_environment(loaded, environment)
+    except SpecError as error:
+        yield error
+        yield from (problem for problem in error.more if isinstance(problem, SpecError))
+
+
 def _site_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
     for index, site in enumerate(loaded.spec.docs):
         for number, seed in enumerate(site.seeds):
@@ -47,9 +79,9 @@ def _site_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
         for key, rules in (("include", site.scope.include), ("exclude", site.scope.exclude)):
             for number, rule in enumerate(rules):
                 bases = (seed for seed in site.seeds if _means_page(seed, seed))
-                if not all(_means_page(seed, rule) for seed in bases):
+                if not all(is_rule(seed, rule) for seed in bases):
                     place = loaded.place("docs", index, "scope", key, number)
-                    yield SpecError(f"{rule!r:.200} is not a prefix of web URLs", place=place, hint=_URL_HINT)
+                    yield SpecError(f"{rule!r:.200} matches no web URL", place=place, hint=_URL_HINT)
 
 
 def _means_page(base: str, text: str) -> bool:

@@ -6,16 +6,18 @@ snapshot record next to last and ``good`` last.
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 from archiver.collect.files.download import download_files
 from archiver.collect.images.lists import wanted_references
 from archiver.collect.images.pull import pull_images
 from archiver.collect.view import Wanted, merged_captures, with_carried
 from archiver.collect.web.crawl import crawl
+from archiver.collect.web.credentials import Credentials, Proxy
 from archiver.collect.web.frontier import RunState
 from archiver.collect.web.scope import Scope
 from archiver.core.capture import PAGE
@@ -96,6 +98,7 @@ def archive_project(
     *,
     stop: threading.Event,
     progress: Progress | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> RunResult:
     """Archive what a spec asks for, going on with an unfinished run where there is one.
 
@@ -104,8 +107,10 @@ def archive_project(
         archive: the archive folder, open for writing.
         stop: set from outside to end the run early; it can be continued by calling again.
         progress: where to report to.
+        environment: the variables that the spec's credentials refer to.
 
     Raises:
+        SpecError: a variable is missing or cannot be sent (``preflight.check_environment`` says where).
         LockHeld: another run works on the project.
         KeyboardInterrupt: the run was stopped; everything got so far is kept for the next one.
         StoreError: or a subclass, when the archive cannot be written.
@@ -131,7 +136,7 @@ def archive_project(
                 f"{paths.name}: the spec's doc sites have changed since the interrupted run of {interrupted}; "
                 "beginning anew"
             )
-        collector = _Collector(loaded, paths, layout, run, state, stop, progress)
+        collector = _Collector(loaded, paths, layout, run, state, stop, progress, environment)
         try:
             sites = collector.sites(before)
             images = collector.images(before)
@@ -157,6 +162,7 @@ class _Collector:
     state: RunState
     stop: threading.Event
     progress: Progress
+    environment: Mapping[str, str] = field(repr=False)
 
     @property
     def agent(self) -> str:
@@ -179,6 +185,8 @@ class _Collector:
             previous=earlier,
             progress=self.progress,
             stop=self.stop,
+            credentials=Credentials.of(site, self.environment),
+            proxy=Proxy.of(site, self.environment),
         )
         scope = Scope.of(site)
         view, carried = merged_captures(

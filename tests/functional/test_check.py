@@ -117,6 +117,36 @@ def test_an_image_list_beside_the_spec_is_checked(console: Console) -> None:
     assert "list.txt:3" in outcome.err
 
 
+LOCKED = GOOD.replace("/]\n", "/]\n    headers: {X-Api-Key: '${DOCS_KEY}'}\n")
+
+
+def test_what_a_valid_spec_lacks_is_a_warning(console: Console) -> None:
+    """A spec without a contact, or whose variables are not set here, is valid; check says what is missing."""
+    spec = console.write("sample.yaml", LOCKED)
+    outcome = console.succeed("check", spec)
+    assert "contact" in outcome.err
+    assert "sample.yaml:5: the environment variable DOCS_KEY is not set" in outcome.err
+    told = console.succeed("check", "--json", spec).json["warnings"]
+    assert [warning["place"].rpartition(":")[2] for warning in told] == ["1", "5"]
+
+
+def test_nothing_is_archived_while_a_variable_is_not_set(console: Console) -> None:
+    """Archiving needs the values: without one it ends with exit code 2, its name and its line, and no request."""
+    outcome = console.run("archive", console.write("sample.yaml", LOCKED))
+    assert outcome.code == 2
+    assert "sample.yaml:5: the environment variable DOCS_KEY is not set" in outcome.err
+    assert not (console.folder / "archives").exists()
+
+
+def test_a_credential_in_a_spec_is_refused(console: Console) -> None:
+    """A literal password or key is an error with its line and the way to write it, and is not repeated."""
+    outcome = console.run("check", console.write("bad.yaml", LOCKED.replace("${DOCS_KEY}", "hunter2")))
+    assert outcome.code == 2
+    assert "bad.yaml:5" in outcome.err
+    assert "${NAME}" in outcome.err
+    assert "hunter2" not in outcome.said
+
+
 def test_no_command_is_a_usage_error(console: Console) -> None:
     """Without a command, or with one that does not exist, the exit code is 2."""
     assert console.run().code == 2

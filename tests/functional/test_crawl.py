@@ -216,7 +216,7 @@ def test_a_path_of_two_slashes_is_sent_as_it_is(paths: ProjectPaths) -> None:
 
 
 def test_redirects_are_captures_and_lead_on(paths: ProjectPaths) -> None:
-    """A 3xx is archived as it came; its target is fetched as the same kind; loops end."""
+    """A 3xx is archived as it came; its target is fetched as the same kind; loops end, and are counted."""
 
     def to(target: str, status: int = 302) -> Reply:
         return Reply(b"", status, headers=(("Location", target),))
@@ -241,7 +241,7 @@ def test_redirects_are_captures_and_lead_on(paths: ProjectPaths) -> None:
         }
         assert set(answers) == set(kinds)
         assert _by_url(outcome, site.url("/docs/")).status == "301"
-        assert outcome.skipped == {"out of scope": 1}
+        assert outcome.skipped == {"out of scope": 1, "trap: redirect loop": 1}
         assert outcome.seeds_captured == 1
     _assert_sound(paths)
 
@@ -417,7 +417,7 @@ def test_a_body_beyond_the_limit_is_cut_and_marked(paths: ProjectPaths) -> None:
     """An over-long response is kept up to the limit, says WARC-Truncated, and is a failure."""
     big = Reply(bytes(1_000_000), type="application/zip")
     with serving({"/docs/": html("big.zip"), "/docs/big.zip": big}) as site:
-        outcome = _crawl(paths, _spec(site), settings=replace(IMPATIENT, response_limit=100_000))
+        outcome = _crawl(paths, _spec(site, limits={"response": "100kB"}))
         warc, http, payload = _record(paths, _by_url(outcome, site.url("/docs/big.zip")).record)
     assert [(failure.subject, failure.code) for failure in outcome.failures] == [
         (site.url("/docs/big.zip"), "fetch.truncated")
@@ -909,13 +909,13 @@ def test_no_revisit_refers_to_damaged_bytes(
 @pytest.mark.parametrize("etag", ["", '"1"'])
 def test_a_cut_body_does_not_replace_a_whole_one(paths: ProjectPaths, etag: str) -> None:
     """What has outgrown the limit is a failure and evidence in the WARC; what was whole before stays."""
-    settings = replace(IMPATIENT, response_limit=100_000)
     big = Reply(bytes(200_000), type="application/zip", etag=etag)
     small = Reply(bytes(50_000), type="application/zip")
     with serving({"/docs/": html("a.zip", "b.zip"), "/docs/a.zip": small, "/docs/b.zip": big}) as site:
-        first = _crawl(paths, _spec(site), settings=settings)
+        spec = _spec(site, limits={"response": "100kB"})
+        first = _crawl(paths, spec)
         site.answers["/docs/a.zip"] = big
-        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures, settings=settings)
+        second = _crawl(paths, spec, snapshot=SECOND, previous=first.captures)
         grown, always = site.url("/docs/a.zip"), site.url("/docs/b.zip")
         assert [failure.subject for failure in first.failures] == [always]
         assert {(f.subject, f.code) for f in second.failures} == {

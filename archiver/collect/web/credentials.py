@@ -82,6 +82,8 @@ class Credentials:
 
     def recorded(self, sent: Headers) -> Headers:
         """Return request headers as they may be written down."""
+        if not self.withheld:
+            return sent
         return tuple((name, WITHHELD if name.lower() in self.withheld else value) for name, value in sent)
 
     def cleared(self, exchange: Exchange) -> Exchange:

@@ -7,7 +7,6 @@ request that a WARC records is the request that was sent. Transfer codings are r
 from __future__ import annotations
 
 import hashlib
-import random
 import re
 import tempfile
 import time
@@ -20,11 +19,12 @@ import urllib3
 from requests.utils import select_proxy
 
 from archiver.collect.connections import Connections, WatchedAdapter
-from archiver.collect.retry import retry_after
 from archiver.collect.web.addresses import addresses_of
+from archiver.collect.web.credentials import NO_CREDENTIALS
+from archiver.collect.web.pace import FIRST_PAUSE, LONGEST_PAUSE
 from archiver.collect.web.urls import origin_of, target_of
 from archiver.core.clock import utc_now
-from archiver.core.errors import FetchError, FetchTimeout, HostUnreachable, PrivateAddress, ResponseBroken
+from archiver.core.errors import FetchError, FetchTimeout, HostUnreachable, ResponseBroken
 from archiver.core.printable import printable
 from archiver.core.urlkey import Origin
 from archiver.store.atomic import storage_errors
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from archiver.collect.web.addresses import AddressPolicy
+    from archiver.collect.web.credentials import Credentials, Proxy
     from archiver.collect.web.watchdog import Watchdog
 
 _CHUNK = 1 << 16
 _SPOOL = 1 << 20  # bytes of a body that stay in memory
-_RETRIED = frozenset({429, 500, 502, 503, 504})
+_PROXY_HINT = "http_proxy, https_proxy and all_proxy want http://host:port; SOCKS is not supported"
+_PROXY_REFUSES = "the proxy wants a user name and password, or refuses those that it got"
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 
 
@@ -50,7 +52,7 @@ class FetchSettings:
     Attributes:
         tries: how often a URL is asked for in all, where the server or the network fails.
         backoff: the wait before the second try; it doubles with every further one.
-        longest_wait: the bound on a server's Retry-After.
+        longest_wait: the bound on the time for which a server may ask to be left alone.
         warm_up: for how long a body may come at any pace.
         slowest: the bytes a second that must have come on average after that.
         longest: how long a response may take in all, from connecting to its last byte.
@@ -58,8 +60,8 @@ class FetchSettings:
     """
 
     tries: int = 3
-    backoff: float = 1.0
-    longest_wait: float = 120.0
+    backoff: float = FIRST_PAUSE
+    longest_wait: float = LONGEST_PAUSE
     connect_timeout: float = 15.0
     read_timeout: float = 30.0
     warm_up: float = 60.0
@@ -75,7 +77,7 @@ class Exchange:
     Attributes:
         url: what was asked for.
         moment: when the request was sent.
-        request_headers: every header sent, in order.
+        request_headers: every header sent, in order; what must not be written down is withheld.
         version: ``HTTP/1.0`` or ``HTTP/1.1``.
         headers: the response's, in the form in which they are archived: transfer coding renamed,
             Content-Length as the body has it.
@@ -122,6 +124,20 @@ class _CheckedConnections(Connections):
         super().add(connected)
 
 
+class _Adapter(WatchedAdapter):
+    """Gives a proxy the password that was kept apart from its address, besides those that have one in it."""
+
+    def __init__(self, connections: Connections, proxy: Proxy | None) -> None:
+        self._proxy = proxy
+        super().__init__(connections)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:  # requests' hook
+        if self._proxy is not None and self._proxy.authorization:
+            return {"Proxy-Authorization": self._proxy.authorization}
+        headers: dict[str, str] = super().proxy_headers(proxy)
+        return headers
+
+
 @dataclass(frozen=True)
 class _Route:
     """How an origin is reached.
@@ -140,18 +156,20 @@ class _Route:
 class Fetcher:
     """Fetches from one origin over one kept connection. Belongs to one thread.
 
-    Proxies (except for loopback) and certificate bundles are taken from the environment as requests does;
-    passwords in ``.netrc`` are not, because they would end up in the WARC.
+    Certificate bundles, and proxies where the site has none of its own, are taken from the environment as
+    requests does; passwords in ``.netrc`` are not. Loopback is spoken to without a proxy.
 
     How to reach an origin is left to requests; the exchanges themselves go to urllib3, on which requests
     rests, because what requests does with each of them in between takes longer than the exchange.
 
     Args:
         user_agent: sent with every request.
-        settings: timeouts, retries and limits.
+        settings: timeouts and limits.
         stop: set from outside to end early.
         policy: where connections may lead to.
         watchdog: ends what takes too long.
+        credentials: what the site's own origins are told besides.
+        proxy: the site's own proxy, if it has one.
     """
 
     def __init__(
@@ -161,9 +179,12 @@ class Fetcher:
         stop: threading.Event,
         policy: AddressPolicy,
         watchdog: Watchdog,
+        *,
+        credentials: Credentials = NO_CREDENTIALS,
+        proxy: Proxy | None = None,
     ) -> None:
         self._user_agent, self._settings, self._stop, self._policy = user_agent, settings, stop, policy
-        self._watchdog = watchdog
+        self._watchdog, self._credentials, self._proxy = watchdog, credentials, proxy
         self._timeout = urllib3.Timeout(settings.connect_timeout, settings.read_timeout)
         self._open()
 
@@ -172,50 +193,22 @@ class Fetcher:
         self._session.close()
 
     def fetch(self, url: str, conditions: tuple[tuple[str, str], ...] = ()) -> Exchange | None:
-        """Ask for a URL in canonical spelling, again where the server or the network fails.
+        """Ask for a URL in canonical spelling, once.
+
+        A server that drips its headers, or the frame around its chunks, lets no code here run; so
+        the watchdog shuts the socket, which ends any waiting for it.
 
         Args:
             url: the URL.
             conditions: further request headers (If-None-Match, If-Modified-Since).
 
         Returns:
-            The last response, whatever its status; None where ``stop`` was set meanwhile.
+            The response, whatever its status; None where ``stop`` was set meanwhile.
 
         Raises:
-            HostUnreachable, FetchTimeout, ResponseBroken: the last try had no usable response.
+            HostUnreachable, FetchTimeout, ResponseBroken: there was no usable response.
             PrivateAddress: the host is none that may be asked.
-        """
-        for attempt in range(1, self._settings.tries + 1):
-            last = attempt == self._settings.tries
-            wait = self._settings.backoff * 2 ** (attempt - 1) * random.uniform(1, 1.25)  # noqa: S311 - spreads retries
-            try:
-                exchange = self._once(url, conditions)
-            except FetchError as error:
-                if last or isinstance(error, PrivateAddress):
-                    raise
-            else:
-                if exchange is None or last or exchange.status not in _RETRIED:
-                    return exchange
-                exchange.body.close()
-                asked = retry_after(exchange.header("Retry-After")) or 0.0
-                wait = max(wait, min(asked, self._settings.longest_wait))
-            if self._stop.wait(wait):
-                return None
-        raise AssertionError("tries is at least one")
-
-    def _open(self) -> None:
-        self._connections = _CheckedConnections(self._policy)
-        self._session = requests.Session()
-        self._adapter = WatchedAdapter(self._connections)
-        self._session.mount("http://", self._adapter)
-        self._session.mount("https://", self._adapter)
-        self._routes: dict[str, _Route] = {}
-
-    def _once(self, url: str, conditions: tuple[tuple[str, str], ...]) -> Exchange | None:
-        """Ask once, for as long as a response may take.
-
-        A server that drips its headers, or the frame around its chunks, lets no code here run; so
-        the watchdog shuts the socket, which ends any waiting for it.
+            SecretEchoed: the response must not be written down.
         """
         exchange: Exchange | None = None
         with self._watchdog.watching(self._connections) as watch:
@@ -232,6 +225,14 @@ class Fetcher:
             raise FetchTimeout("the response took longer than allowed", place=url)
         return exchange
 
+    def _open(self) -> None:
+        self._connections = _CheckedConnections(self._policy)
+        self._session = requests.Session()
+        self._adapter = _Adapter(self._connections, self._proxy)
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
+        self._routes: dict[str, _Route] = {}
+
     def _tried(self, url: str, conditions: tuple[tuple[str, str], ...]) -> Exchange | None:
         headers = (
             ("Host", origin_of(url).partition("://")[2]),
@@ -240,6 +241,7 @@ class Fetcher:
             ("Accept-Encoding", "gzip"),
             ("Connection", "keep-alive"),
             *conditions,
+            *self._credentials.headers_for(origin_of(url)),
         )
         moment = utc_now()
         route = self._route(url)
@@ -257,7 +259,9 @@ class Fetcher:
                 decode_content=False,
             )
             try:
-                return self._received(url, moment, headers, response)
+                if route.whole and response.status == 407:
+                    raise HostUnreachable(_PROXY_REFUSES, place=url)
+                return self._received(url, moment, self._credentials.recorded(headers), response)
             finally:
                 response.release_conn()
         except urllib3.exceptions.NewConnectionError as error:
@@ -279,16 +283,31 @@ class Fetcher:
             return known
         origin = Origin.of(url)
         environment: Mapping[str, Any] = self._session.merge_environment_settings(url, {}, True, None, None)
-        proxies = {} if origin.is_loopback else environment["proxies"]
+        proxies = {} if origin.is_loopback else self._proxies(environment)
         proxied = select_proxy(url, proxies) is not None
-        self._policy.check(origin.host, (origin.host,) if proxied else addresses_of(origin.host))
+        if proxied:
+            self._policy.check_name(origin.host)
+        else:
+            self._policy.check(origin.host, addresses_of(origin.host))
         request = requests.Request("GET", f"{name}/").prepare()
         verify = environment["verify"]
-        pool = self._adapter.get_connection_with_tls_context(request, verify, proxies=proxies)
+        try:
+            pool = self._adapter.get_connection_with_tls_context(request, verify, proxies=proxies)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
+            # the reason has the proxy's address in it, perhaps with a password
+            raise HostUnreachable(
+                "the proxy that the environment names cannot be used", place=url, hint=_PROXY_HINT
+            ) from None
         self._adapter.cert_verify(pool, request.url, verify, None)  # type: ignore[no-untyped-call]  # types-requests lacks it
         whole = not self._adapter.request_url(request, proxies).startswith("/")
         route = self._routes[name] = _Route("" if proxied else origin.host, pool, whole)
         return route
+
+    def _proxies(self, environment: Mapping[str, Any]) -> Mapping[str, str]:
+        if self._proxy is not None:
+            return {"http": self._proxy.url, "https": self._proxy.url}
+        proxies: Mapping[str, str] = environment["proxies"]
+        return proxies
 
     def _received(
         self,
@@ -323,7 +342,7 @@ class Fetcher:
             return None
         headers = archived_headers(tuple(raw.headers.items()), size, bodiless=raw.status in (204, 304))
         version = "HTTP/1.0" if raw.version == 10 else "HTTP/1.1"
-        return Exchange(
+        exchange = Exchange(
             url,
             moment,
             sent,
@@ -336,6 +355,11 @@ class Fetcher:
             f"sha256:{hasher.hexdigest()}",
             not complete,
         )
+        try:
+            return self._credentials.cleared(exchange)
+        except BaseException:
+            body.close()
+            raise
 
     def _check_pace(self, url: str, size: int, elapsed: float) -> None:
         if elapsed > self._settings.warm_up and size < self._settings.slowest * elapsed:

@@ -18,10 +18,11 @@ from archiver.core.snapshot import BrokenLink, Failure
 from archiver.store.atomic import make_folder, storage_errors
 from archiver.store.databases import database_errors, translated
 
-_VERSION = 1
+_VERSION = 2
 _QUEUED, _DONE, _REREAD = 0, 1, 2
 _MOST_HOPS = 20  # redirects in a row
 TOO_MANY_REDIRECTS = "too many redirects"
+NOT_THERE = "guessed, not there"
 REDIRECT_LOOP = "trap: redirect loop"
 SITEMAP = "sitemap"
 """What a URL is asked for as, beside ``PAGE`` and ``REQUISITE``; it is archived as a requisite."""
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS urls (
     id INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL,
     kind TEXT NOT NULL, seed INTEGER NOT NULL, hops INTEGER NOT NULL, referrer TEXT NOT NULL,
     state INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, target TEXT NOT NULL DEFAULT '',
-    UNIQUE (source, url)
+    guessed INTEGER NOT NULL, UNIQUE (source, url)
 );
 CREATE INDEX IF NOT EXISTS queue ON urls (source, host, id) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS rereads ON urls (source, id) WHERE state = 2;
@@ -78,13 +79,23 @@ CREATE TABLE IF NOT EXISTS positions (
 
 @dataclass(frozen=True)
 class Found:
-    """A URL to fetch: where it was found, whether it is a seed, and how many redirects led to it."""
+    """A URL to fetch.
+
+    Attributes:
+        url: the URL.
+        kind: ``page``, ``requisite`` or ``sitemap``.
+        referrer: where it was found; empty for a seed.
+        seed: whether the spec names it, or a redirect from what it names.
+        hops: how many redirects led to it.
+        guessed: whether nothing links to it: a string in a script or in data looked like it.
+    """
 
     url: str
     kind: str
     referrer: str = ""
     seed: bool = False
     hops: int = 0
+    guessed: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,14 +213,26 @@ class Frontier:
             return False
         host = origin_of(found.url)
         inserted = self._state.rows(
-            "INSERT OR IGNORE INTO urls (source, url, host, kind, seed, hops, referrer, state) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-            (self._source, found.url, host, found.kind, found.seed, found.hops, found.referrer),
+            "INSERT OR IGNORE INTO urls (source, url, host, kind, seed, hops, referrer, state, guessed) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            (
+                self._source,
+                found.url,
+                host,
+                found.kind,
+                found.seed,
+                found.hops,
+                found.referrer,
+                found.guessed,
+            ),
         )
         if inserted.rowcount:
             self.known += 1
             self.pending[host] = self.pending.get(host, 0) + 1
             return True
+        if found.guessed:
+            return False
+        self._confirm(found, host)
         for lesser in _LESSER[found.kind]:
             self._state.rows(
                 "UPDATE urls SET kind = ?, state = CASE state WHEN 1 THEN 2 ELSE state END "
@@ -221,6 +244,27 @@ class Frontier:
                 "UPDATE urls SET seed = 1 WHERE source = ? AND url = ?", (self._source, found.url)
             )
         return False
+
+    def _confirm(self, found: Found, host: str) -> None:
+        """Make a guess a link: one that was not there is asked for again, so that it is told."""
+        confirmed = self._state.rows(
+            "UPDATE urls SET guessed = 0, referrer = ? WHERE source = ? AND url = ? AND guessed = 1",
+            (found.referrer, self._source, found.url),
+        )
+        if not confirmed.rowcount:
+            return
+        forgotten = self._state.rows(
+            "DELETE FROM skipped WHERE source = ? AND url = ? AND reason = ?",
+            (self._source, found.url, NOT_THERE),
+        )
+        if forgotten.rowcount:
+            # a new id: those of a host are taken in their order
+            self._state.rows(
+                "UPDATE urls SET state = 0, id = (SELECT max(id) + 1 FROM urls) WHERE source = ? AND url = ?",
+                (self._source, found.url),
+            )
+            self.done -= 1
+            self.pending[host] = self.pending.get(host, 0) + 1
 
     def take(self, host: str, most: int) -> list[str]:
         """Return the next URLs of a host, oldest first; a crash before they are done queues them again."""
@@ -240,10 +284,10 @@ class Frontier:
     def entry(self, url: str) -> Found | None:
         """Return what is known of a URL to fetch, or None."""
         row = self._state.rows(
-            "SELECT url, kind, referrer, seed, hops FROM urls WHERE source = ? AND url = ?",
+            "SELECT url, kind, referrer, seed, hops, guessed FROM urls WHERE source = ? AND url = ?",
             (self._source, url),
         ).fetchone()
-        return Found(row[0], row[1], row[2], bool(row[3]), row[4]) if row else None
+        return Found(row[0], row[1], row[2], bool(row[3]), row[4], bool(row[5])) if row else None
 
     def settle(self, url: str, *, size: int = 0, target: str = "") -> None:
         """Mark a URL as done.
@@ -272,6 +316,10 @@ class Frontier:
             "SELECT line FROM captures WHERE source = ? AND url = ?", (self._source, url)
         ).fetchone()
         return Capture.from_cdxj(row[0]) if row else None
+
+    def release(self, url: str) -> None:
+        """Forget this run's capture of a URL: it turned out to be none."""
+        self._state.rows("DELETE FROM captures WHERE source = ? AND url = ?", (self._source, url))
 
     def skip(self, url: str, reason: str) -> None:
         """Keep why a URL is not fetched; the first reason stays."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
@@ -14,12 +13,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One URL to ask for, with conditional request headers; ``host`` is its origin."""
+    """One URL to ask for.
+
+    Attributes:
+        url: what to ask for.
+        host: the origin on whose lane that happens.
+        conditions: conditional request headers.
+        robots: whether it is for the origin's robots.txt.
+        probe: where it is for what the origin sends for nothing: the URL that was asked for at first.
+        failed: how many tries of it have failed already.
+        throttled: how many times the host said that it was too much.
+        began: when it was handed out for this try, on the schedule's clock.
+    """
 
     url: str
     host: str
     conditions: tuple[tuple[str, str], ...] = ()
     robots: bool = False
+    probe: str = ""
+    failed: int = 0
+    throttled: int = 0
+    began: float = 0.0
+
+    @property
+    def aside(self) -> bool:
+        """Whether it is in no frontier."""
+        return self.robots or bool(self.probe)
+
+    @property
+    def is_first_try(self) -> bool:
+        """Whether it was not asked for before."""
+        return not self.failed and not self.throttled
 
 
 @dataclass(frozen=True)
@@ -37,31 +61,22 @@ class Lane:
     Args:
         open_fetcher: makes a thread's own fetcher.
         connections: how many threads, at most; they start when there is work for them.
-        delay: seconds between the starts of two requests; may be raised later on.
         deliver: called with every result, from the lane's threads.
-        stop: ends waiting.
+        stop: set from outside to begin nothing more.
     """
 
     def __init__(
         self,
         open_fetcher: Callable[[], Fetcher],
         connections: int,
-        delay: float,
         deliver: Callable[[Arrival], None],
         stop: threading.Event,
     ) -> None:
-        self.delay = delay
         self.busy = 0  # jobs whose arrival the coordinator has not seen yet; the coordinator's own
         self._open_fetcher, self._connections = open_fetcher, connections
         self._deliver, self._stop = deliver, stop
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._lock, self._next_start = threading.Lock(), 0.0
-
-    @property
-    def room(self) -> int:
-        """How many more jobs keep every connection busy, one ahead each."""
-        return 2 * self._connections - self.busy
 
     def submit(self, job: Job) -> None:
         """Take a job. Called by the coordinator only."""
@@ -72,6 +87,17 @@ class Lane:
             thread = threading.Thread(target=self._work, name=f"fetch {job.host}", daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def recall(self) -> list[Job]:
+        """Take back the jobs that no thread has begun. Called by the coordinator only."""
+        recalled: list[Job] = []
+        try:
+            while (job := self._jobs.get_nowait()) is not None:
+                recalled.append(job)
+        except Empty:
+            pass
+        self.busy -= len(recalled)
+        return recalled
 
     def close(self) -> None:
         """Let the threads end once they are done; does not wait for them."""
@@ -87,18 +113,9 @@ class Lane:
             fetcher.close()
 
     def _done(self, fetcher: Fetcher, job: Job) -> Arrival:
-        if self._stop.is_set() or not self._paced():
+        if self._stop.is_set():
             return Arrival(job)
         try:
             return Arrival(job, exchange=fetcher.fetch(job.url, job.conditions))
         except Exception as error:  # noqa: BLE001 - the coordinator raises it; a thread that dies in silence would hang the crawl
             return Arrival(job, error=error)
-
-    def _paced(self) -> bool:
-        if not self.delay:
-            return True
-        with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next_start)
-            self._next_start = start + self.delay
-        return not self._stop.wait(start - now)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+FIRST_PAUSE = 1.0
+"""The seconds of the first pause, where the host does not say how long; it doubles with every further one."""
 LONGEST_PAUSE = 600.0
 """The bound on a pause in seconds, whatever a Retry-After asks for (RFC 9110, section 10.2.3, sets none)."""
 MOST_PAUSES = 10
 """After so many pauses without one good answer in between, the host is not asked any more."""
 _ELSEWHERE = 4  # connections to a host that the spec does not name
-_FIRST_PAUSE = 1.0  # where the host does not say how long; it doubles with every further one
-_FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0  # between requests to a host that objected
+_FIRST_DELAY = 0.25  # between requests to a host that objected, as a part of the first pause
+_LONGEST_DELAY = 30.0  # seconds
 _STEADY = 10  # good answers for one step back
 _STEPS = 10  # steps that take a raised delay back
 
@@ -43,10 +45,13 @@ class Pace:
 
     Args:
         manners: the most that the spec allows.
+        first_pause, longest_pause: in seconds; the smallest delay after a complaint is a quarter of the first.
     """
 
-    def __init__(self, manners: Manners) -> None:
-        self._manners = manners
+    def __init__(
+        self, manners: Manners, *, first_pause: float = FIRST_PAUSE, longest_pause: float = LONGEST_PAUSE
+    ) -> None:
+        self._manners, self._first_pause, self._longest_pause = manners, first_pause, longest_pause
         self._connections, self._delay = manners.connections, manners.delay
         self._step = 0.0
         self._next = self._resumes = self._cut_at = float("-inf")
@@ -69,8 +74,13 @@ class Pace:
 
     def slow_to(self, delay: float) -> None:
         """Take note of a delay that the host itself asks for (Crawl-delay), in seconds."""
-        self._manners = replace(self._manners, delay=max(self._manners.delay, delay))
-        self._delay = max(self._delay, delay)
+        if delay > self._manners.delay:
+            self._manners = replace(self._manners, delay=delay)
+            self._delay = max(self._delay, delay)
+
+    def rest(self, now: float, seconds: float) -> None:
+        """Ask nothing for a while, and no slower after that: the host is not there at the moment."""
+        self._resumes = max(self._resumes, now + seconds)
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may start; 0 where it may at once."""
@@ -122,13 +132,13 @@ class Pace:
         """
         pause = 0.0
         if began >= self._cut_at:  # else it belongs to a burst that was answered for already
-            pause = _FIRST_PAUSE * 2.0**self._pauses
+            pause = self._first_pause * 2.0**self._pauses
             self._pauses += 1
             self._cut(now)
-            slowed = max(_FIRST_DELAY, 2 * self._delay)
+            slowed = max(_FIRST_DELAY * self._first_pause, 2 * self._delay)
             self._delay = max(min(slowed, _LONGEST_DELAY), self._manners.delay)
             self._step = (self._delay - self._manners.delay) / _STEPS
-        self._resumes = max(self._resumes, now + min(max(pause, asked or 0.0), LONGEST_PAUSE))
+        self._resumes = max(self._resumes, now + min(max(pause, asked or 0.0), self._longest_pause))
         return self._resumes - now
 
     def _cut(self, now: float) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.collect.preflight import checked_spec
+from archiver.collect.preflight import advice, check_environment, checked_spec
 from archiver.core.errors import SpecError
 
 GOOD = """\
@@ -80,3 +80,65 @@ def test_a_contact_must_fit_a_header(tmp_path, contact):
     ((where, message),) = check(tmp_path, f"{GOOD}contact: {contact}\n")
     assert where == "spec.yaml:12"
     assert "User-Agent" in message
+
+
+LOCKED = """\
+project: demo
+contact: keeper@example.org
+docs:
+  - seeds: [http://a/docs/]
+    headers:
+      Accept-Language: en
+      X-Api-Key: ${KEY}
+    cookies: {session: "${COOKIE}"}
+    auth:
+      username: ${WHO}
+      password: ${PASSWORD}
+    proxy: ${PROXY}
+"""
+SET = {"KEY": "k", "COOKIE": "c", "WHO": "w", "PASSWORD": "p", "PROXY": "http://proxy:3128"}
+
+
+def loaded(tmp_path, text):
+    """Load a good spec."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    return checked_spec(path)
+
+
+def test_an_environment_with_all_that_a_spec_needs_passes(tmp_path):
+    """Set variables are no problem, and a spec with a contact needs no advice."""
+    spec = loaded(tmp_path, LOCKED)
+    check_environment(spec, SET)
+    assert list(advice(spec, SET)) == []
+
+
+def test_every_variable_that_is_missing_is_told_with_its_line(tmp_path):
+    """All at once, by name, and at the line of the spec that refers to it."""
+    with pytest.raises(SpecError) as caught:
+        check_environment(loaded(tmp_path, LOCKED), {"KEY": "k"})
+    problems = (caught.value, *caught.value.more)
+    assert [(problem.place.rpartition(":")[2], problem.message) for problem in problems] == [
+        (line, f"the environment variable {name} is not set")
+        for line, name in (("8", "COOKIE"), ("10", "WHO"), ("11", "PASSWORD"), ("12", "PROXY"))
+    ]
+    assert all(problem.hint for problem in problems)
+
+
+def test_a_value_that_cannot_be_sent_is_told_and_not_shown(tmp_path):
+    """Whoever set it knows it; a log must not."""
+    with pytest.raises(SpecError) as caught:
+        check_environment(loaded(tmp_path, LOCKED), {**SET, "KEY": "hunter2\n"})
+    assert caught.value.place.endswith(":7")
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_advice_is_about_what_a_valid_spec_lacks(tmp_path):
+    """A missing contact and missing variables are reasons to warn; the spec is valid all the same."""
+    spec = loaded(tmp_path, LOCKED.replace("contact: keeper@example.org\n", ""))
+    given = list(advice(spec, {**SET, "PROXY": ""}))
+    assert [(each.place.rpartition(":")[2], each.message) for each in given] == [
+        ("1", "no contact is given, so that no site's owner can reach you"),
+        ("11", "the environment variable PROXY is empty"),
+    ]
+    assert list(advice(loaded(tmp_path, "project: demo\nimages: {refs: [redis]}\n"), {})) == []
