@@ -24,7 +24,6 @@ class Links:
         guessed_requisites, guessed_pages: strings of scripts and data that look like one, on the document's own
             origin: worth asking for, and no defect of the site where the server has no such thing.
         sitemaps: what the document says lists the site's pages.
-        complete: False where a document could only be searched for what looks like links.
     """
 
     pages: tuple[str, ...] = ()
@@ -34,7 +33,6 @@ class Links:
     guessed_requisites: tuple[str, ...] = ()
     guessed_pages: tuple[str, ...] = ()
     sitemaps: tuple[str, ...] = ()
-    complete: bool = True
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ _LAZY = frozenset(
 _LAZY_SETS = frozenset({"srcset", "lazy-srcset", "original-set"})
 _LONGEST_DATA = 1 << 16
 
-Attributes = Mapping[str, "str | None"]
+Attributes = Mapping[str, str]
 
 
 def collect_from_element(found: Found, name: str, attributes: Attributes, text: str) -> None:
@@ -72,8 +72,9 @@ def collect_from_element(found: Found, name: str, attributes: Attributes, text: 
 
     Args:
         found: takes it.
-        name: of the element, in lowercase but for SVG's own.
-        attributes: of the element, character references undone.
+        name: of the element, in lowercase.
+        attributes: of the element, in lowercase, character references undone; ``style`` and ``background``
+            do not matter.
         text: its content, where it is a script or a style; else it does not matter.
     """
     reader = _READERS.get(name)
@@ -81,15 +82,10 @@ def collect_from_element(found: Found, name: str, attributes: Attributes, text: 
         found.requisites.add(attributes.get("src"))
     else:
         reader(found, attributes, text)
-        if name == "a" and len(attributes) == 1:
-            return
     found.requisites.add(attributes.get("poster"))
-    found.requisites.add(attributes.get("background"))
     for each in ("srcset", "imagesrcset"):
         if candidates := attributes.get(each):
             found.requisites.update(srcset_references(candidates))
-    if style := attributes.get("style"):
-        found.requisites.update(css_references(style))
 
 
 def collect_from_data_attributes(found: Found, html: str) -> None:
@@ -128,11 +124,6 @@ def _add_frame(found: Found, attributes: Attributes, _: str) -> None:
 
 def _add_object(found: Found, attributes: Attributes, _: str) -> None:
     found.frames.add(attributes.get("data"))
-
-
-def _add_parameter(found: Found, attributes: Attributes, _: str) -> None:
-    if is_asset(value := attributes.get("value") or ""):
-        found.guessed_requisites.add(value)
 
 
 def _add_form(found: Found, attributes: Attributes, _: str) -> None:
@@ -194,10 +185,9 @@ _READERS = {
     "style": _add_style,
     "meta": _add_meta,
     "object": _add_object,
-    "param": _add_parameter,
     "form": _add_form,
     **dict.fromkeys(("iframe", "frame", "embed"), _add_frame),
-    **dict.fromkeys(("use", "image", "feimage", "feImage"), _add_svg_image),
+    **dict.fromkeys(("use", "image", "feimage"), _add_svg_image),
 }
 
 

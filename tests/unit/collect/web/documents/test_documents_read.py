@@ -226,8 +226,8 @@ def test_the_media_type_decides_how_a_document_is_read(body: bytes, type_: str, 
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "gb18030"])
-def test_a_document_nested_without_end_is_searched_for_links(charset: str) -> None:
-    """What would take a parser for ever is not parsed; what looks like links is found, and said to be no more than that."""
+def test_a_document_nested_without_end_has_its_links(charset: str) -> None:
+    """Links are found however deep elements are nested, which would take a parser for ever."""
     text = (
         "<div>" * 100_000
         + """<a href="a.html?x=1&amp;y=\u4e2d">x</a><IMG SRC='p.png'><a class=x href=b.html data-href=no>"""
@@ -236,12 +236,12 @@ def test_a_document_nested_without_end_is_searched_for_links(charset: str) -> No
     query = "%E4%B8%AD" if charset == "utf-8" else "%D6%D0"
     assert links.pages == (f"http://x.org/docs/a.html?x=1&y={query}", "http://x.org/docs/b.html")
     assert links.requisites == ("http://x.org/docs/p.png",)
-    assert not links.complete
 
 
 @pytest.mark.parametrize(
     "piece", ["<div>", "<b src=", "<b href='", '<b href="', "<b src ", " src=x", '<b\n src="\n']
 )
 def test_searching_for_links_takes_linear_time(piece: str) -> None:
-    """A megabyte of unfinished references after endless nesting does not show."""
-    assert not read_html(b"<div>" * 30_000 + piece.encode() * 200_000, "http://x.org/", "").links.complete
+    """A megabyte of unfinished references after endless nesting is read to its end; quadratic time would be hours."""
+    links = read_html(b"<div>" * 30_000 + piece.encode() * 200_000, "http://x.org/", "").links
+    assert len(links.pages) + len(links.requisites) <= 1
