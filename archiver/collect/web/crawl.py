@@ -603,8 +603,6 @@ class _Coordinator:
         if isinstance(result, Unreadable):  # the capture stays, whatever is in it
             self._fail(recorded.url, result)
             return ""
-        if not result.links.complete:
-            self._fail(recorded.url, Unreadable("nested too deeply to be parsed; links may be missing"))
         if result.sitemap is not None:
             self._take_sitemap(entry, result.sitemap)
         if entry.kind == PAGE:
