@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import mimetypes
+import ssl
 import threading
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Callable, Iterator, Mapping, Sequence, Union
+
+
+_PROBE = "archiver-no-such-page-"
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,19 @@ def html(*links: str, head: str = "", text: str = "") -> bytes:
 class Site:
     """A running server. ``answers`` maps request targets to what they get; the rest gets 404.
 
-    A list of replies is used up one by one, its last reply staying.
+    A list of replies is used up one by one, its last reply staying. With ``tls`` it speaks HTTPS.
     """
 
-    def __init__(self, answers: Mapping[str, Answer]) -> None:
+    def __init__(self, answers: Mapping[str, Answer], tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Answer] = dict(answers)
         self.asked: list[Asked] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port: int = self._server.server_address[1]
-        self.origin = f"http://127.0.0.1:{self.port}"
+        self.origin = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
@@ -73,9 +79,14 @@ class Site:
         return self.origin + target
 
     def targets(self) -> list[str]:
-        """Return the targets asked for so far, in order of arrival."""
+        """Return the targets asked for so far, in order of arrival; without those of ``probes``."""
         with self._lock:
-            return [asked.target for asked in self.asked]
+            return [asked.target for asked in self.asked if _PROBE not in asked.target]
+
+    def probes(self) -> list[str]:
+        """Return the targets asked for so far to see what the site sends for nothing."""
+        with self._lock:
+            return [asked.target for asked in self.asked if _PROBE in asked.target]
 
     def forget(self) -> None:
         """Forget the requests so far."""
@@ -101,9 +112,9 @@ class Site:
 
 
 @contextmanager
-def serving(answers: Mapping[str, Answer]) -> Iterator[Site]:
+def serving(answers: Mapping[str, Answer], tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     """Serve a site for as long as the block lasts."""
-    site = Site(answers)
+    site = Site(answers, tls)
     try:
         yield site
     finally:

@@ -30,6 +30,7 @@ from archiver.collect.web.documents.facts import (
     without_url,
 )
 from archiver.core.capture import PAGE
+from archiver.core.printable import printable
 from archiver.core.urlidentity import twins_key
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ CATCH_ALL = "catch-all"
 """Of an origin: it answers every URL with the same page, so nothing tells what exists."""
 
 _ERRORS = frozenset({ERROR_TITLE, ERROR_HEADING})
+_QUOTED = 200  # characters of a title or URL in a reason
 _FEW = 300  # characters of an error page that has nothing else to say
 _HARDLY_ANY = 200  # characters of a page that is filled by script
 _ALIKE = 0.5  # of the words of error pages, which may have some that vary
@@ -119,13 +121,13 @@ def judge_redirect(url: str, target: str, probes: Iterable[ProbeAnswer]) -> Verd
         probes: as for ``judge``.
     """
     if asks_to_log_in(url, target):
-        return Verdict(LOGIN, f"redirects to {target:.200}, to log in")
+        return Verdict(LOGIN, f"redirects to {printable(target, _QUOTED)}, to log in")
     if _is_folder_of(url, target) or twins_key(url) == twins_key(target):
         return None
     for each in probes:
         if each.target and twins_key(target.partition("?")[0]) == twins_key(each.target):
             mark = LOGIN if _is_login(each.facts) else PARKED if _is_parked(each.facts) else SOFT_404
-            return Verdict(mark, f"redirects to {target:.200}, as do URLs that cannot exist")
+            return Verdict(mark, f"redirects to {printable(target, _QUOTED)}, as do URLs that cannot exist")
     return None
 
 
@@ -186,10 +188,10 @@ def _by_itself(answer: Answer, alike: ProbeAnswer | None, probes: tuple[ProbeAns
     if parked:
         return Verdict(PARKED, parked)
     if _is_login(facts):
-        return Verdict(LOGIN, f"the page is a login: {facts.title or facts.heading}")
+        return Verdict(LOGIN, f"the page is a login: {printable(facts.title or facts.heading, _QUOTED)}")
     if _says_error(answer, probes):
         called = facts.title if ERROR_TITLE in facts.signs else facts.heading
-        return Verdict(SOFT_404, f"the page says that it is an error page: {called}")
+        return Verdict(SOFT_404, f"the page says that it is an error page: {printable(called, _QUOTED)}")
     return None
 
 
@@ -209,9 +211,9 @@ def _parked(answer: Answer, alike: ProbeAnswer | None) -> str:
     if PARKING_HOST in signs:
         return "the page is of those who serve parked domains"
     if FOR_SALE in signs:
-        return f"the page says that its domain is for sale, parked or expired: {answer.facts.title}"
+        return "the page says that its own domain is for sale, parked or expired"
     if PLACEHOLDER in signs and (answer.seed or alike is not None):
-        return f"there is no site any more, but: {answer.facts.title or answer.facts.heading}"
+        return f"there is no site, but: {printable(answer.facts.title or answer.facts.heading, _QUOTED)}"
     return ""
 
 

@@ -1,0 +1,142 @@
+"""Examining what came during a crawl: what each origin sends for nothing, and what is therefore no page.
+
+Keeps what it learns in the run's state, so that a continued run judges as the one before would have.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterable
+
+from archiver.collect.web.documents.mediatype import is_html
+from archiver.collect.web.probe import MOST_PROBE_REDIRECTS, ProbeAnswer, led_away, probe_urls
+from archiver.collect.web.urls import origin_of
+from archiver.collect.web.verdicts import (
+    CATCH_ALL,
+    LOGIN,
+    NOT_THE_FILE,
+    PARKED,
+    SOFT_404,
+    Answer,
+    Verdict,
+    is_catch_all,
+    judge,
+    judge_redirect,
+)
+from archiver.core.capture import PAGE, REQUISITE
+from archiver.core.errors import DomainParked, LoginRequired, SoftNotFound, UnexpectedContent
+from archiver.core.urlidentity import twins_key
+from archiver.core.urlkey import Origin
+
+if TYPE_CHECKING:
+    from archiver.collect.web.documents.document import Facts
+    from archiver.collect.web.frontier import Found, Frontier
+    from archiver.collect.web.recorder import Recorded
+    from archiver.core.errors import FetchError
+
+_ERRORS: dict[str, type[FetchError]] = {
+    SOFT_404: SoftNotFound,
+    LOGIN: LoginRequired,
+    PARKED: DomainParked,
+    NOT_THE_FILE: UnexpectedContent,
+}
+
+
+class Examination:
+    """Judges what came. Belongs to the coordinator.
+
+    Args:
+        frontier: where answers and marks are kept.
+        seeds: the site's, in canonical spelling.
+        hosts: those that have pages of the site; the others are not asked for what does not exist.
+    """
+
+    def __init__(self, frontier: Frontier, seeds: Iterable[str], hosts: frozenset[str]) -> None:
+        self._frontier, self._seeds, self._hosts = frontier, tuple(seeds), hosts
+        self._spellings = frozenset(map(twins_key, self._seeds))
+        self._known: dict[str, dict[str, ProbeAnswer]] = {}
+        self._led: dict[
+            str, tuple[int, str]
+        ] = {}  # probes under way: redirects so far, and where they led away
+        for text in frontier.probes():
+            self._remember(ProbeAnswer.from_json(text))
+
+    def probes(self, origin: str) -> tuple[str, ...]:
+        """Return the URLs that an origin is to be asked for before its pages are."""
+        if Origin.of(origin).host not in self._hosts:
+            return ()
+        known = self._known.get(origin, {})
+        return tuple(url for url in probe_urls(origin, self._seeds) if url not in known)
+
+    def follows(self, probe: str, target: str) -> bool:
+        """Take note that a probe is redirected; say whether to ask there: within the origin, and not for ever."""
+        hops, place = self._led.get(probe, (0, ""))
+        self._led[probe] = (hops + 1, place or led_away(target))
+        return hops < MOST_PROBE_REDIRECTS and origin_of(target) == origin_of(probe)
+
+    def probed(self, probe: str, recorded: Recorded | None, facts: Facts) -> None:
+        """Keep what came for a probe in the end.
+
+        Args:
+            probe: what was asked for at first.
+            recorded: the last answer, if there was one.
+            facts: what it says of itself, where it is HTML.
+        """
+        _, place = self._led.pop(probe, (0, ""))
+        answer = ProbeAnswer(probe, 0)
+        if recorded is not None:
+            answer = ProbeAnswer(probe, recorded.status, place, recorded.digest, recorded.size, facts)
+        self._remember(answer)
+        self._frontier.keep_probe(probe, answer.to_json())
+
+    def verdict(self, entry: Found, recorded: Recorded, facts: Facts) -> Verdict | None:
+        """Return what is to be said of a response of 2xx, and keep it; None where it is what it seems.
+
+        What an earlier snapshot has got the same is not refused now.
+        """
+        if entry.kind not in (PAGE, REQUISITE):
+            return None
+        probes = tuple(self._known.get(origin_of(entry.url), {}).values())
+        answer = Answer(
+            entry.url,
+            entry.kind,
+            entry.seed or twins_key(entry.url) in self._spellings,
+            is_html(recorded.content_type),
+            recorded.digest,
+            recorded.size,
+            facts,
+        )
+        if entry.seed and is_catch_all(answer, probes):
+            place = f"{origin_of(entry.url)}/"
+            self._frontier.mark(place, CATCH_ALL, "the site answers every URL with the same page")
+        verdict = judge(answer, probes)
+        return (
+            None
+            if verdict is None or (verdict.refuses and recorded.revisited)
+            else self._kept(entry, verdict)
+        )
+
+    def redirect_verdict(self, entry: Found, target: str) -> Verdict | None:
+        """Return what is to be said of a redirect, and keep it; None where it is what it seems."""
+        if entry.seed or entry.kind not in (PAGE, REQUISITE):
+            return None
+        verdict = judge_redirect(entry.url, target, self._known.get(origin_of(entry.url), {}).values())
+        return verdict and self._kept(entry, verdict)
+
+    def _kept(self, entry: Found, verdict: Verdict) -> Verdict:
+        self._frontier.mark(entry.url, verdict.mark, verdict.reason)
+        return verdict
+
+    def _remember(self, answer: ProbeAnswer) -> None:
+        self._known.setdefault(origin_of(answer.url), {})[answer.url] = answer
+
+
+def refusal(url: str, verdict: Verdict, *, lost: bool) -> FetchError:
+    """Return the failure that a refused answer is.
+
+    Args:
+        url: what was asked for.
+        verdict: what came instead.
+        lost: whether an earlier snapshot has what is missing now.
+    """
+    kept = "; the earlier capture is kept" if lost else ""
+    return _ERRORS[verdict.mark](f"{verdict.reason}{kept}", place=url)
