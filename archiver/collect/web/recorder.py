@@ -1,4 +1,4 @@
-"""Writing exchanges down: as responses, or as revisits of what an earlier snapshot has."""
+"""Writing exchanges down: as responses, or as revisits of what an earlier snapshot or a twin has."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import IO, TYPE_CHECKING, Mapping
 
 from archiver.collect.web.fetch import header_value
 from archiver.collect.web.warc import IDENTICAL, NOT_MODIFIED, Position, Revisit
-from archiver.core.clock import parse_iso, timestamp14
+from archiver.core.clock import iso, parse_iso, timestamp14
 from archiver.core.contentcoding import decoded_start
 from archiver.core.digest import CHUNK
 from archiver.core.errors import NotArchived, RecordCorrupt, ResponseBroken
+from archiver.core.urlidentity import twins, twins_key
 
 if TYPE_CHECKING:
     from archiver.collect.web.fetch import Exchange
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from archiver.collect.web.warc import WarcOutput
     from archiver.core.capture import Capture
     from archiver.store.locator import Location, Locator
+
+_MOST_WRITTEN = 20_000  # responses remembered for their twins
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Recorded:
         digest: of the payload.
         size: the bytes of body that came over the wire.
         truncated: whether the payload was cut at the limit.
-        revisited: for a revisit, the earlier capture.
+        original: for a revisit, the WARC-Record-ID of the response that has the payload.
+        revisited: the earlier snapshot's capture, where the revisit is of that.
         payload_headers, payload: of the response that has the payload; the payload is positioned at its
             begin, and whoever has the last use for it closes it.
         payload_size: how many bytes of the payload may be read.
@@ -47,6 +51,7 @@ class Recorded:
     digest: str
     size: int
     truncated: bool
+    original: str
     revisited: Capture | None
     payload_headers: tuple[tuple[str, str], ...]
     payload: IO[bytes]
@@ -71,6 +76,17 @@ class Recorded:
         return decoded_start(iter(lambda: self.payload.read(CHUNK), b""), self.content_encoding, most)
 
 
+@dataclass(frozen=True)
+class _Written:
+    """A response of this run, as its twin may refer to it."""
+
+    url: str
+    record: str
+    date: str
+    digest: str
+    content: tuple[str, str]  # type and coding: what is said of the payload
+
+
 class Recorder:
     """Writes a source's exchanges to its WARC files and reads them back. Belongs to the coordinator.
 
@@ -87,6 +103,7 @@ class Recorder:
         self._output, self._locator, self._payloads, self._previous = output, locator, payloads, previous
         self._unlocated: list[Location] = []
         self._open: dict[str, Position] = {}  # where records not accounted for yet begin, oldest first
+        self._written: dict[str, _Written] = {}  # by what twins have in common
 
     @property
     def waiting(self) -> int:
@@ -113,20 +130,25 @@ class Recorder:
             ask again without conditions.
 
         Raises:
-            ResponseBroken: a 304 that was not asked for.
+            ResponseBroken: the status is no answer to what was asked.
             StoreError: or a subclass, where the file system refuses.
         """
         unchanged = exchange.status == 304
-        if unchanged and not conditional:
-            raise ResponseBroken("answered 304 to an unconditional request", place=exchange.url)
+        nonsense = _senseless(exchange.status, conditional=conditional)
+        if nonsense:
+            raise ResponseBroken(nonsense, place=exchange.url)
         earlier = self._previous.get(exchange.url)
         if earlier is not None and (unchanged or _is_identical(exchange, earlier)):
-            original = self._original(earlier)
+            original = self._response(earlier.payload_record, earlier.digest)
             if original is not None:
                 return self._write_revisit(exchange, earlier, original)
             if unchanged:
                 return None
-        location = self._noted(self._output.write(exchange))
+        twin = self._twin(exchange)
+        revisit = Revisit(IDENTICAL, twin.record, twin.url, twin.date, twin.digest) if twin else None
+        location = self._noted(self._output.write(exchange, revisit))
+        if twin is None:
+            self._remember(exchange, location)
         exchange.body.seek(0)
         return Recorded(
             exchange.url,
@@ -137,6 +159,7 @@ class Recorder:
             exchange.digest,
             exchange.size,
             exchange.truncated,
+            twin.record if twin else "",
             None,
             exchange.headers,
             exchange.body,
@@ -147,14 +170,16 @@ class Recorder:
         """Read back a record that is durable but not accounted for; None where it cannot be used."""
         try:
             stored = self._payloads.read_at(location)
-            earlier = self._previous.get(stored.url) if stored.refers_to else None
-            original = self._original(earlier) if earlier else None
         except RecordCorrupt:
             return None
-        if stored.refers_to and (earlier is None or original is None):
+        payload = self._response(stored.refers_to, stored.digest) if stored.refers_to else stored
+        earlier = self._previous.get(stored.url)
+        if earlier is not None and earlier.payload_record != stored.refers_to:
+            earlier = None
+        if payload is None or (stored.status == 304 and earlier is None):
             return None
         self._noted(location)
-        return _read_back(stored, location.id, earlier, original or stored)
+        return _read_back(stored, location.id, earlier, payload)
 
     def reread(self, capture: Capture) -> Recorded:
         """Read a durable capture of this run back, with its payload.
@@ -192,6 +217,7 @@ class Recorder:
             earlier.digest,
             exchange.size,
             original.truncated,
+            earlier.payload_record,
             earlier,
             original.headers,
             io.BytesIO(original.body),
@@ -203,13 +229,45 @@ class Recorder:
         self._open[location.id] = Position(location.file, location.offset)
         return location
 
-    def _original(self, earlier: Capture) -> StoredRecord | None:
-        """Read the record that holds an earlier capture's payload; None where it cannot be relied on."""
+    def _twin(self, exchange: Exchange) -> _Written | None:
+        """Return this run's response with the same content for a twin of the URL, or None."""
+        twin = self._written.get(twins_key(exchange.url))
+        if twin is None or twin.url == exchange.url or exchange.status != 200 or exchange.truncated:
+            return None
+        return twin if (twin.digest, twin.content) == (exchange.digest, _content(exchange)) else None
+
+    def _remember(self, exchange: Exchange, location: Location) -> None:
+        """Keep where a response is, for as long as its twins are likely to come."""
+        if exchange.status != 200 or exchange.truncated or not exchange.size or not twins(exchange.url):
+            return
+        if len(self._written) >= _MOST_WRITTEN:
+            self._written.clear()
+        self._written[twins_key(exchange.url)] = _Written(
+            exchange.url, location.id, iso(exchange.moment), exchange.digest, _content(exchange)
+        )
+
+    def _response(self, record: str, digest: str) -> StoredRecord | None:
+        """Read the response record that holds a payload; None where it cannot be relied on."""
         try:
-            stored = self._payloads.read(earlier.payload_record)
+            stored = self._payloads.read(record)
         except (NotArchived, RecordCorrupt):
             return None
-        return stored if stored.type == "response" and stored.digest == earlier.digest else None
+        return stored if stored.type == "response" and stored.digest == digest else None
+
+
+def _content(exchange: Exchange) -> tuple[str, str]:
+    return exchange.header("Content-Type"), exchange.header("Content-Encoding")
+
+
+def _senseless(status: int, *, conditional: bool) -> str:
+    """Return why a status answers nothing that was asked; empty where it does."""
+    if status < 200:
+        return f"answered {status}, which announces an answer, and gave none"
+    if status == 206:
+        return "answered with a part (206) to a request for the whole"
+    if status == 304 and not conditional:
+        return "answered 304 to an unconditional request"
+    return ""
 
 
 def _is_identical(exchange: Exchange, earlier: Capture) -> bool:
@@ -228,6 +286,7 @@ def _read_back(stored: StoredRecord, record: str, earlier: Capture | None, paylo
         stored.digest,
         stored.size,
         payload.truncated,
+        stored.refers_to,
         earlier,
         payload.headers,
         io.BytesIO(payload.body),
