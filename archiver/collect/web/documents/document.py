@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,6 +11,8 @@ from archiver.collect.web.documents.sitemap import Sitemap
 
 AS_DOCUMENT, AS_SITEMAP = "document", "sitemap"
 """What a document is read as."""
+REQUEST_HEAD, ANSWER_HEAD = struct.Struct(">II"), struct.Struct(">I")
+"""The lengths before a request and an answer, four bytes each, big-endian."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,17 @@ NO_FACTS = Facts()
 
 @dataclass(frozen=True)
 class Document:
-    """What reading a document told; ``sitemap`` is what it lists, where it was read as a sitemap."""
+    """What reading a document told.
+
+    Attributes:
+        sitemap: what it lists, where it was read as a sitemap.
+        damage: why some or all of it could not be read; empty where nothing is wrong.
+    """
 
     links: Links = field(default=NO_LINKS)
     facts: Facts = field(default=NO_FACTS)
     sitemap: Sitemap | None = None
+    damage: str = ""
 
     def to_json(self) -> bytes:
         """Return the document as it crosses the pipe."""
@@ -83,6 +92,7 @@ class Document:
             Links(**_tuples(members["links"])),
             Facts(**_tuples(members["facts"])),
             None if sitemap is None else Sitemap(**sitemap),
+            str(members["damage"]),
         )
 
 

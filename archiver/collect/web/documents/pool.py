@@ -21,8 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Callable, Sequence
 
-from archiver.collect.web.documents.document import AS_DOCUMENT, Document
-from archiver.collect.web.documents.worker import ANSWER, REQUEST
+from archiver.collect.web.documents.document import ANSWER_HEAD, AS_DOCUMENT, REQUEST_HEAD, Document
 from archiver.core.errors import Unreadable
 from archiver.core.printable import printable
 
@@ -170,7 +169,7 @@ class _Worker:
 
     def _receive(self) -> None:
         deadline = time.monotonic() + self._patience
-        (size,) = ANSWER.unpack(self._read(ANSWER.size, deadline))
+        (size,) = ANSWER_HEAD.unpack(self._read(ANSWER_HEAD.size, deadline))
         if size > _LONGEST_ANSWER:
             raise OSError("the answer is too long")
         answer = self._read(size, deadline)
@@ -218,7 +217,7 @@ def _head(reading: Reading) -> bytes:
         "form": reading.form,
     }
     about = json.dumps(arguments).encode()
-    return REQUEST.pack(len(about), reading.size) + about
+    return REQUEST_HEAD.pack(len(about), reading.size) + about
 
 
 def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:

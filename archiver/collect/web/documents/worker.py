@@ -1,21 +1,20 @@
 """The process in which documents are read: requests come on standard input, answers go to standard output.
 
-A request is two lengths (four bytes each, big-endian), a JSON object and the document's bytes; an answer is
-one length and a JSON object: ``Document``'s form, or ``{"error": "..."}``. The process ends with its input.
+A request is two lengths (``REQUEST_HEAD``), a JSON object and the document's bytes; an answer is one length
+(``ANSWER_HEAD``) and a JSON object: ``Document``'s form, or ``{"error": "..."}``. The process ends with its input.
 """
 
 from __future__ import annotations
 
 import json
 import signal
-import struct
 import sys
 from contextlib import suppress
 from typing import IO
 
+from archiver.collect.web.documents.document import ANSWER_HEAD, REQUEST_HEAD
 from archiver.collect.web.documents.read import READERS
 
-REQUEST, ANSWER = struct.Struct(">II"), struct.Struct(">I")
 MEMORY = 4 << 30
 """Bytes of address space that a worker may use: a document that needs more is given up, not the machine."""
 
@@ -33,11 +32,11 @@ def main() -> None:
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer the requests of one stream on another, one after the other."""
-    while len(head := requests.read(REQUEST.size)) == REQUEST.size:
-        about, size = REQUEST.unpack(head)
+    while len(head := requests.read(REQUEST_HEAD.size)) == REQUEST_HEAD.size:
+        about, size = REQUEST_HEAD.unpack(head)
         arguments: dict[str, str] = json.loads(requests.read(about))
         answer = _answer(requests.read(size), arguments)
-        answers.write(ANSWER.pack(len(answer)) + answer)
+        answers.write(ANSWER_HEAD.pack(len(answer)) + answer)
         answers.flush()
 
 
