@@ -6,6 +6,7 @@ Source: RFC 9110, section 8.4.1.
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import Iterable, Iterator
 
 from archiver.core.errors import ContentError
@@ -48,20 +49,33 @@ def decoded(chunks: Iterable[bytes], header: str) -> Iterator[bytes]:
     return content
 
 
-def decoded_start(chunks: Iterable[bytes], header: str, most: int) -> bytes:
+@dataclass(frozen=True)
+class Beginning:
+    """The beginning of content without its codings; ``damage`` says why it is not more, empty where nothing is wrong."""
+
+    content: bytes
+    damage: str = ""
+
+
+def beginning(chunks: Iterable[bytes], header: str, most: int) -> Beginning:
     """Return the beginning of content without its codings, as far as it can be read and up to ``most`` bytes.
 
-    Empty where a coding is not known.
+    Its content is empty where a coding is not known.
     """
-    start = bytearray()
+    start, damage = bytearray(), ""
     try:
         for piece in decoded(chunks, header):
             start += piece[: most - len(start)]
             if len(start) == most:
                 break
-    except ContentError:
-        pass  # what came before the damage is readable all the same
-    return bytes(start)
+    except ContentError as error:  # what came before the damage is readable all the same
+        damage = error.message
+    return Beginning(bytes(start), damage)
+
+
+def decoded_start(chunks: Iterable[bytes], header: str, most: int) -> bytes:
+    """Return the content of ``beginning``, for those who take what there is."""
+    return beginning(chunks, header, most).content
 
 
 def _undone(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:

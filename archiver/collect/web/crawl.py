@@ -603,6 +603,8 @@ class _Coordinator:
         if isinstance(result, Unreadable):  # the capture stays, whatever is in it
             self._fail(recorded.url, result)
             return ""
+        if result.damage and not recorded.truncated:
+            self._fail(recorded.url, Unreadable(f"{result.damage}; links may be missing", place=recorded.url))
         if result.sitemap is not None:
             self._take_sitemap(entry, result.sitemap)
         if entry.kind == PAGE:

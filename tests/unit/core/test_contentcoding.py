@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from archiver.core.contentcoding import decoded, decoded_start, is_decodable
+from archiver.core.contentcoding import Beginning, beginning, decoded, decoded_start, is_decodable
 from archiver.core.errors import ContentError
 
 TEXT = b"<html>" * 100
@@ -70,3 +70,16 @@ def test_identity_is_no_coding() -> None:
     assert is_decodable("")
     assert is_decodable("Identity, gzip")
     assert not is_decodable("gzip, zstd")
+
+
+def test_a_beginning_says_what_keeps_it_from_being_more() -> None:
+    """Damage behind a readable beginning, and a coding that is not known, are named; an end is no damage."""
+    assert beginning([gzip.compress(TEXT)], "gzip", 1 << 20) == Beginning(TEXT)
+    long = TEXT * 10_000
+    packer = zlib.compressobj(wbits=31)
+    damaged = packer.compress(long) + packer.flush(zlib.Z_FULL_FLUSH) + b"\xff" * 100
+    start = beginning([damaged], "gzip", 1 << 30)
+    assert start.content
+    assert long.startswith(start.content)
+    assert "gzip" in start.damage
+    assert "br" in beginning([TEXT], "br", 100).damage

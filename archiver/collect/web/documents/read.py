@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archiver.collect.web.documents.css import read_css
 from archiver.collect.web.documents.data import read_data, read_manifest
 from archiver.collect.web.documents.document import AS_DOCUMENT, AS_SITEMAP, NOTHING, Document
@@ -11,7 +13,7 @@ from archiver.collect.web.documents.mediatype import READ, reader_of
 from archiver.collect.web.documents.scripts import read_script
 from archiver.collect.web.documents.sitemap import read_sitemap
 from archiver.core.charset import declared_codec
-from archiver.core.contentcoding import decoded_start
+from archiver.core.contentcoding import beginning
 
 _TEXT_READERS = {
     "css": read_css,
@@ -34,7 +36,12 @@ def read_document(payload: bytes, url: str, content_type: str, content_encoding:
     reader = reader_of(content_type, url)
     if not reader:
         return NOTHING
-    body = decoded_start([payload], content_encoding, READ)
+    start = beginning([payload], content_encoding, READ)
+    document = _read(start.content, url, content_type, reader)
+    return replace(document, damage=start.damage) if start.damage else document
+
+
+def _read(body: bytes, url: str, content_type: str, reader: str) -> Document:
     if reader == "html" or (reader == "unknown" and body.lstrip()[:1] == b"<"):
         return read_html(body, url, content_type)
     if reader == "unknown":
@@ -44,8 +51,8 @@ def read_document(payload: bytes, url: str, content_type: str, content_encoding:
 
 def read_as_sitemap(payload: bytes, url: str, content_type: str, content_encoding: str = "") -> Document:
     """Read a document that was named as a sitemap, whatever its type; the arguments are those of ``read_document``."""
-    body = decoded_start([payload], content_encoding, READ)
-    return Document(sitemap=read_sitemap(body, url, content_type))
+    start = beginning([payload], content_encoding, READ)
+    return Document(sitemap=read_sitemap(start.content, url, content_type), damage=start.damage)
 
 
 READERS = {AS_DOCUMENT: read_document, AS_SITEMAP: read_as_sitemap}
