@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterable
 
+from archiver.collect.web.limits import REASONS
 from archiver.core.amounts import count_text, size_text
 from archiver.core.printable import printable
 from archiver.core.snapshot import HEALTHY
@@ -33,6 +34,9 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     if snapshot.failures:
         lines.append(f"  {len(snapshot.failures)} FAILED:")
         lines += _shortened(map(_failure_line, snapshot.failures))
+    if result.report.missing or snapshot.broken_links:
+        missing = f"{count_text(result.report.missing, 'thing')} missing; " if result.report.missing else ""
+        lines.append(f"  {missing}report: {result.paths.report_page(snapshot.id)}")
     return "\n".join(lines)
 
 
@@ -42,6 +46,11 @@ def _site_line(site: SiteResult) -> str:
     notes += [site.verdict] if site.verdict != HEALTHY else []
     forbidden = site.skipped.get("robots", 0)
     notes += [f"robots.txt keeps {count_text(forbidden, 'URL')} out"] if forbidden else []
+    notes += [
+        f"{reason} reached, {count_text(site.skipped[reason], 'URL')} left out"
+        for reason in REASONS
+        if reason in site.skipped
+    ]
     note = f" ({', '.join(notes)})" if notes else ""
     return f"site {site.name}: {count_text(site.pages, 'page')}, {count_text(site.requisites, 'requisite')}{note}"
 
@@ -85,6 +94,8 @@ def summary_json(result: RunResult, seconds: float) -> dict[str, Any]:
         "bytes": result.bytes,
         "images": len(snapshot.images),
         "files": len(snapshot.files),
+        "missing": result.report.missing,
+        "report": str(result.paths.report(snapshot.id)),
         "failures": [vars(failure) for failure in snapshot.failures],
         "broken_links": [vars(link) for link in snapshot.broken_links],
         "seconds": round(seconds, 3),

@@ -16,8 +16,7 @@ LONGEST_PAUSE = 600.0
 MOST_PAUSES = 10
 """After so many pauses without one good answer in between, the host is not asked any more."""
 _ELSEWHERE = 4  # connections to a host that the spec does not name
-_FIRST_DELAY = 0.25  # between requests to a host that objected, as a part of the first pause
-_LONGEST_DELAY = 30.0  # seconds
+_FIRST_DELAY, _LONGEST_DELAY = 0.25, 10.0  # between requests to a host that objected, in first pauses
 _STEADY = 10  # good answers for one step back
 _STEPS = 10  # steps that take a raised delay back
 
@@ -45,7 +44,8 @@ class Pace:
 
     Args:
         manners: the most that the spec allows.
-        first_pause, longest_pause: in seconds; the smallest delay after a complaint is a quarter of the first.
+        first_pause, longest_pause: in seconds; complaints raise the delay to a quarter of the first, at least,
+            and to ten times the first at most.
     """
 
     def __init__(
@@ -135,8 +135,8 @@ class Pace:
             pause = self._first_pause * 2.0**self._pauses
             self._pauses += 1
             self._cut(now)
-            slowed = max(_FIRST_DELAY * self._first_pause, 2 * self._delay)
-            self._delay = max(min(slowed, _LONGEST_DELAY), self._manners.delay)
+            least, most = _FIRST_DELAY * self._first_pause, _LONGEST_DELAY * self._first_pause
+            self._delay = max(min(max(least, 2 * self._delay), most), self._manners.delay)
             self._step = (self._delay - self._manners.delay) / _STEPS
         self._resumes = max(self._resumes, now + min(max(pause, asked or 0.0), self._longest_pause))
         return self._resumes - now

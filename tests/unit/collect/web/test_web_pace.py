@@ -120,6 +120,15 @@ def test_the_spec_s_own_delay_is_the_least_after_recovery() -> None:
     assert (pace.connections, pace.delay) == (2, 1.0)
 
 
+def test_a_delay_is_raised_to_ten_seconds_at_most() -> None:
+    """However often a host objects, it is asked now and then; the spec's own delay may be longer."""
+    pace, slow = Pace(Manners(8)), Pace(Manners(8, 60.0))
+    for moment in range(9):
+        pace.throttled(float(moment), float(moment), None)
+        slow.throttled(float(moment), float(moment), None)
+    assert (pace.delay, slow.delay) == (10.0, 60.0)
+
+
 def test_a_host_that_only_objects_is_given_up() -> None:
     """After ten pauses without one good answer the host counts as exhausted; one good answer forgives all."""
     pace, now = Pace(Manners(8)), 0.0
