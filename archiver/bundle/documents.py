@@ -19,8 +19,8 @@ from archiver.core.nesting import is_too_deep
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-# Raise it with every change of what is found on a page: indexes that were built before are then built anew.
-EXTRACTION = 1
+# Raise it with every change of which pages are taken and what is found on them: older indexes are then built anew.
+EXTRACTION = 2
 MOST_BYTES = 16 << 20  # of HTML; what is beyond is not searched
 _DETECT_BYTES = 64 << 10
 _MARK, _END = "\x02", "\x03"  # control characters around a heading's number; taken out of the page first

@@ -16,6 +16,7 @@ import selectolax
 
 from archiver.bundle.documents import EXTRACTION, MOST_BYTES, Document, decode_html, read_document
 from archiver.core import jsontext
+from archiver.core.capture import distinct_pages
 from archiver.core.contentcoding import decoded_start, is_decodable
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import ArchiverError, StorageDenied
@@ -120,14 +121,15 @@ def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:
 def _build(paths: ProjectPaths, snapshot: str, target: Path, progress: Progress) -> bool:
     """Build an index at ``target``, durably. Say whether there was anything to index."""
     with closing(open_project(paths, snapshot)) as holding:
-        captures = [(site, capture) for site in holding.sites for capture in site.all_captures()]
+        sites = [(site, list(site.all_captures())) for site in holding.sites]
+        captures = any(found for _, found in sites)
         if captures:
             with temporary_folder(target) as folder:
-                pages = [(site, capture) for site, capture in captures if capture.is_readable]
+                pages = [(site, capture) for site, found in sites for capture in distinct_pages(found)]
                 _fill(folder / "filled", pages, progress)
                 _compact(folder / "filled", folder / "compact")
                 move_durably(folder / "compact", target)
-    return bool(captures)
+    return captures
 
 
 def _is_current(path: Path) -> bool:

@@ -19,6 +19,7 @@ from archiver.bundle.cdxindex import index_lines, zipnum
 from archiver.bundle.members import Member, Sink
 from archiver.bundle.zipstream import ZipEntry, ZipWriter, zip_size
 from archiver.core import jsontext
+from archiver.core.capture import distinct_pages
 from archiver.core.clock import iso_of_timestamp14
 from archiver.core.digest import Digest
 from archiver.offline.cdxj import DATA
@@ -154,7 +155,7 @@ def _warcinfo(snapshot: Snapshot, site: SiteContent) -> bytes:
 
 def _pages(site: SiteContent, titles: Mapping[tuple[str, str], str]) -> bytes:
     lines: list[Any] = [{"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}]
-    for capture in (held.capture for held in site.captures if held.capture.is_readable):
+    for capture in distinct_pages(held.capture for held in site.captures):
         lines.append(  # noqa: PERF401 - a comprehension of this shape would be harder to read
             {
                 "id": capture.record.removeprefix("<urn:uuid:").removesuffix(">"),

@@ -7,10 +7,11 @@ members ``record``, ``original``, ``source``, ``kind``, ``etag`` and ``modified`
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Iterable
 
 from archiver.core import jsontext
 from archiver.core.errors import InvalidDocument
+from archiver.core.urlidentity import twins_key
 from archiver.core.urlkey import surt_key
 
 PAGE = "page"
@@ -61,6 +62,11 @@ class Capture:
         return self.original or self.record
 
     @property
+    def page(self) -> tuple[str, str]:
+        """What captures of one page under several URLs have in common: the URL's twins, and the content."""
+        return twins_key(self.url), self.digest
+
+    @property
     def is_readable(self) -> bool:
         """Whether it is an HTML page of the site: what page lists name and search finds."""
         return self.kind == PAGE and self.status == "200" and self.mime in HTML_TYPES
@@ -91,6 +97,25 @@ class Capture:
         if not all(isinstance(value, str) for value in values.values()) or not values["url"]:
             raise InvalidDocument("a CDXJ member is missing or not a string", place=f"{line:.120}")
         return cls(**values)
+
+
+def distinct_pages(captures: Iterable[Capture]) -> list[Capture]:
+    """Return the captures of a doc site that a list of its pages names: the readable ones, and one for each page.
+
+    Of a page that was captured under several URLs that is the folder's, ``/a/`` rather than ``/a/index.html``
+    or ``/a``, else the shortest.
+    """
+    pages: dict[tuple[str, str], Capture] = {}
+    for capture in captures:
+        if capture.is_readable:
+            known = pages.setdefault(capture.page, capture)
+            if _preference(capture.url) < _preference(known.url):
+                pages[capture.page] = capture
+    return list(pages.values())
+
+
+def _preference(url: str) -> tuple[bool, int, str]:
+    return not url.partition("?")[0].endswith("/"), len(url), url
 
 
 _NAMES = tuple(field.name for field in fields(Capture))

@@ -59,7 +59,7 @@ _NUMBERED = re.compile(
 )
 _MAJOR = re.compile(r"(?:v([0-9]{1,3})|([0-9]{1,2}))\Z", re.IGNORECASE)
 _HOST_VERSION = re.compile(r"v([0-9]{1,4}(?:-[0-9]{1,4}){0,3})\Z", re.IGNORECASE)
-_PREFIX = re.compile(r"(?:(?:release|version|rel|branch)[-_]?)?(?:v\.?)?(?=[0-9])", re.IGNORECASE)
+_PREFIX = re.compile(r"\A(?:(?:release|version|rel|branch)[-_]?)?(?:v\.?)?(?=[0-9])", re.IGNORECASE)
 _ASKED_LOCALE = re.compile(
     r"(?:\A|&)(?:lang|locale|hl|language)=([a-z]{2}(?:[-_][a-z0-9]{2,4}){0,2})(?=&|\Z)", re.IGNORECASE
 )

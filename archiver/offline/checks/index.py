@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Iterator
 
 from archiver.core import jsontext
@@ -25,13 +25,18 @@ _HEAD = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
 
 @dataclass
 class Counts:
-    """What an index holds: all lines, captures of the snapshot's view, HTML pages among them, and their time span."""
+    """What an index holds: all lines, captures of the snapshot's view, distinct HTML pages, and their time span."""
 
     lines: int = 0
     captures: int = 0
-    pages: int = 0
     oldest: str = ""
     newest: str = ""
+    _pages: set[int] = field(default_factory=set)
+
+    @property
+    def pages(self) -> int:
+        """How many pages a list of them has."""
+        return len(self._pages)
 
     def add(self, capture: Capture) -> None:
         """Count a line."""
@@ -39,7 +44,8 @@ class Counts:
         if capture.kind == ORIGINAL:
             return
         self.captures += 1
-        self.pages += capture.is_readable
+        if capture.is_readable:
+            self._pages.add(hash(capture.page))
         self.oldest = min(self.oldest or capture.timestamp, capture.timestamp)
         self.newest = max(self.newest, capture.timestamp)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from archiver.core.capture import LONGEST_LINE, Capture
+from archiver.core.capture import LONGEST_LINE, Capture, distinct_pages
 from archiver.core.errors import InvalidDocument
 
 CAPTURE = Capture(
@@ -26,3 +26,18 @@ def test_no_line_is_written_that_its_reader_would_refuse() -> None:
     assert Capture.from_cdxj(line) == longest
     with pytest.raises(InvalidDocument):
         replace(CAPTURE, etag="x" * (spare + 2)).to_cdxj()
+
+
+def test_a_page_of_several_urls_is_listed_once() -> None:
+    """Of twins with the same content the folder's URL stands in a list; other content is another page."""
+    urls = ["a", "a/", "a/index.html", "b", "b/index.html", "c", "c/", "d.html", "e?x=1", "e"]
+    captures = [replace(CAPTURE, url=f"http://x.org/{url}", digest=f"sha256:{url[0]}") for url in urls]
+    captures[6] = replace(captures[6], digest="sha256:other")
+    captures += [
+        replace(CAPTURE, kind="requisite"),
+        replace(CAPTURE, status="404"),
+        replace(CAPTURE, mime="a/b"),
+    ]
+    found = [capture.url.removeprefix("http://x.org/") for capture in distinct_pages(captures)]
+    assert found == ["a/", "b", "c", "c/", "d.html", "e?x=1", "e"]
+    assert len(distinct_pages(reversed(captures))) == len(found)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from archiver.collect.web.editions import EditionReader, Selectors, found_editions, normal_version
@@ -195,6 +195,7 @@ def test_taking_the_edition_out_leaves_the_rest(parts: list[str], host: str) -> 
     assert "/".join(left) == edition.stem
 
 
+@example("vv3")
 @given(st.text("v.3-x*releas", max_size=12))
 def test_a_normal_form_is_its_own(text: str) -> None:
     """Normalising twice changes nothing, so that compared forms are comparable."""
