@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -9,6 +11,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -192,6 +195,25 @@ def test_an_older_snapshot_can_be_packed(builder: ArchiveBuilder, tmp_path: Path
     newer = build_bundle(builder.archive, "small", output=tmp_path)
     assert (older.path.name, older.captures) == (NAME, 7)
     assert (newer.path.name, newer.captures) == ("small-20260302T000000Z.tar", 8)
+
+
+def test_a_page_of_two_urls_is_packed_under_both_and_listed_once(tmp_path: Path) -> None:
+    """Its twin is a revisit of the same run: verify agrees with the page list, and both URLs are in the index."""
+    made = ArchiveBuilder(tmp_path / "archives")
+    folder = made.page(f"{SITE}/guide/", html("Guide", "text"))
+    made.revisit(f"{SITE}/guide/index.html", folder)
+    made.page(f"{SITE}/guide", html("Another", "text"))
+    made.finish()
+    bundled = build_bundle(made.archive, "small", output=tmp_path / "small.tar")
+    assert verify_bundle(bundled.path).problems == ()
+    with tarfile.open(bundled.path) as tar:
+        wacz = tar.extractfile("docs/docs.wacz")
+        assert wacz is not None
+        with zipfile.ZipFile(io.BytesIO(wacz.read())) as read:
+            pages = read.read("pages/pages.jsonl").decode().splitlines()[1:]
+            index = gzip.decompress(read.read("indexes/index.cdx.gz")).decode()
+    assert sorted(json.loads(page)["url"] for page in pages) == [f"{SITE}/guide", f"{SITE}/guide/"]
+    assert f'"{SITE}/guide/index.html"' in index
 
 
 def test_an_archive_on_read_only_media_can_be_packed(
