@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 from archiver.collect.files.download import download_files
 from archiver.collect.images.lists import wanted_references
 from archiver.collect.images.pull import pull_images
+from archiver.collect.reportpage import report_page
+from archiver.collect.runreport import run_report
 from archiver.collect.view import Wanted, merged_captures, with_carried
 from archiver.collect.web.crawl import crawl
 from archiver.collect.web.credentials import Credentials, Proxy
 from archiver.collect.web.frontier import RunState
+from archiver.collect.web.report import site_report
 from archiver.collect.web.scope import Scope
 from archiver.core.capture import PAGE
 from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
@@ -37,6 +40,7 @@ from archiver.store.snapshots import (
     read_snapshot,
     set_good,
     write_captures,
+    write_report,
     write_snapshot,
 )
 from archiver.version import PROGRAM, VERSION
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 
     from archiver.core.capture import Capture
     from archiver.core.progress import Progress
+    from archiver.core.report import Report, SiteReport
     from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult
     from archiver.spec.load import LoadedSpec
     from archiver.spec.model import DocSite, Spec
@@ -54,9 +59,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did: the snapshot it wrote, and what it moved over the network in bytes."""
+    """What a run did: the snapshot and the report it wrote, where, and what it moved over the network in bytes."""
 
     snapshot: Snapshot
+    report: Report
+    paths: ProjectPaths
     bytes: int
     resumed: bool
 
@@ -76,6 +83,7 @@ class _Sites:
     captures: tuple[Capture, ...] = ()
     failures: tuple[Failure, ...] = ()
     broken_links: tuple[BrokenLink, ...] = ()
+    reports: tuple[SiteReport, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,10 +153,10 @@ def archive_project(
             raise KeyboardInterrupt from stopped
         if stop.is_set():
             raise KeyboardInterrupt
-        snapshot = _written(paths, loaded, run, sites=sites, images=images, files=files)
+        snapshot, told = _written(paths, loaded, run, sites=sites, images=images, files=files)
         state.finish()
     moved = sum(site.bytes for site in sites.results) + images.bytes + files.bytes
-    return RunResult(snapshot, moved, resumed)
+    return RunResult(snapshot, told, paths, moved, resumed)
 
 
 @dataclass(frozen=True)
@@ -212,6 +220,7 @@ class _Collector:
             (*merged.captures, *view),
             (*merged.failures, *outcome.failures),
             (*merged.broken_links, *outcome.broken_links),
+            (*merged.reports, site_report(self.state, result, outcome.captures)),
         )
 
     def images(self, before: _Before) -> _Images:
@@ -305,7 +314,7 @@ def _origins(view: Sequence[Capture]) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 def _written(
     paths: ProjectPaths, loaded: LoadedSpec, run: str, *, sites: _Sites, images: _Images, files: _Files
-) -> Snapshot:
+) -> tuple[Snapshot, Report]:
     count, digest = write_captures(paths, run, sites.captures)
     snapshot = Snapshot(
         id=run,
@@ -323,7 +332,9 @@ def _written(
         captures=count,
         captures_digest=digest,
     )
+    told = run_report(snapshot, sites.reports)
+    snapshot = replace(snapshot, report_digest=write_report(paths, run, told.to_json(), report_page(told)))
     write_snapshot(paths, snapshot)
     if snapshot.captures or snapshot.images or snapshot.files:
         set_good(paths, run)
-    return snapshot
+    return snapshot, told

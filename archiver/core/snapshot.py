@@ -119,7 +119,11 @@ class FileResult:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The record of one run. ``spec`` is the spec as it was read; ``captures`` counts index entries."""
+    """The record of one run.
+
+    ``spec`` is the spec as it was read; ``captures`` counts index entries. ``report_digest`` is that of the report
+    in JSON; empty in records that were written before there were reports.
+    """
 
     id: str
     project: str
@@ -135,6 +139,7 @@ class Snapshot:
     broken_links: tuple[BrokenLink, ...]
     captures: int
     captures_digest: str
+    report_digest: str = ""
 
     @property
     def verdict(self) -> str:
@@ -163,6 +168,7 @@ class Snapshot:
             if not isinstance(entries, list):
                 raise InvalidDocument(f"{name!r} is not a list", place=what)
             document[name] = tuple(read_record(kind, entry, what=what) for entry in entries)
+        document.setdefault("report_digest", "")
         snapshot: Snapshot = read_record(cls, document, what=what)
         if not is_snapshot_id(snapshot.id):
             raise InvalidDocument(f"{snapshot.id!r:.40} is not a snapshot id", place=what)

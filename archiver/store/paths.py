@@ -87,6 +87,14 @@ class ProjectPaths:
         """The snapshot's capture index."""
         return self.snapshots / f"{snapshot}.cdxj.gz"
 
+    def report(self, snapshot: str) -> Path:
+        """The report of the run that made the snapshot."""
+        return self.snapshots / f"{snapshot}.report.json"
+
+    def report_page(self, snapshot: str) -> Path:
+        """The same to be read in a browser."""
+        return self.snapshots / f"{snapshot}.report.html"
+
     def search(self, snapshot: str) -> Path:
         """The snapshot's search index; a cache."""
         return self.indexes / f"{snapshot}.sqlite"

@@ -58,6 +58,13 @@ def read_captures(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[Capture]:
                 raise RecordCorrupt(f"the capture index cannot be read: {error}", place=str(path)) from error
 
 
+def write_report(paths: ProjectPaths, snapshot: str, document: bytes, page: bytes) -> str:
+    """Write a run's report as JSON and as a page; return the digest of the JSON."""
+    write_atomically(paths.report_page(snapshot), page)
+    write_atomically(paths.report(snapshot), document)
+    return str(Digest.of(document))
+
+
 def write_snapshot(paths: ProjectPaths, snapshot: Snapshot) -> None:
     """Write a snapshot's record; everything it names must be durable already."""
     write_atomically(paths.record(snapshot.id), snapshot.to_json())

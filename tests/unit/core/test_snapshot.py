@@ -31,12 +31,20 @@ def test_a_record_reads_back_as_itself():
     assert Snapshot.from_json(SNAPSHOT.to_json(), what="x") == SNAPSHOT
 
 
+def test_a_record_from_before_there_were_reports_can_be_read():
+    """It names no report."""
+    document = json.loads(SNAPSHOT.to_json())
+    del document["report_digest"]
+    assert Snapshot.from_json(json.dumps(document).encode(), what="x").report_digest == ""
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"format": "other/9"},
         {"id": "../../etc"},
         {"captures": "3"},
+        {"report_digest": 5},
         {"sites": {}},
         {"sites": [{}]},
         {"images": [{"reference": 1}]},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from archiver.store.snapshots import (
     read_snapshot,
     set_good,
     write_captures,
+    write_report,
     write_snapshot,
 )
 
@@ -161,3 +163,22 @@ def test_names_that_are_no_folder_of_their_own_are_refused(tmp_path, name):
     assert not is_project_name(name)
     with pytest.raises(UsageError):
         create_archive(tmp_path).project(name)
+
+
+def test_a_report_is_no_snapshot(project):
+    """Reports stand beside the records and are not taken for some; their digest is that of the JSON."""
+    record = stored(project)
+    digest = write_report(project, record.id, b"{}", b"<p>")
+    assert digest == f"sha256:{hashlib.sha256(b'{}').hexdigest()}"
+    assert (project.report(record.id).read_bytes(), project.report_page(record.id).read_bytes()) == (
+        b"{}",
+        b"<p>",
+    )
+    assert list_snapshots(project) == (record.id,)
+
+
+def test_a_report_without_a_record_is_no_snapshot_either(project):
+    """A run that ends between the two has none."""
+    write_report(project, IDS[0], b"{}", b"<p>")
+    assert list_snapshots(project) == ()
+    assert open_archive(project.root.parent).projects() == ()

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from archiver.collect import reportpage as module
+from archiver.collect.reportpage import report_page
+from archiver.core.report import (
+    Coverage,
+    EditionReport,
+    Entry,
+    HostReport,
+    Listing,
+    Report,
+    SetReport,
+    SitemapReport,
+    SiteReport,
+)
+from archiver.core.snapshot import GONE, HEALTHY
+
+if TYPE_CHECKING:
+    import pytest
+
+EVIL = '"><script>alert(1)</script>'
+SITE = SiteReport(
+    name="docs", seeds=("https://x.org/docs/",), verdict=HEALTHY, found=5, pages=1, requisites=2, redirects=0,
+    unchanged=0, carried=0, bytes=1234, seconds=2.5, failed=(), broken=(), marked=(), skipped=(), left_out=(),
+    sitemaps=(), coverage=None, hosts=(), editions=(),
+)  # fmt: skip
+REPORT = Report(
+    "20261123T004400Z", "p", "Docs", "archiver 0", "2026-11-23T00:44:00Z", "2026-11-23T00:45:00Z", (SITE,), ()
+)
+
+
+def _page(**changes: object) -> str:
+    return report_page(replace(REPORT, sites=(replace(SITE, **changes),))).decode()  # type: ignore[arg-type]
+
+
+def _listing(reason: str, *urls: str, note: str = "", referrer: str = "", total: int = 0) -> Listing:
+    return Listing(reason, total or len(urls), tuple(Entry(url, note, referrer) for url in urls))
+
+
+def test_a_complete_run_says_so() -> None:
+    """Nothing is missing: no section about it, and no warning."""
+    page = _page()
+    assert "Nothing is missing" in page
+    assert 'id="missing"' not in page
+    assert "2026-11-23 00:44 UTC" in page
+
+
+def test_what_is_missing_is_named_with_its_reason() -> None:
+    """Every URL, what happened, where it was found; a dead link of the site is no warning."""
+    page = _page(
+        failed=(
+            _listing("fetch.timeout", "https://x.org/a", note="no answer", referrer="https://x.org/from"),
+        ),
+        skipped=(_listing("robots", "https://x.org/b"),),
+        broken=(_listing("404", "https://x.org/c"),),
+    )
+    assert "2 things are missing" in page
+    for text in (
+        "fetch.timeout",
+        "https://x.org/a",
+        "no answer",
+        "https://x.org/from",
+        "https://x.org/b",
+        "https://x.org/c",
+    ):
+        assert text in page
+    assert "set robots: ignore" in page
+
+
+def test_what_strangers_wrote_is_text() -> None:
+    """Titles, URLs, messages, host names, sitemaps and editions are escaped, and only http(s) URLs are links."""
+    page = report_page(
+        replace(
+            REPORT,
+            title=EVIL,
+            sets=(
+                SetReport("files", 1, 0, (_listing(EVIL, f"javascript:{EVIL}", note=EVIL, referrer=EVIL),)),
+            ),
+            sites=(
+                replace(
+                    SITE,
+                    seeds=(f"https://x.org/{EVIL}",),
+                    verdict=EVIL,
+                    left_out=(_listing(EVIL, f"https://x.org/{EVIL}"),),
+                    sitemaps=(SitemapReport(f"https://x.org/{EVIL}", EVIL, 1, 1, 0, 0, EVIL),),
+                    hosts=(HostReport(EVIL, 1, 1, 0, 1, 1, 1.0),),
+                    editions=(EditionReport("version", EVIL, 1, 0), EditionReport("locale", EVIL, 1, 0)),
+                ),
+            ),
+        )
+    ).decode()
+    assert "<script" not in page
+    assert 'href="javascript' not in page
+    assert page.count("&lt;script&gt;") > 10
+
+
+def test_coverage_is_shown_with_what_is_not_here() -> None:
+    """How much of the sitemaps was captured, what was not, and what they do not list."""
+    page = _page(
+        coverage=Coverage(
+            8,
+            6,
+            (_listing("not reached", "https://x.org/z", total=2),),
+            _listing("in no sitemap", "https://x.org/y"),
+        ),
+        sitemaps=(SitemapReport("https://x.org/s.xml", "guess", 9, 8, 0, 1, "it ends in the middle"),),
+    )
+    for text in (
+        "8 URLs",
+        "75%",
+        "https://x.org/z",
+        "https://x.org/y",
+        "it ends in the middle",
+        "no one; tried",
+    ):
+        assert text in page
+    assert "2 things are missing" in page
+
+
+def test_a_site_that_is_gone_is_marked() -> None:
+    """The verdict stands beside the site's name."""
+    assert '<span class="badge warn">gone</span>' in _page(verdict=GONE)
+
+
+def test_long_listings_are_cut_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page stays one that a browser opens; the total is that of all."""
+    monkeypatch.setattr(module, "MOST_SHOWN", 2)
+    page = _page(failed=(_listing("fetch.timeout", *(f"https://x.org/{n}" for n in range(5)), total=12_345),))
+    assert "12,345 things are missing" in page
+    assert "and 12,343 more" in page
+    assert "https://x.org/2" not in page
+    assert "<details><summary><b>Failed</b>" in page, "it is folded"
+
+
+def test_the_page_needs_nothing_else() -> None:
+    """No script, and nothing to load: styles are inside, the icon is empty."""
+    page = _page(failed=(_listing("fetch.timeout", "https://x.org/a"),))
+    assert "<script" not in page
+    assert "src=" not in page
+    assert page.count("<link") == 1
+    assert '<link rel="icon" href="data:,">' in page
