@@ -132,7 +132,9 @@ class DocSite(Model):
     headers: Headers = Field({}, description="sent to the seeds' own origins; secret values as ${NAME}")
     cookies: Cookies = Field({}, description="sent likewise; values as ${NAME}")
     auth: Auth | None = Field(None, description="basic authentication, sent likewise")
-    proxy: Proxy = Field("", description="an HTTP proxy for this site's requests; as ${NAME} with a password")
+    proxy: Proxy | None = Field(
+        None, description="an HTTP proxy for this site's requests; as ${NAME} with a password"
+    )
 
     @model_validator(mode="after")
     def _says_each_thing_once(self) -> DocSite:

@@ -293,8 +293,8 @@ class Fetcher:
         verify = environment["verify"]
         try:
             pool = self._adapter.get_connection_with_tls_context(request, verify, proxies=proxies)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
-            # the reason has the proxy's address in it, perhaps with a password
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, TypeError):
+            # what the library says has the proxy's address in it, perhaps with a password
             raise HostUnreachable(
                 "the proxy that the environment names cannot be used", place=url, hint=_PROXY_HINT
             ) from None
