@@ -17,6 +17,7 @@ LONGEST = 8 << 10
 
 _AUTHORITY = re.compile(r"\A(https?://)(?:[^/?#]*@)?([^/?#]+)")
 _CLEAN = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*\Z")
+_PLAIN = re.compile(r"((?:\.\./)*+)((?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*+/?+)++)")
 _UNCLEAN = re.compile(r"%([0-9A-Fa-f]{2})|([^A-Za-z0-9\-._~!$&'()*+,;=:@/?])")
 
 
@@ -36,6 +37,31 @@ def resolve(base: str, raw: str) -> str | None:
     except ValueError:
         return None
     return canonical(joined) if is_web(joined) else joined
+
+
+class Resolver:
+    """Resolves many references of one document: as ``resolve`` does, and the plain ones without parsing them.
+
+    Args:
+        base: an absolute URL; in canonical spelling where it is http(s).
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._folders: list[str] = []  # the document's folder, and those above it
+        if is_web(base):
+            origin, path = origin_of(base), target_of(base).partition("?")[0]
+            while path:
+                path = path[: path.rindex("/")]
+                self._folders.append(f"{origin}{path}/")
+
+    def resolve(self, raw: str) -> str | None:
+        """Return the absolute URL that a reference means, as ``resolve`` does."""
+        plain = _PLAIN.fullmatch(raw)
+        if plain is None or not self._folders:
+            return resolve(self._base, raw)
+        up = len(plain[1]) // len("../")
+        return self._folders[min(up, len(self._folders) - 1)] + plain[2]
 
 
 def canonical(url: str) -> str:

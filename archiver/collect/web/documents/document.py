@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from archiver.collect.web.documents.sitemap import Sitemap
@@ -80,9 +80,14 @@ class Document:
 
     def to_json(self) -> bytes:
         """Return the document as it crosses the pipe."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode(
-            "utf-8", "surrogatepass"
-        )
+        members = {  # what dataclasses.asdict gives, without copying what may be long
+            "links": vars(self.links),
+            "facts": vars(self.facts),
+            "sitemap": None if self.sitemap is None else vars(self.sitemap),
+            "damage": self.damage,
+        }
+        text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogatepass")
 
     @classmethod
     def of(cls, members: dict[str, Any]) -> Document:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Iterable, Iterator
 
 from archiver.collect.web.documents.document import Links
-from archiver.collect.web.urls import LONGEST, is_web, origin_of, resolve
+from archiver.collect.web.urls import LONGEST, Resolver, is_web, origin_of
 from archiver.core.urlidentity import without_noise
 
 SPACE = " \t\n\f\r"
@@ -75,8 +75,9 @@ def _guessed(guesses: References, base: str, known: set[str]) -> tuple[str, ...]
 
 
 def _resolved(raws: Iterable[str], base: str, encoding: str, others: dict[str, None]) -> Iterator[str]:
+    resolver = Resolver(base)
     for raw in raws:
-        url = resolve(base, _query_in(raw, encoding) if encoding else raw)
+        url = resolver.resolve(_query_in(raw, encoding) if encoding else raw)
         if url is None:
             continue
         if is_web(url) and len(url) <= LONGEST:

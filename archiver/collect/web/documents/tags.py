@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from html import unescape
 from html.entities import html5
-from typing import Mapping
+from typing import Iterable, Mapping
 
 # Every tag that is looked at is read to its end or to the document's, and nothing twice: time is linear.
 _SPACE = r"[ \t\n\f\r]"
@@ -62,8 +62,11 @@ def _values_of(name: str) -> re.Pattern[str]:
     )
 
 
-_STYLES = {name: _values_of(name) for name in ("style", "STYLE")}
-_BACKGROUNDS = {name: _values_of(name) for name in ("background", "BACKGROUND")}
+_STYLES = tuple(map(_values_of, ("style", "STYLE")))
+_BACKGROUNDS = tuple(map(_values_of, ("background", "BACKGROUND")))
+
+
+_HEAD = 64 << 10  # characters; what is written in capitals is old, and shows it at once
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def tags_of(html: str) -> Tags:
         tuple(attribute_text(href) if "&" in href else href for href in hrefs),
         tuple(others),
         _values(_STYLES, html) if "url(" in html else (),
-        _values(_BACKGROUNDS, html),
+        _values(_BACKGROUNDS, html) if "background" in html or "BACKGROUND" in html[:_HEAD] else (),
     )
 
 
@@ -142,7 +145,7 @@ def _referred(match: re.Match[str]) -> str:
     return unescape(match[0])
 
 
-def _values(patterns: Mapping[str, re.Pattern[str]], html: str) -> tuple[str, ...]:
-    found = (match for name, pattern in patterns.items() if name in html for match in pattern.finditer(html))
+def _values(patterns: Iterable[re.Pattern[str]], html: str) -> tuple[str, ...]:
+    found = (match for pattern in patterns for match in pattern.finditer(html))
     values = (next(filter(None, match.groups()), "") for match in found)
     return tuple(dict.fromkeys(attribute_text(value) for value in values))

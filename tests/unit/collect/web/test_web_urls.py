@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util.url import _encode_target
 
-from archiver.collect.web.urls import canonical, origin_of, resolve, target_of
+from archiver.collect.web.urls import Resolver, canonical, origin_of, resolve, target_of
 
 BASE = "http://example.org/docs/a/index.html?q#f"
 
@@ -60,3 +60,23 @@ def test_a_url_splits_into_origin_and_target() -> None:
     """The origin has the port where it is not the default one; the target is the rest."""
     url = "http://example.org:8080/a/b?c=/d"
     assert (origin_of(url), target_of(url)) == ("http://example.org:8080", "/a/b?c=/d")
+
+
+@given(
+    st.sampled_from(
+        [
+            "http://x.org/",
+            "http://x.org/a",
+            "http://x.org/a/",
+            "https://x.org:8/a/b/c.html?q=/x/",
+            BASE,
+            "http://x.org//a//b",
+            "mailto:a@x.org",
+        ]
+    ),
+    st.text(st.sampled_from("../ab-_~%?#:\\ é0"), max_size=14),
+)
+def test_a_resolver_resolves_as_resolve_does(base: str, raw: str) -> None:
+    """References that are resolved without parsing mean the same as those that are parsed."""
+    base = resolve(base, base) or base
+    assert Resolver(base).resolve(raw) == resolve(base, raw)
