@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 _MOST_LANES = 16  # hosts spoken to at the same time
 _DEAD_AFTER = 5  # URLs in a row that did not even get a connection
 _MOST_THROTTLED = 10  # times that one URL is answered "too many requests" while others are not
-_MOST_AGAIN = (
-    4  # URLs of a host, for each of its connections, that wait to be asked again before new ones wait too
-)
+_MOST_AGAIN = 4  # URLs for each connection of a host that wait for another try before new ones wait as well
 _MANY = 100  # URLs given up at a time
 
 
