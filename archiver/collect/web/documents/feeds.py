@@ -29,7 +29,8 @@ def read_feed(text: str, url: str) -> Document:
         return NOTHING
     found = Found()
     if kind[1] == "OpenSearchDescription":
-        found.requisites.update(map(unescape, _IMAGE.findall(text)))
+        # shown by a browser's search bar, never on a page: not worth asking another host for
+        found.guessed_requisites.update(map(unescape, _IMAGE.findall(text)))
     else:
         found.pages.update(map(unescape, _RSS_LINK.findall(text)))
         for match in _ATOM_LINK.finditer(text):
