@@ -14,10 +14,12 @@ from typing import Any, Iterator
 from urllib.parse import urlsplit
 
 from archiver.collect.web.documents.document import Document
+from archiver.collect.web.documents.generators import material_languages
 from archiver.collect.web.documents.guessing import LONGEST, is_asset, is_page, is_rooted, places, site_folder
 from archiver.collect.web.documents.references import Found
 
-_STRING = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(\s*+:)?+', re.DOTALL)
+# One that is never closed takes the rest, so that no text is looked at twice.
+_STRING = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"(\s*+:)?+)?+', re.DOTALL)
 _LEADING = frozenset(
     {
         "href",
@@ -39,6 +41,7 @@ _LEADING = frozenset(
 _RELATIVE = frozenset(
     {"location", "href", "uri", "url", "permalink"}
 )  # those that may be relative to the site
+_RELATIVE_FOLDER = re.compile(r"(?:[\w.~%+-]++/)++(?:#.*+)?", re.DOTALL)
 _MOST_MANIFEST = 1 << 20
 _MOST_MEMBERS = 200
 
@@ -46,7 +49,9 @@ _MOST_MEMBERS = 200
 def read_data(text: str, url: str) -> Document:
     """Read a JSON document."""
     found = Found()
-    collect_from_data(found, text, urlsplit(url).path)
+    path = urlsplit(url).path
+    collect_from_data(found, text, path)
+    found.guessed_requisites.update(material_languages(text, path))
     return Document(found.resolved(url, ""))
 
 
@@ -75,9 +80,6 @@ def collect_from_data(found: Found, text: str, path: str = "") -> None:
                 found.guessed_pages.add(string)
         elif is_page(string) or (key in _RELATIVE and _RELATIVE_FOLDER.fullmatch(string)):
             found.guessed_pages.add(site_folder(path) + string if path else string)
-
-
-_RELATIVE_FOLDER = re.compile(r"(?:[\w.~%+-]++/)++(?:#.*+)?", re.DOTALL)
 
 
 def read_manifest(text: str, url: str) -> Document:

@@ -99,7 +99,7 @@ def collect_from_data_attributes(found: Found, html: str) -> None:
         if match is None:
             continue
         name, value = match[1].lower(), match[2] or match[3] or match[4]
-        if "/" not in value and name not in _LAZY:
+        if "/" not in value and name not in _LAZY and name not in _LAZY_SETS:
             continue
         value = unescape(value) if "&" in value else value
         if name in _LAZY_SETS:

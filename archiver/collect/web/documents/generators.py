@@ -53,7 +53,7 @@ def material_files(config: str) -> Iterator[str]:
     try:
         members: Any = json.loads(config[:_MOST_CONFIG])
         base, features, version = members["base"].rstrip("/"), members.get("features"), members.get("version")
-    except (ValueError, KeyError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return
     yield f"{base}/search/search_index.json"
     if isinstance(features, list) and "navigation.instant" in features:

@@ -50,9 +50,9 @@ def reader_of(content_type: str, url: str) -> str:
     name = url.partition("?")[0].rpartition("/")[2].lower()
     if _JAVASCRIPT.fullmatch(mime):
         return "script"
-    if mime in _SAYS_NOTHING and (reader := _BY_NAME.get(name[name.rfind(".") :] if "." in name else "")):
-        return reader
     reader = _BY_TYPE.get(mime) or ("data" if mime.endswith("+json") else "")
+    if mime in _SAYS_NOTHING and "." in name:
+        reader = _BY_NAME.get(name[name.rindex(".") :], reader)
     return "manifest" if reader == "data" and _MANIFEST.fullmatch(name) else reader
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,34 +25,30 @@ from archiver.collect.web.documents.stringdex import index_files
 
 MOST_READ = 8 << 20
 """Characters of a script that are looked at; what is longer is data, and says it all the time."""
-_REACH = 120  # characters before a string that tell what it is for
+_REACH = 100  # characters before a string that tell what it is for
 _COMMENT = re.compile(r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/|//[^\n]*+\n")
-_IMPORTED = re.compile(r"(?<![\w$.])(?:from|import|import\s*\(|importScripts\s*\()\s*\Z")
-_MODULE_URL = re.compile(r"(?<![\w$.])new\s+URL\s*\(\s*\Z")
+_WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$.")
+_IMPORTING = frozenset({"from", "import", "importScripts"})
+_LOADING = frozenset(
+    {"fetch", "Worker", "SharedWorker", "Request", "getJSON", "getScript", "loadScript", "loadCSS", "ajax", "get",
+     "load", "open"}
+)  # fmt: skip
+_SHOWING = frozenset({"src"})
+_COMPARING = frozenset(
+    {"endsWith", "startsWith", "includes", "indexOf", "lastIndexOf", "replace", "split", "match", "test",
+     "getAttribute", "error", "warn", "log", "info", "debug"}
+)  # fmt: skip
+_LEADING = frozenset(
+    {"href", "to", "path", "permalink", "url", "link", "uri", "location"}
+)  # keys of what is followed
+_GOING = frozenset({"assign", "replace", "open"})  # methods that lead to another page
+_TOLD_BY = frozenset("(=:")
 _OF_THIS_MODULE = re.compile(r"""[\"'`]\s{0,20},\s{0,20}import\.meta\.url\b""")
-_LOADED = re.compile(
-    r"""(?: (?<![\w$])(?:fetch|Worker|SharedWorker|Request|getJSON|getScript|loadScript|loadCSS|ajax|importScripts) \s*\( \s*
-          | \.open\s*\(\s* [\"'`](?:GET|get)[\"'`] \s*,\s*
-          | \.(?:src|load|get) \s*(?:=|\() \s*
-          | \.setAttribute\s*\(\s* [\"'`](?:src)[\"'`] \s*,\s* )\Z""",
-    re.VERBOSE,
-)
-_LEADS = re.compile(
-    r"""(?: [\"']?(?<![\w$])(?:href|to|path|permalink|url|link|uri|location)[\"']? \s*: \s*
-          | \blocation(?:\.href)?\s*=\s* | \blocation\.(?:assign|replace)\s*\(\s* | \bwindow\.open\s*\(\s*
-          | (?<!\.)\.href \s*=\s* )\Z""",
-    re.VERBOSE,
-)
-_NO_REFERENCE = re.compile(
-    r"""(?: [=!]== | == | \bcase | serviceWorker\s*\.\s*register\s*\(
-          | \.(?:endsWith|startsWith|includes|indexOf|lastIndexOf|replace|split|match|test|getAttribute|error|warn|log)\s*\(
-        )\s*\Z""",
-    re.VERBOSE,
-)
-_KEY = re.compile(r"[{,]\s*\Z")
+_METHOD_AND = re.compile(r"""open\s*\(\s*["'`](?:GET|get)["'`]\s*,\Z""")
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\n)|(.))", re.DOTALL)
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _DIRECTORY = "{dir}"  # docusaurus-search-local: empty but where a site has several indexes
+_RELATIVE = ("./", "../")
 _MOST_IMPORT_MAP = 1 << 20
 
 
@@ -97,6 +94,38 @@ def collect_from_import_map(found: Found, text: str) -> None:
     found.requisites.update(address for address in addresses if not address.endswith("/"))
 
 
+@dataclass(frozen=True)
+class _Use:
+    """What a string is for, by what stands before it.
+
+    Attributes:
+        mark: the last character: ``(`` of a call, ``=`` of an assignment, ``:`` after a key, ``+`` of a sum (or of a
+            template's hole); empty after a word.
+        name: what is called, set or given; or the word.
+        owner: what that is a member of.
+    """
+
+    mark: str
+    name: str
+    owner: str
+
+    @property
+    def loads(self) -> bool:
+        return (self.mark == "(" and self.name in _LOADING) or (self.mark == "=" and self.name in _SHOWING)
+
+    @property
+    def leads(self) -> bool:
+        if self.mark == "(":
+            return self.owner.endswith(("location", "window")) and self.name in _GOING
+        return self.mark in ("=", ":") and self.name in _LEADING
+
+    @property
+    def is_no_reference(self) -> bool:
+        if self.mark == "(":
+            return self.owner.endswith("serviceWorker") or (self.name in _COMPARING and not self.leads)
+        return (self.mark == "=" and self.name == "=") or (self.mark == "" and self.name == "case")
+
+
 class _Reader:
     def __init__(self, found: Found, text: str, path: str) -> None:
         self._found, self._text, self._path = found, text, path
@@ -118,39 +147,50 @@ class _Reader:
             collect_from_data(self._found, unescaped(self._text[start:end]), self._path)
 
     def _judge(self, string: str, start: int, end: int) -> None:
-        asset, page = is_asset(string), is_page(string)
-        if not (asset or page or is_rooted(string) or string.startswith(("./", "../"))):
+        asset, page, rooted = is_asset(string), is_page(string), is_rooted(string)
+        if not (asset or page or rooted or string.startswith(_RELATIVE)):
             return
-        context = self._context(start)
-        if _IMPORTED.search(context) or (
-            _MODULE_URL.search(context) and _OF_THIS_MODULE.match(self._text, end)
-        ):
-            if string.startswith(("/", "./", "../")) or "://" in string:
+        use = self._use(start)
+        if use.name in _IMPORTING or (use.name == "URL" and _OF_THIS_MODULE.match(self._text, end)):
+            if rooted or string.startswith(_RELATIVE) or (asset and use.mark == "("):
                 self._found.requisites.add(string)
-            elif asset:
-                self._guess(string)
+        elif use.is_no_reference or (use.mark in ("{", ",") and self._is_key(end)):
             return
-        if _NO_REFERENCE.search(context) or self._is_key(context, end):
-            return
-        added_to = self._text[start - 1] == "}" or context.rstrip().endswith("+")
-        if asset:
-            self._add_asset(string, added_to=added_to, loaded=_LOADED.search(context) is not None)
+        elif asset:
+            self._add_asset(string, use)
         elif page:
-            self._guess_page(string.lstrip("/") if added_to else string)
-        elif is_rooted(string) and not added_to and self._text[end] != "$" and _LEADS.search(context):
+            self._guess_page(string.lstrip("/") if use.mark == "+" else string)
+        elif rooted and use.leads and self._text[end] != "$" and not self._is_added_to(end):
             self._found.guessed_pages.add(string)
 
-    def _context(self, start: int) -> str:
-        context = self._text[max(0, start - _REACH) : start - 1]
-        return _COMMENT.sub(" ", context) if "/" in context else context
+    def _use(self, start: int) -> _Use:
+        before = self._text[max(0, start - _REACH) : start - 1]
+        if "/" in before:
+            before = _COMMENT.sub(" ", before)
+        before = before.rstrip()
+        if self._text[start - 1] == "}":
+            return _Use("+", "", "")
+        mark = before[-1:]
+        if mark and mark in _WORD:
+            return _Use("", _last_word(before).rpartition(".")[2], "")
+        if mark == "," and _METHOD_AND.search(before):
+            return _Use("(", "open", "")
+        if before.endswith(("==", "!=")):
+            return _Use("=", "=", "")
+        whole = _last_word(before[:-1].rstrip().rstrip("\"'`")) if mark in _TOLD_BY else ""
+        owner, _, name = whole.rpartition(".")
+        return _Use(mark, name, owner)
 
-    def _is_key(self, context: str, end: int) -> bool:
-        return self._text[end + 1 : end + 20].lstrip()[:1] == ":" and _KEY.search(context) is not None
+    def _is_key(self, end: int) -> bool:
+        return self._text[end + 1 : end + 20].lstrip()[:1] == ":"
 
-    def _add_asset(self, string: str, *, added_to: bool, loaded: bool) -> None:
-        if added_to:
+    def _is_added_to(self, end: int) -> bool:
+        return self._text[end + 1 : end + 20].lstrip()[:1] == "+"
+
+    def _add_asset(self, string: str, use: _Use) -> None:
+        if use.mark == "+":
             self._guess(string.lstrip("/"), beside=not string.startswith("/"))
-        elif loaded and (not self._path or string.startswith("/") or "://" in string):
+        elif use.loads and (not self._path or string.startswith("/") or "://" in string):
             self._found.requisites.add(string)
         else:
             self._guess(string)
@@ -165,6 +205,14 @@ class _Reader:
         if self._path and not is_rooted(string):
             string = next(places(string, self._path))
         self._found.guessed_pages.add(string)
+
+
+def _last_word(text: str) -> str:
+    """Return the name, with those of what it is a member of, that a text ends with."""
+    start = len(text)
+    while start and text[start - 1] in _WORD:
+        start -= 1
+    return text[start:]
 
 
 def unescaped(string: str) -> str:

@@ -22,13 +22,13 @@ OPENSEARCH = """<OpenSearchDescription xmlns="x"><Image width="16">i.png</Image>
     [
         (RSS, Links(pages=("http://x.org/docs/", "http://x.org/docs/a?b=1&c=2"))),
         (ATOM, Links(pages=("http://x.org/docs/feed.xml", "http://x.org/docs/a?b=1&c=2"))),
-        (OPENSEARCH, Links(requisites=("http://x.org/docs/i.png",))),
+        (OPENSEARCH, Links(guessed_requisites=("http://x.org/docs/i.png",))),
         ("<project><link>http://x.org/docs/</link></project>", Links()),
         ("", Links()),
     ],
 )
-def test_feeds_lead_to_pages_and_search_descriptions_show_icons(feed: str, links: Links) -> None:
-    """Links of RSS and Atom are followed, enclosures are not; other XML says nothing."""
+def test_feeds_lead_to_pages_and_search_descriptions_to_icons(feed: str, links: Links) -> None:
+    """Links of RSS and Atom are followed, enclosures are not; a search bar's icon is a guess; other XML says nothing."""
     assert read_document(feed.encode(), URL, "text/xml; charset=utf-8").links == links
 
 
