@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from archiver.collect.web.urls import target_of
 from archiver.core.printable import printable
 
 PARSED = 512 << 10
@@ -262,9 +262,7 @@ def _delay(value: bytes) -> float:
 
 def _target(url: str) -> bytes:
     """Return a URL's path and query, normalized for comparison with patterns."""
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return _normalized(target.encode("utf-8", "surrogatepass"))
+    return _normalized(target_of(url).encode("utf-8", "surrogatepass"))
 
 
 def _normalized(text: bytes) -> bytes:
