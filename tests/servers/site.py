@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
-import ssl
 import threading
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Callable, Iterator, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Callable, Iterator, Mapping, Sequence, Union
 
+if TYPE_CHECKING:
+    import ssl
 
 _PROBE = "archiver-no-such-page-"
 
@@ -56,13 +57,14 @@ def html(*links: str, head: str = "", text: str = "") -> bytes:
 
 
 class Site:
-    """A running server. ``answers`` maps request targets to what they get; the rest gets 404.
+    """A running server. ``answers`` maps request targets to what they get; the rest gets ``otherwise``, a 404.
 
     A list of replies is used up one by one, its last reply staying. With ``tls`` it speaks HTTPS.
     """
 
     def __init__(self, answers: Mapping[str, Answer], tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Answer] = dict(answers)
+        self.otherwise: Answer = Reply(b"nothing here", 404)
         self.asked: list[Asked] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -103,7 +105,7 @@ class Site:
         """Note a request and choose its reply."""
         with self._lock:
             self.asked.append(asked)
-            answer = self.answers.get(asked.target, Reply(b"nothing here", 404))
+            answer = self.answers.get(asked.target, self.otherwise)
             if isinstance(answer, list):
                 answer = answer.pop(0) if len(answer) > 1 else answer[0]
         if callable(answer):

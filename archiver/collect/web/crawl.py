@@ -633,7 +633,7 @@ class _Coordinator:
             self._frontier.broken_link(entry.url, status, entry.referrer)
 
     def _refusing(self, entry: Found, recorded: Recorded, facts: Facts) -> Verdict | None:
-        """Return what a response is where it is not what was asked for; None where it is."""
+        """Return what a response is where it is not what was asked for; None where it is, though it may be marked."""
         if recorded.status not in _REDIRECTS:
             verdict = self._examination.verdict(entry, recorded, facts)
         elif entry.url in self._previous and not self._had(entry.url):
@@ -641,14 +641,23 @@ class _Coordinator:
         else:
             target, _ = self._discovery.redirection(entry, recorded.header("Location"))
             verdict = self._examination.redirect_verdict(entry, target)
-        return verdict if verdict is not None and verdict.refuses else None
+        if verdict is not None and not verdict.refuses:
+            self._frontier.mark(entry.url, verdict.mark, verdict.reason)
+            return None
+        return verdict
 
     def _account_refused(self, entry: Found, verdict: Verdict) -> None:
         lost = entry.url in self._previous
+        error = refusal(entry.url, verdict, lost=lost)
+        if self._sitemaps.is_guess(entry.url):
+            self._sitemaps.note(entry.url, error.message)
+            return
         if entry.guessed and not lost:
             self._frontier.skip(entry.url, NOT_THERE)
-        elif entry.seed or lost:
-            self._fail(entry.url, refusal(entry.url, verdict, lost=lost))
+            return
+        self._frontier.mark(entry.url, verdict.mark, verdict.reason)
+        if entry.seed or lost:
+            self._fail(entry.url, error)
         else:
             self._frontier.broken_link(entry.url, verdict.mark, entry.referrer)
 
@@ -739,7 +748,8 @@ class _Coordinator:
 
     def _account_robots(self, job: Job, recorded: Recorded) -> None:
         self._recorder.accounted(recorded)  # read back and asked for again, it comes to the same
-        if recorded.status < 400:
+        page = recorded.status not in _REDIRECTS and is_html(recorded.content_type)
+        if recorded.status < 400 and not page:
             self._frontier.capture(self._capture(recorded, REQUISITE))
         host = self._schedule.host(job.host)
         location = recorded.header("Location")

@@ -89,7 +89,7 @@ class Examination:
         self._frontier.keep_probe(probe, answer.to_json())
 
     def verdict(self, entry: Found, recorded: Recorded, facts: Facts) -> Verdict | None:
-        """Return what is to be said of a response of 2xx, and keep it; None where it is what it seems.
+        """Return what is to be said of a response of 2xx; None where it is what it seems.
 
         What an earlier snapshot has got the same is not refused now.
         """
@@ -109,22 +109,13 @@ class Examination:
             place = f"{origin_of(entry.url)}/"
             self._frontier.mark(place, CATCH_ALL, "the site answers every URL with the same page")
         verdict = judge(answer, probes)
-        return (
-            None
-            if verdict is None or (verdict.refuses and recorded.revisited)
-            else self._kept(entry, verdict)
-        )
+        return None if verdict is None or (verdict.refuses and recorded.revisited) else verdict
 
     def redirect_verdict(self, entry: Found, target: str) -> Verdict | None:
-        """Return what is to be said of a redirect, and keep it; None where it is what it seems."""
-        if entry.seed or entry.kind not in (PAGE, REQUISITE):
+        """Return what is to be said of a redirect; None where it is what it seems."""
+        if entry.seed:
             return None
-        verdict = judge_redirect(entry.url, target, self._known.get(origin_of(entry.url), {}).values())
-        return verdict and self._kept(entry, verdict)
-
-    def _kept(self, entry: Found, verdict: Verdict) -> Verdict:
-        self._frontier.mark(entry.url, verdict.mark, verdict.reason)
-        return verdict
+        return judge_redirect(entry.url, target, self._known.get(origin_of(entry.url), {}).values())
 
     def _remember(self, answer: ProbeAnswer) -> None:
         self._known.setdefault(origin_of(answer.url), {})[answer.url] = answer
