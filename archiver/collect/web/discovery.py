@@ -9,6 +9,7 @@ from archiver.collect.web.scope import EXCLUDED, NOT_WEB, OUTSIDE, Scope
 from archiver.collect.web.traps import TrapGuard
 from archiver.collect.web.urls import LONGEST, is_web, resolve
 from archiver.core.capture import PAGE, REQUISITE
+from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 TOO_LONG = "too long"
 _RECENT = 50_000  # links remembered in memory
-_FRAME = "frame"
+_FRAME, _GUESSED_REQUISITE, _GUESSED_PAGE = "frame", "guessed requisite", "guessed page"  # ways to be met
 
 
 class Discovery:
@@ -38,6 +39,7 @@ class Discovery:
         self, site: DocSite, frontier: Frontier, progress: Progress, had: Callable[[str], bool]
     ) -> None:
         self._scope, self._frontier, self._progress, self._had = Scope.of(site), frontier, progress, had
+        self._hosts = self._scope.hosts
         self._recent: dict[tuple[str, str], None] = {}
         self._traps = TrapGuard(site.traps)
         for url in frontier.pages():  # of an interrupted run
@@ -52,6 +54,7 @@ class Discovery:
         """Queue a document's links. Only pages lead on to pages."""
         for url in links.requisites:
             self._queue(url, REQUISITE, entry.url)
+        self._guesses(entry.url, links)
         if entry.kind != PAGE:
             return
         for url in links.pages:
@@ -66,6 +69,23 @@ class Discovery:
                     self._frontier.add(Found(url, REQUISITE, entry.url))
         for url in links.others:
             self._frontier.skip(url, TOO_LONG if is_web(url) else NOT_WEB)
+
+    def _guesses(self, referrer: str, links: Links) -> None:
+        """Queue what looks like links, on hosts that have pages of the site only.
+
+        A site's search index is a requisite, and names its pages: so these count wherever they are found.
+        """
+        if (
+            not (links.guessed_requisites or links.guessed_pages)
+            or Origin.of(referrer).host not in self._hosts
+        ):
+            return
+        for url in links.guessed_requisites:
+            if self._is_new(url, _GUESSED_REQUISITE):
+                self._frontier.add(Found(url, REQUISITE, referrer, guessed=True))
+        for url in links.guessed_pages:
+            if self._is_new(url, _GUESSED_PAGE) and self._scope.decide(url).inside and not self._trap(url):
+                self._add(Found(url, PAGE, referrer, guessed=True))
 
     def listed(self, url: str, sitemap: str) -> bool:
         """Queue a page that a sitemap lists; say whether it is in scope. A list has an end, so it is no trap."""
@@ -87,7 +107,7 @@ class Discovery:
         if self._frontier.is_loop(entry.url, target):
             self._frontier.skip(entry.url, REDIRECT_LOOP)
         else:
-            self._add(Found(target, entry.kind, entry.url, entry.seed, entry.hops + 1))
+            self._add(Found(target, entry.kind, entry.url, entry.seed, entry.hops + 1, entry.guessed))
         return target
 
     def redirection(self, entry: Found, location: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.collect.web.frontier import SITEMAP, Found, Frontier, RunState
+from archiver.collect.web.frontier import NOT_THERE, SITEMAP, Found, Frontier, RunState
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.snapshot import BrokenLink, Failure
@@ -185,3 +185,36 @@ def test_a_captured_page_that_turns_out_to_be_a_sitemap_is_read_again(path: Path
         frontier.add(Found(A, PAGE))
         assert frontier.entry(A) == Found(A, SITEMAP)
         assert frontier.rereads() == [A]
+
+
+def test_a_guess_is_a_guess_until_something_links_to_it(path: Path) -> None:
+    """What is known stays as it is when it is guessed too; a link makes a guess a link, with its own referrer."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        frontier.add(Found(A, REQUISITE, C))
+        assert not frontier.add(Found(A, PAGE, B, guessed=True))
+        assert frontier.entry(A) == Found(A, REQUISITE, C)
+        frontier.add(Found(B, REQUISITE, A, guessed=True))
+        frontier.add(Found(B, PAGE, C))
+        assert frontier.entry(B) == Found(B, PAGE, C)
+        assert (frontier.known, frontier.pending["http://x.org"]) == (2, 2)
+
+
+def test_a_guess_that_was_not_there_is_asked_for_again_once_it_is_linked_to(path: Path) -> None:
+    """The link may be broken, and is to be told; what was skipped as a guess is not skipped any more."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        for url in (A, B):
+            frontier.add(Found(url, REQUISITE, C, guessed=True))
+        frontier.add(Found(C, PAGE))
+        assert frontier.take("http://x.org", 9) == [A, B]
+        frontier.skip(A, NOT_THERE)
+        frontier.settle(A)
+        frontier.settle(B)
+        frontier.add(Found(A, REQUISITE, B))
+        frontier.add(Found(B, REQUISITE, A))
+        assert frontier.skipped() == {}
+        assert (frontier.known, frontier.done) == (3, 1)
+        assert frontier.take("http://x.org", 9) == [A]
+        frontier.settle(A)
+        assert frontier.done == 2
