@@ -6,13 +6,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format screenshots bench-crawl clean
+GENERATOR_SITES ?= build/generators
+
+.PHONY: demo test generator-sites test-generators lint format screenshots bench-crawl clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# A small site with each documentation generator; needs PyPI and npm, and rustdoc for one of them.
+generator-sites: $(VENV)/.made
+	PYTHONPATH=tests $(BIN)/python -m generators.build $(GENERATOR_SITES)
+
+# Archives those sites and replays them; needs chromium and nginx.
+test-generators: $(VENV)/.installed-test generator-sites
+	GENERATOR_SITES=$(GENERATOR_SITES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m generators
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

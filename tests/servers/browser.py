@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from servers.processes import PATIENCE, end
@@ -28,6 +28,7 @@ _FLAGS = (
     "--headless=new",
     "--remote-debugging-pipe",
     "--no-sandbox",  # CI runs as root in a container
+    "--window-size=1400,1000",  # as on a desk: narrow windows hide what tests click
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -38,6 +39,27 @@ _FLAGS = (
     "--password-store=basic",
     "--use-mock-keychain",
 )
+# Workers and frames are targets of their own; each waits until somebody listens to it.
+_ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+# Navigations that bring another document, whose load event is to come.
+_NEW_DOCUMENT = (
+    "reload",
+    "reloadBypassingCache",
+    "restore",
+    "restoreWithPost",
+    "historyDifferentDocument",
+    "differentDocument",
+)
+# The second frame is drawn after what the first one brought into view was noticed.
+_IDLE = """new Promise(done =>
+  requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(() => done(true)))))"""
+# Looks in the page itself, each time it has drawn.
+_UNTIL = """new Promise(done => {{
+  const until = performance.now() + {milliseconds};
+  const holds = {look};
+  const look = () => holds() ? done(true) : performance.now() > until ? done(false) : setTimeout(look, 20);
+  look();
+}})"""
 # Moves the pipe's ends to the two numbers that the browser expects, then becomes the browser.
 _LAUNCHER = """
 import fcntl, os, sys
@@ -50,10 +72,14 @@ os.execvp(sys.argv[3], sys.argv[3:])
 
 @dataclass
 class Visit:
-    """What happened when a page was opened: every URL asked for, what failed and what was complained of."""
+    """What happened in a tab: every URL asked for, what failed and what was complained of.
+
+    ``abandoned`` holds requests that the page itself gave up, such as those under way when it was left.
+    """
 
     requested: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     title: str = ""
     text: str = ""
@@ -75,50 +101,39 @@ class Browser:
 
     def open(self, url: str) -> Visit:
         """Open a page in a tab of its own, wait until it has loaded and is quiet, and tell what happened."""
-        target = self._call("Target.createTarget", {"url": "about:blank"})["targetId"]
-        session = self._call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
+        with self.tab() as tab:
+            tab.go(url)
+            tab.visit.title = str(tab.evaluate("document.title"))
+            tab.visit.text = str(tab.evaluate("document.body.innerText"))
+            tab.visit.url = str(tab.evaluate("location.href"))
+            return tab.visit
+
+    @contextlib.contextmanager
+    def tab(self) -> Iterator[Tab]:
+        """Hold a tab open while a block lasts; one at a time."""
+        target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
+        session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
-            self._call(f"{domain}.enable", session=session)
-        visit, pending, loaded = Visit(), dict[str, str](), False
-        self._send("Page.navigate", {"url": url}, session)
-        while not loaded or pending:
-            event = self._receive()
-            if event.get("sessionId") != session:
-                continue
-            loaded = loaded or event.get("method") == "Page.loadEventFired"
-            _note(visit, pending, event)
-        # Scripts that the load event started may ask for more: run to the end of what is queued by now.
-        for expression, name in (
-            ("new Promise(done => requestIdleCallback(() => done(document.title)))", "title"),
-            ("document.body.innerText", "text"),
-            ("location.href", "url"),
-        ):
-            setattr(visit, name, self._evaluate(session, expression, visit, pending))
-        while pending:
-            _note(visit, pending, self._receive())
-        self._call("Target.closeTarget", {"targetId": target})
-        return visit
+            self.call(f"{domain}.enable", session=session)
+        self.call("Emulation.setFocusEmulationEnabled", {"enabled": True}, session)
+        self.call("Target.setAutoAttach", _ATTACH, session)
+        try:
+            yield Tab(self, session)
+        finally:
+            self.call("Target.closeTarget", {"targetId": target})
 
-    def _evaluate(self, session: str, expression: str, visit: Visit, pending: dict[str, str]) -> str:
-        number = self._send(
-            "Runtime.evaluate",
-            {"expression": expression, "awaitPromise": True, "returnByValue": True},
-            session,
-        )
-        while (message := self._receive()).get("id") != number:
-            _note(visit, pending, message)
-        return str(message["result"]["result"].get("value", ""))
-
-    def _call(
-        self, method: str, params: dict[str, Any] | None = None, session: str | None = None
+    def call(
+        self, method: str, params: Mapping[str, Any] | None = None, session: str | None = None
     ) -> dict[str, Any]:
-        number = self._send(method, params, session)
-        while (message := self._receive()).get("id") != number:
+        """Give a command and return its result; events that come before it are dropped."""
+        number = self.send(method, params, session)
+        while (message := self.receive()).get("id") != number:
             pass
         assert "error" not in message, message
         return dict(message["result"])
 
-    def _send(self, method: str, params: dict[str, Any] | None = None, session: str | None = None) -> int:
+    def send(self, method: str, params: Mapping[str, Any] | None = None, session: str | None = None) -> int:
+        """Give a command and return its number, which its answer bears."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params or {}}
         if session:
@@ -126,7 +141,8 @@ class Browser:
         os.write(self._commands, json.dumps(message).encode() + b"\0")
         return self._number
 
-    def _receive(self) -> dict[str, Any]:
+    def receive(self) -> dict[str, Any]:
+        """Return the browser's next message; TimeoutError where none comes."""
         deadline = time.monotonic() + PATIENCE
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._events], [], [], max(0, deadline - time.monotonic()))
@@ -138,21 +154,167 @@ class Browser:
         return dict(json.loads(message))
 
 
-def _note(visit: Visit, pending: dict[str, str], event: dict[str, Any]) -> None:
-    method, params = event.get("method"), event.get("params", {})
-    if method == "Network.requestWillBeSent":
-        url = params["request"]["url"]
-        visit.requested.append(url)
-        if not url.startswith(("data:", "blob:")):
-            pending[params["requestId"]] = url
-    elif method == "Network.responseReceived" and params["response"]["status"] >= 400:
-        visit.failed.append(f"{params['response']['status']} {params['response']['url']}")
-    elif method == "Network.loadingFinished":
-        pending.pop(params["requestId"], None)
-    elif method == "Network.loadingFailed":
-        url = pending.pop(params["requestId"], "?")
-        visit.failed.append(f"{params.get('errorText')} {params.get('blockedReason', '')} {url}")
-    elif method == "Runtime.exceptionThrown":
+class Tab:
+    """A tab, its workers and its frames: a page is opened, clicked and typed into as a reader would."""
+
+    def __init__(self, browser: Browser, session: str) -> None:
+        self.visit = Visit()
+        self._browser, self._session = browser, session
+        self._sessions = {session}
+        self._pending: dict[str, _Request] = {}
+        self._loaded = False
+
+    def go(self, url: str) -> None:
+        """Open a page and wait until it has loaded and is quiet."""
+        self._loaded = False
+        self._answer("Page.navigate", {"url": url})
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page has loaded and neither a request nor a script's queued work is left."""
+        while True:
+            while not self._loaded or self._pending:
+                try:
+                    self._note(self._browser.receive())
+                except TimeoutError as error:
+                    raise TimeoutError(f"{error}; waiting for {self._pending or 'the load event'}") from error
+            # Scripts that the load event started may ask for more: run to the end of what is queued by now.
+            with contextlib.suppress(_LeftError):
+                self._value(_IDLE)
+            if self._loaded and not self._pending:
+                return
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression, of a promise what it resolves to, then settle."""
+        value = self._value(expression)
+        self.settle()
+        return value
+
+    def wait(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true, on this page or one that it leads to, then settle."""
+        look = f"() => {{ try {{ return {condition}; }} catch {{ return false; }} }}"
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            left = max(0.0, deadline - time.monotonic()) / 2  # the page is to give up before we do
+            with contextlib.suppress(_LeftError):
+                if self._value(_UNTIL.format(look=look, milliseconds=int(left * 1000))):
+                    break
+                shown = self._value("location.href + '\\n' + document.body.innerText")
+                raise AssertionError(f"never came true: {condition}\n{shown}\n{self.visit}")
+        self.settle()
+
+    def click(self, selector: str) -> None:
+        """Click the first element that a CSS selector finds and that is shown, then settle."""
+        self._do(selector, "found.click()")
+
+    def enter(self, selector: str, text: str) -> None:
+        """Type a text into a field, key by key, then settle."""
+        self._do(selector, "found.focus()")
+        for character in text:
+            self.press(character, text=character)
+
+    def press(self, key: str, *, text: str = "", code: int = 0) -> None:
+        """Press and release a key; ``text`` is what it types, ``code`` its Windows virtual key code."""
+        common = {"key": key, "windowsVirtualKeyCode": code or ord(key[0].upper())}
+        self._answer("Input.dispatchKeyEvent", {"type": "keyDown", "text": text, **common})
+        self._answer("Input.dispatchKeyEvent", {"type": "keyUp", **common})
+        self.settle()
+
+    def _do(self, selector: str, action: str) -> None:
+        found = f"[...document.querySelectorAll({json.dumps(selector)})].find(one => one.checkVisibility())"
+        self.wait(found)
+        with contextlib.suppress(_LeftError):  # a click may leave the page at once
+            self._value(f"{{ const found = {found}; {action}; }}")
+        self.settle()
+
+    def _value(self, expression: str) -> Any:
+        message = self._answer(
+            "Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        )
+        if "error" in message:
+            raise _LeftError(str(message["error"]))
+        assert "exceptionDetails" not in message["result"], message["result"]
+        return message["result"]["result"].get("value")
+
+    def _answer(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        number = self._browser.send(method, params, self._session)
+        while (message := self._browser.receive()).get("id") != number:
+            self._note(message)
+        return message
+
+    def _note(self, message: dict[str, Any]) -> None:
+        session = str(message.get("sessionId", ""))
+        if session not in self._sessions:
+            return
+        method, params = message.get("method"), message.get("params", {})
+        if method == "Target.attachedToTarget":
+            self._attach(params["sessionId"])
+        elif method == "Target.detachedFromTarget":
+            self._sessions.discard(params["sessionId"])
+            self._abandon(lambda asked: asked.session == params["sessionId"])
+        elif session == self._session and method == "Page.loadEventFired":
+            self._loaded = True
+        elif (
+            session == self._session and method == "Page.frameNavigated" and "parentId" not in params["frame"]
+        ):
+            # Of what the page that is left had asked for, the browser says nothing more.
+            document = params["frame"]["loaderId"]
+            self._abandon(lambda asked: asked.session == session and asked.document != document)
+        elif session == self._session and method == "Page.frameStartedNavigating":
+            self._loaded = params["navigationType"] not in _NEW_DOCUMENT
+        elif str(method).startswith("Network."):
+            self._note_request(session, str(method), params)
+        else:
+            _note_complaint(self.visit, str(method), params)
+
+    def _abandon(self, gone: Callable[[_Request], bool]) -> None:
+        self.visit.abandoned += [asked.url for asked in self._pending.values() if gone(asked)]
+        self._pending = {key: asked for key, asked in self._pending.items() if not gone(asked)}
+
+    def _attach(self, session: str) -> None:
+        """Listen to a worker or a frame from its first request on: it waits until it is told to run."""
+        self._sessions.add(session)
+        for method, params in (
+            ("Network.enable", {}),
+            ("Target.setAutoAttach", _ATTACH),
+            ("Runtime.runIfWaitingForDebugger", {}),
+        ):
+            self._browser.send(method, params, session)
+
+    def _note_request(self, session: str, method: str, params: Mapping[str, Any]) -> None:
+        key = str(params.get("requestId"))
+        if method == "Network.requestWillBeSent":
+            url = params["request"]["url"]
+            self.visit.requested.append(url)
+            if not url.startswith(("data:", "blob:")):
+                self._pending[key] = _Request(session, params["loaderId"], url)
+        elif method == "Network.responseReceived" and params["response"]["status"] >= 400:
+            self.visit.failed.append(f"{params['response']['status']} {params['response']['url']}")
+        elif method == "Network.loadingFinished":
+            self._pending.pop(key, None)
+        elif method == "Network.loadingFailed":
+            url = asked.url if (asked := self._pending.pop(key, None)) else "?"
+            if params.get("canceled"):
+                self.visit.abandoned.append(url)
+            else:
+                self.visit.failed.append(f"{params.get('errorText')} {params.get('blockedReason', '')} {url}")
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request under way: of which target, by which document (its loader), for what."""
+
+    session: str
+    document: str
+    url: str
+
+
+class _LeftError(Exception):
+    """The page that was asked is gone: another one took its place."""
+
+
+def _note_complaint(visit: Visit, method: str, params: Mapping[str, Any]) -> None:
+    if method == "Runtime.exceptionThrown":
         visit.complaints.append(json.dumps(params["exceptionDetails"])[:600])
     elif method == "Runtime.consoleAPICalled" and params["type"] == "error":
         visit.complaints.append(json.dumps(params["args"])[:600])

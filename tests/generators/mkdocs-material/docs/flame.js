@@ -1,0 +1,3 @@
+import { picture } from './flame-picture.js';
+
+export const flame = picture;

@@ -1,0 +1,251 @@
+"""The sites that the generators make, and what a reader does on each: that is what an archive must hold.
+
+A page's own requests are not all: its scripts ask for more when the reader opens the search, types, changes
+the theme or goes on by a link that a script handles. A site's ``use`` does all that in a tab and fails where
+it does not work. Done on the live site, it tells what belongs in the archive; done on the replayed one,
+whether it is there.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Iterable
+from urllib.parse import unquote, urlsplit
+
+from generators.build import ORIGIN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from servers.browser import Tab
+
+WORD = "kindleflame"  # stands on one page of each site only
+_TEXTS = (".html", ".xml", ".json", ".js", ".txt")
+
+
+@dataclass(frozen=True)
+class GeneratorSite:
+    """A built site.
+
+    Attributes:
+        name: of the folder it was built to.
+        use: does in a tab what a reader does; called with the site's address, without a trailing slash.
+        seeds: the paths that an archive of it begins with.
+        absent: paths that its own pages ask for, and that the live site does not have.
+    """
+
+    name: str
+    use: Callable[[Tab, str], None]
+    seeds: tuple[str, ...] = ("/",)
+    absent: tuple[str, ...] = ()
+
+    def unexpected(self, failed: Iterable[str]) -> list[str]:
+        """Return failed requests but those for what is absent."""
+        return [failure for failure in failed if not failure.endswith(self.absent)]
+
+
+def publish(built: Path, root: Path, origin: str) -> None:
+    """Copy a built site to where it will be served from, with the address that it will have there."""
+    shutil.copytree(built, root)
+    for path in root.rglob("*"):
+        if path.name.endswith(".xml.gz"):
+            path.write_bytes(gzip.compress(_readdressed(gzip.decompress(path.read_bytes()), origin)))
+        elif path.suffix in _TEXTS:
+            path.write_bytes(_readdressed(path.read_bytes(), origin))
+
+
+def explore(tab: Tab, site: GeneratorSite, root: Path, address: str) -> list[str]:
+    """Open all pages that a reader of a live site can reach by links and forms, those that scripts make as well.
+
+    Returns:
+        The paths of the pages, in the order in which they were opened.
+    """
+    paths = list(site.seeds)
+    for path in paths:
+        tab.go(address + path)
+        for url in tab.evaluate("[...document.links, ...document.forms].map(one => one.href ?? one.action)"):
+            found = unquote(urlsplit(url).path)
+            file = root / f"{found[1:]}index.html" if found.endswith("/") else root / found[1:]
+            is_page = url.startswith(f"{address}/") and file.suffix == ".html" and file.is_file()
+            if is_page and found not in paths:
+                paths.append(found)
+    return paths
+
+
+def _readdressed(content: bytes, origin: str) -> bytes:
+    return content.replace(ORIGIN.encode(), origin.encode())
+
+
+def _docusaurus(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/handbook/")
+    tab.click("a[href='/handbook/docs/'].button")
+    tab.wait("document.title.startsWith('Welcome')")
+    tab.click(".menu__link[href='/handbook/docs/category/guide/']")
+    tab.click(".menu__link[href='/handbook/docs/guide/install/']")
+    tab.click("[role=tab]:last-child")
+    tab.wait("document.querySelector('[role=tabpanel]:not([hidden])').innerText.includes('[wick]')")
+    tab.click("#light")
+    tab.wait("document.querySelector('#flame img').naturalWidth > 0")
+    tab.click("button[class*=toggleButton]")
+    tab.wait("document.documentElement.dataset.theme === 'dark'")
+    tab.enter(".navbar__search-input", WORD)
+    tab.wait("[...document.querySelectorAll('[class*=dropdownMenu] [class*=suggestion]')].length > 0")
+    tab.go(f"{site}/handbook/search/?q={WORD}")
+    tab.wait("[...document.querySelectorAll('article a')].some(a => a.href.includes('trimming'))")
+    tab.click("article a[href*=trimming]")
+    tab.wait("document.title.startsWith('Trim the wick')")
+    tab.go(f"{site}/handbook/docs/1.0/")
+    tab.click(".menu__link[href='/handbook/docs/1.0/guide/install/']")
+    tab.wait("document.title.startsWith('Install 1.0')")
+
+
+def _vitepress(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.click("a[href='/guide/install.html'].VPButton, a[href='/guide/install'].VPButton")
+    tab.wait("document.title.startsWith('Install')")
+    tab.click("#light")
+    tab.wait("document.querySelector('#flame img').naturalWidth > 0")
+    tab.click(".VPSidebarItem a[href='/guide/trimming.html']")
+    tab.wait("document.title.startsWith('Trim the wick')")
+    tab.click(".VPSidebarItem .caret")
+    tab.click(".VPSidebarItem a[href='/reference/settings.html']")
+    tab.wait("document.title.startsWith('Settings')")
+    tab.click(".VPSwitchAppearance")
+    tab.wait("document.documentElement.classList.contains('dark')")
+    tab.click("#local-search button")
+    tab.enter("#localsearch-input", WORD)
+    tab.click("#localsearch-list a[href*=trimming]")
+    tab.wait("document.title.startsWith('Trim the wick')")
+    tab.go(f"{site}/zh/")
+    tab.click("a[href$='settings.html']")
+    tab.wait("document.title.startsWith('设置')")
+    tab.click("#local-search button")
+    tab.enter("#localsearch-input", "灯芯")
+    tab.wait("document.querySelector('#localsearch-list a[href*=settings]')")
+
+
+def _mkdocs_material(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.wait("location.pathname === '/latest/' && document.title === 'Lantern'")
+    tab.wait("document.querySelector('.md-version__link[href*=\"/1.0/\"]')")
+    tab.wait("document.documentElement.dataset.flame")
+    tab.click(".md-tabs__link[href$='guide/']")
+    tab.wait("location.pathname === '/latest/guide/' && document.title.startsWith('Guide')")
+    tab.click(".md-nav--primary a[href$='install/']")
+    tab.wait("document.title.startsWith('Install')")
+    tab.click("[data-md-component=palette] label:not([hidden])")
+    tab.wait("document.body.dataset.mdColorScheme === 'slate'")
+    tab.enter("[data-md-component=search-query]", WORD)
+    tab.click(".md-search-result__link[href*=trimming]")
+    tab.wait("document.title.startsWith('Trim the wick')")
+    tab.go(f"{site}/1.0/settings/")
+    tab.wait(
+        'document.querySelector(\'.md-version__link[href*="/latest/"], .md-version__link[href*="/2.0/"]\')'
+    )
+    tab.enter("[data-md-component=search-query]", WORD)
+    tab.wait("document.querySelector('.md-search-result__link[href*=trimming]')")
+
+
+def _sphinx_furo(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.click(".sidebar-tree a[href='guide/index.html']")
+    tab.click("article a[href='install.html']")
+    tab.wait("document.title.startsWith('Install')")
+    tab.click(".theme-toggle")
+    tab.wait("document.body.dataset.theme === 'dark'")
+    _sphinx_search(tab, ".sidebar-search")
+
+
+def _sphinx_rtd(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.click(".wy-menu a[href='guide/index.html']")
+    tab.click(".wy-menu a[href='install.html']")
+    tab.wait("document.title.startsWith('Install')")
+    _sphinx_search(tab, "#rtd-search-form input[name=q]")
+
+
+def _sphinx_pydata(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.wait("document.querySelector('.version-switcher__menu a[data-version=\"1.0\"]')")
+    tab.click(".bd-sidebar a[href='guide/index.html'], .bd-header a[href='guide/index.html']")
+    tab.click("article a[href='install.html']")
+    tab.wait("document.title.startsWith('Install')")
+    tab.click(".theme-switch-button")
+    tab.click(".theme-change-button[data-mode=dark]")
+    tab.wait("document.documentElement.dataset.theme === 'dark'")
+    tab.click(".search-button__button")
+    _sphinx_search(tab, "#pst-search-dialog input[name=q]")
+
+
+def _sphinx_search(tab: Tab, field: str) -> None:
+    tab.enter(field, WORD)
+    tab.press("Enter", text="\r", code=13)
+    tab.wait("document.querySelector('#search-results a[href*=trimming]')")
+    tab.wait("document.querySelector('#search-results').innerText.includes('soot')")
+
+
+def _hugo(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.click("nav a[href='/guide/install/']")
+    tab.wait("document.title === 'Install'")
+    tab.click("#theme")
+    tab.wait("document.documentElement.classList.contains('dark')")
+    tab.enter("#search", WORD)
+    tab.click("#results a[href='/guide/trimming/']")
+    tab.wait("document.title === 'Trim the wick'")
+
+
+def _mdbook(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.click(".chapter a[href='guide/index.html']")
+    tab.click(".chapter a[href$='guide/install.html']")
+    tab.wait("document.title.startsWith('Install')")
+    tab.wait("document.querySelector('.ace_editor')")
+    tab.click("#mdbook-theme-toggle, #theme-toggle")
+    tab.click("#mdbook-theme-navy, #navy")
+    tab.wait("document.documentElement.classList.contains('navy')")
+    tab.click("#mdbook-search-toggle, #search-toggle")
+    tab.enter("#mdbook-searchbar, #searchbar", WORD)
+    tab.click("#mdbook-searchresults a, #searchresults a")
+    tab.wait("document.title.startsWith('Trim the wick')")
+
+
+def _rustdoc(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/lantern/")
+    tab.click("a.mod[href='wick/index.html']")
+    tab.wait("document.title.startsWith('lantern::wick')")
+    for word in (WORD, "AmberBarn", "jadewell", "hours", "harbour"):
+        tab.go(f"{site}/lantern/fuel/index.html")
+        tab.press("s", text="s")
+        tab.enter(".search-input", word)
+        tab.wait(
+            f"[...document.querySelectorAll('#search a, #results a')].some(a => a.innerText.toLowerCase().includes('{word}'.toLowerCase()))"
+        )
+    tab.go(f"{site}/lantern/type.Lamp.html")
+    tab.go(f"{site}/lantern/fuel/enum.Fuel.html")
+    tab.click("#settings-menu a, .settings-menu a")
+    tab.click("#theme-dark, #preferred-light-theme-dark")
+    tab.wait("document.documentElement.dataset.theme === 'dark' || themeStyle.href.endsWith('/dark.css')")
+    tab.go(f"{site}/src/lantern/fuel.rs.html")
+    tab.click("#sidebar-button a, #sidebar-toggle")
+    tab.click("#src-sidebar a[href$='wick.rs.html'], #source-sidebar a[href$='wick.rs.html']")
+    tab.wait("document.title.startsWith('wick.rs')")
+
+
+SITES = (
+    GeneratorSite("docusaurus", _docusaurus, ("/handbook/",)),
+    GeneratorSite("vitepress", _vitepress),
+    # Which versions an archive holds is its keeper's choice.
+    GeneratorSite("mkdocs-material", _mkdocs_material, ("/", "/1.0/")),
+    GeneratorSite("sphinx-furo", _sphinx_furo),
+    GeneratorSite("sphinx-rtd", _sphinx_rtd),
+    GeneratorSite("sphinx-pydata", _sphinx_pydata),
+    GeneratorSite("hugo-docsy", _hugo),
+    GeneratorSite("hugo-book", _hugo),
+    GeneratorSite("hugo-learn", _hugo),
+    GeneratorSite("mdbook", _mdbook),
+    # Debian 12's rustdoc 1.63 asks for a list of items on its settings page, which belongs to no crate.
+    GeneratorSite("rustdoc", _rustdoc, ("/lantern/index.html",), absent=("/sidebar-items.js",)),
+)

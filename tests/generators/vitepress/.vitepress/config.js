@@ -1,0 +1,28 @@
+// Two languages, a search index in a chunk a language, a component that is loaded late.
+import { defineConfig } from 'vitepress';
+
+export default defineConfig({
+  title: 'Lantern',
+  description: 'How a lantern is lit, kept and put out',
+  head: [['link', { rel: 'icon', href: '/img/lantern.svg' }]],
+  sitemap: { hostname: 'http://lantern.example' },
+  locales: {
+    root: { label: 'English', lang: 'en' },
+    zh: { label: '简体中文', lang: 'zh', themeConfig: { nav: [{ text: '首页', link: '/zh/' }] } },
+  },
+  themeConfig: {
+    logo: { light: '/img/lantern.svg', dark: '/img/lantern-dark.svg' },
+    search: { provider: 'local' },
+    nav: [{ text: 'Guide', link: '/guide/install' }],
+    sidebar: [
+      {
+        text: 'Guide',
+        items: [
+          { text: 'Install', link: '/guide/install' },
+          { text: 'Trim the wick', link: '/guide/trimming' },
+        ],
+      },
+      { text: 'Reference', collapsed: true, items: [{ text: 'Settings', link: '/reference/settings' }] },
+    ],
+  },
+});
