@@ -14,6 +14,7 @@ SPACE = " \t\n\f\r"
 """What HTML calls ASCII white space."""
 MOST_GUESSED = 20_000
 """Guesses of a kind that are taken from one document: a search index names every page of a large site."""
+_MOST = 200_000  # references of a class that are taken from one document
 _INLINE = ("data:", "javascript:", "about:", "blob:")  # name no resource, so they are no links
 
 
@@ -27,7 +28,7 @@ class References:
         """Take a reference as an attribute has it; None, an empty one and what names no resource count for nothing."""
         if raw:
             raw = raw.strip(SPACE).partition("#")[0]
-            if raw and not raw[:11].lower().startswith(_INLINE):
+            if raw and len(self.raw) < _MOST and not raw[:11].lower().startswith(_INLINE):
                 self.raw[raw] = None
 
     def update(self, raws: Iterable[str]) -> None:
