@@ -32,7 +32,7 @@ from archiver.collect.web.payloads import PayloadReader
 from archiver.collect.web.recorder import Recorder
 from archiver.collect.web.robots import MOST_REDIRECTS, PARSED, UNREACHABLE, RobotsPolicy
 from archiver.collect.web.schedule import Schedule
-from archiver.collect.web.scope import Scope
+from archiver.collect.web.scope import NOT_WEB, Scope
 from archiver.collect.web.sitemaps import Sitemaps
 from archiver.collect.web.urls import LONGEST, is_web, origin_of, resolve
 from archiver.collect.web.warc import WarcOutput, recover
@@ -639,8 +639,8 @@ class _Coordinator:
         elif entry.url in self._previous and not self._had(entry.url):
             return None  # a redirect it was before
         else:
-            target, _ = self._discovery.redirection(entry, recorded.header("Location"))
-            verdict = self._examination.redirect_verdict(entry, target)
+            target, reason = self._discovery.redirection(entry, recorded.header("Location"))
+            verdict = None if reason == NOT_WEB else self._examination.redirect_verdict(entry, target)
         if verdict is not None and not verdict.refuses:
             self._frontier.mark(entry.url, verdict.mark, verdict.reason)
             return None
