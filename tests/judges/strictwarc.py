@@ -28,7 +28,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _URI = re.compile(r"https?://[!-~]+")
 _UNESCAPED = re.compile(r"""[#<>"]|^[^?]*[`{}\\]|\?.*'""")  # what URLs have percent-encoded in path and query
 _FILE = re.compile(r"(.+)-(\d{5})\.warc\.gz")
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9]\d\d) ?[^\r\n\0]*")
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9]\d\d) ?[^\r\n]*")
 _REQUEST_LINE = re.compile(rb"GET ([!-~]+) HTTP/1\.1")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 _IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
@@ -379,7 +379,7 @@ def _message(block: bytes) -> _Message:
     headers = []
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or not name or re.search(rb"[\r\n\0]", line) or line[:1] in b" \t":
+        if not colon or not name or re.search(rb"[\r\n]", line) or line[:1] in b" \t":
             raise _Unreadable(f"an HTTP header line that is none: {line[:80]!r}")
         headers.append((name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()))
     return _Message(first, tuple(headers), body)
