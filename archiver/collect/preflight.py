@@ -14,6 +14,8 @@ from archiver.collect.web.credentials import problems as credential_problems
 from archiver.collect.web.patterns import is_rule
 from archiver.collect.web.urls import is_web, resolve
 from archiver.core.errors import InvalidURL, SpecError
+from archiver.core.urlkey import Origin
+from archiver.spec.environment import variables
 from archiver.spec.load import load_spec
 
 if TYPE_CHECKING:
@@ -61,11 +63,26 @@ def advice(loaded: LoadedSpec, environment: Mapping[str, str]) -> Iterator[SpecE
             place=loaded.place("project"),
             hint="add a line with contact: and a URL or mail address; it becomes part of the User-Agent",
         )
+    yield from _open_secrets(loaded)
     try:
         check_environment(loaded, environment)
     except SpecError as error:
         yield error
         yield from (problem for problem in error.more if isinstance(problem, SpecError))
+
+
+def _open_secrets(loaded: LoadedSpec) -> Iterator[SpecError]:
+    """Yield the seeds that a site's credentials would be sent to without encryption, over a network."""
+    for index, site in enumerate(loaded.spec.docs):
+        secret = site.auth or site.cookies or any(map(variables, site.headers.values()))
+        for number, seed in enumerate(site.seeds):
+            origin = Origin.of(seed)
+            if secret and origin.scheme == "http" and not origin.is_loopback:
+                yield SpecError(
+                    f"the credentials for {origin} go over the network for everybody to read",
+                    place=loaded.place("docs", index, "seeds", number),
+                    hint="write the seed with https:// if the site answers there",
+                )
 
 
 def _site_problems(loaded: LoadedSpec) -> Iterator[SpecError]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 _SHORTEST = 6  # bytes; what is shorter is found by chance, and is no secret
-_MOST_READ = 256 << 20  # bytes of a body, content coding undone
+_MOST_DECODED = 256 << 20  # bytes of a body, content coding undone: a compression bomb has an end
 
 
 class Secrets:
@@ -40,28 +40,25 @@ class Secrets:
     def in_body(self, body: IO[bytes], content_encoding: str) -> bool:
         """Say whether a body has one of them, as it was sent or with its content coding undone.
 
-        Reads the body to its end or to 256 MiB of content, and leaves it at its begin.
+        Reads the body to its end, and up to 256 MiB of what it decodes to; leaves it at its begin.
         """
         try:
             if self._among(_chunks(body)):
                 return True
             body.seek(0)
-            return bool(content_encoding) and self._among(decoded(_chunks(body), content_encoding))
+            return bool(content_encoding) and self._among(_bounded(decoded(_chunks(body), content_encoding)))
         except ContentError:
             return False  # what nobody can decode shows nobody a secret
         finally:
             body.seek(0)
 
     def _among(self, chunks: Iterable[bytes]) -> bool:
-        tail, read = b"", 0
+        tail = b""
         for chunk in chunks:
             window = tail + chunk
             if self._within(window):
                 return True
             tail = window[-self._overlap :] if self._overlap else b""
-            read += len(chunk)
-            if read >= _MOST_READ:
-                break
         return False
 
     def _within(self, window: bytes) -> bool:
@@ -70,6 +67,15 @@ class Secrets:
 
 def _chunks(body: IO[bytes]) -> Iterator[bytes]:
     return iter(lambda: body.read(_CHUNK), b"")
+
+
+def _bounded(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    read = 0
+    for chunk in chunks:
+        yield chunk
+        read += len(chunk)
+        if read >= _MOST_DECODED:
+            return
 
 
 def _spellings(value: str) -> Iterator[bytes]:

@@ -43,8 +43,8 @@ def test_a_good_spec_passes(tmp_path):
     ("old", "new", "place", "words"),
     [
         ("http://a/docs/", "'http://exa mple.invalid/'", "spec.yaml:3", "can be fetched"),
-        ('"http://b/x"', '"mailto:x@y"', "spec.yaml:5", "not a prefix"),
-        ("old/", "'ftp://x/'", "spec.yaml:6", "not a prefix"),
+        ('"http://b/x"', '"mailto:x@y"', "spec.yaml:5", "matches no web URL"),
+        ("old/", "'ftp://x/'", "spec.yaml:6", "matches no web URL"),
         ("http://a/f.tgz", "http://a/dir/", "spec.yaml:10", "path"),
         ("http://a/f.tgz", "http://a/%2e%2e/x", "spec.yaml:10", "path"),
         ("http://a/g.tgz", "http://a/f.tgz", "spec.yaml:11", "already"),
@@ -86,7 +86,7 @@ LOCKED = """\
 project: demo
 contact: keeper@example.org
 docs:
-  - seeds: [http://a/docs/]
+  - seeds: [https://a/docs/]
     headers:
       Accept-Language: en
       X-Api-Key: ${KEY}
@@ -131,6 +131,16 @@ def test_a_value_that_cannot_be_sent_is_told_and_not_shown(tmp_path):
         check_environment(loaded(tmp_path, LOCKED), {**SET, "KEY": "hunter2\n"})
     assert caught.value.place.endswith(":7")
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_credentials_in_the_open_are_advised_against(tmp_path):
+    """Over plain http everybody on the way can read them; on this machine nobody is on the way."""
+    spec = loaded(tmp_path, LOCKED.replace("https://a/docs/", "https://a/, http://b/, http://localhost:1/"))
+    (given,) = advice(spec, SET)
+    assert given.place.endswith(":4")
+    assert "http://b" in given.message
+    harmless = 'project: demo\ncontact: k@example.org\ndocs: [{seeds: ["http://b/"], headers: {A: b}}]\n'
+    assert list(advice(loaded(tmp_path, harmless), {})) == []
 
 
 def test_advice_is_about_what_a_valid_spec_lacks(tmp_path):

@@ -218,3 +218,50 @@ def test_a_guess_that_was_not_there_is_asked_for_again_once_it_is_linked_to(path
         assert frontier.take("http://x.org", 9) == [A]
         frontier.settle(A)
         assert frontier.done == 2
+
+
+def test_what_is_left_out_is_done_and_counted(path: Path) -> None:
+    """Everything that waits is settled with one reason; what was done, or skipped before, keeps its own."""
+    with closing(RunState(path)) as state:
+        state.begin(RUN, "")
+        frontier = Frontier(state, "docs")
+        for url in (A, B, C):
+            frontier.add(Found(url, PAGE))
+        frontier.settle(A)
+        frontier.skip(C, "robots")
+        frontier.leave_out("limit: time")
+        assert frontier.skipped() == {"robots": 1, "limit: time": 1}
+        assert (frontier.pending, frontier.done, frontier.known) == ({}, 3, 3)
+        assert frontier.take("http://x.org", 10) == []
+
+
+def test_pages_asked_for_are_counted_across_processes(path: Path) -> None:
+    """Those of a kind that are done and were not skipped: what a limit of pages counts."""
+    with closing(RunState(path)) as state:
+        state.begin(RUN, "")
+        frontier = Frontier(state, "docs")
+        for url, kind in ((A, PAGE), (B, PAGE), (C, REQUISITE)):
+            frontier.add(Found(url, kind))
+        frontier.settle(A)
+        frontier.skip(B, "limit: pages")
+        frontier.settle(B)
+        frontier.settle(C)
+        frontier.commit(None)
+    with closing(RunState(path)) as state:
+        assert Frontier(state, "docs").asked(PAGE) == 1
+
+
+def test_time_and_pauses_are_summed_up_across_processes(path: Path) -> None:
+    """How long a source was crawled, and which hosts wanted to be left alone, survives the process."""
+    for seconds in (1.5, 2.0):
+        with closing(RunState(path)) as state:
+            if state.unfinished is None:
+                state.begin(RUN, "")
+            frontier = Frontier(state, "docs")
+            frontier.spend(seconds)
+            frontier.slowed("http://x.org", seconds)
+            frontier.commit(None)
+    with closing(RunState(path)) as state:
+        assert Frontier(state, "docs").seconds == 3.5
+        assert Frontier(state, "docs").slow_hosts() == [("http://x.org", 2, 3.5)]
+        assert Frontier(state, "other").seconds == 0
