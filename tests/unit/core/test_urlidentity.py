@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.core.urlidentity import twins, twins_key, without_noise
@@ -79,6 +79,7 @@ _URL = st.lists(st.sampled_from(["a", "b.html", "index.html", "", "v1.2"]), max_
 )
 
 
+@settings(deadline=None)
 @given(_URL, st.sampled_from(["", "?", "?a=b/"]))
 def test_twins_are_twins_of_each_other(path: str, query: str) -> None:
     """Being twins is mutual, and twins share a key that nothing else has."""
@@ -88,6 +89,7 @@ def test_twins_are_twins_of_each_other(path: str, query: str) -> None:
         assert twins_key(twin) == twins_key(url)
 
 
+@settings(deadline=None)
 @given(_URL, st.text("?&=;/()utm_gclidsx", max_size=30))
 def test_taking_noise_out_twice_changes_nothing(path: str, rest: str) -> None:
     """The plain form is its own plain form, and never longer."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.collect.web.editions import EditionReader, Selectors, found_editions, normal_version
@@ -181,6 +181,7 @@ def test_editions_found_are_counted() -> None:
 _PART = st.sampled_from(["docs", "v3.4", "zh", "en-us", "latest", "io", "2", "blog", "a.html", "", "x"])
 
 
+@settings(deadline=None)
 @given(st.lists(_PART, max_size=14), st.sampled_from(["x.org", "zh.x.org", "v1-2.x.org", "x.org:80"]))
 def test_taking_the_edition_out_leaves_the_rest(parts: list[str], host: str) -> None:
     """A stem is the URL without at most one version and one locale, in the same order."""
@@ -195,6 +196,7 @@ def test_taking_the_edition_out_leaves_the_rest(parts: list[str], host: str) -> 
     assert "/".join(left) == edition.stem
 
 
+@settings(deadline=None)
 @example("vv3")
 @given(st.text("v.3-x*releas", max_size=12))
 def test_a_normal_form_is_its_own(text: str) -> None:

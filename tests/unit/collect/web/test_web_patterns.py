@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.collect.web.patterns import Patterns, is_rule
@@ -112,6 +112,7 @@ def _stars(wanted: str, text: str) -> bool:
 _SEGMENT = st.one_of(st.just("**"), st.text("ab*", max_size=4).filter(lambda text: "**" not in text))
 
 
+@settings(deadline=None)
 @given(
     st.lists(_SEGMENT, min_size=1, max_size=5).filter(lambda parts: "*" in "".join(parts)),
     st.one_of(st.just(""), st.text("ab*/", max_size=4).map("?".__add__)),

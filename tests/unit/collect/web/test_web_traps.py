@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.collect.web.traps import TrapGuard
@@ -114,6 +114,7 @@ def test_memory_does_not_grow_with_the_paths() -> None:
     assert _queue(guard, (f"/p{n}?x={n % 7}" for n in range(100_000))) == {"": 100_000}
 
 
+@settings(deadline=None)
 @given(st.text("/a1?&=2-0", max_size=60))
 def test_any_url_gets_an_answer(text: str) -> None:
     """Whatever a URL is made of, asking about it has an answer, the same before and after asking."""
