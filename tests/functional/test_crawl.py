@@ -930,7 +930,15 @@ def test_a_cut_body_does_not_replace_a_whole_one(paths: ProjectPaths, etag: str)
 
 
 @pytest.mark.parametrize(
-    "target", ["https://parked.invalid/", "/blog/", "/docs/old/", "mailto:x@y", "/docs/" + "x" * 9000]
+    "target",
+    [
+        "https://parked.invalid/",
+        "/blog/",
+        "/docs/old/",
+        "mailto:x@y",
+        "file:///etc/passwd",
+        "/docs/" + "x" * 9000,
+    ],
 )
 def test_a_page_that_redirects_out_of_the_site_does_not_lose_its_capture(
     paths: ProjectPaths, target: str
