@@ -60,7 +60,7 @@ def advice(loaded: LoadedSpec, environment: Mapping[str, str]) -> Iterator[SpecE
     if loaded.spec.docs and not loaded.spec.contact:
         yield SpecError(
             "no contact is given, so that no site's owner can reach you",
-            place=loaded.place("project"),
+            place=loaded.place("contact"),
             hint="add a line with contact: and a URL or mail address; it becomes part of the User-Agent",
         )
     yield from _open_secrets(loaded)
