@@ -41,8 +41,24 @@ class _Endless(dict[str, Answer]):
         return default if answer is None else answer
 
 
+class _Notes(NullProgress):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
 def _crawl(
-    paths: ProjectPaths, site: Site, seed: str = "/docs/", stop: threading.Event | None = None, **spec: object
+    paths: ProjectPaths,
+    site: Site,
+    seed: str = "/docs/",
+    *,
+    stop: threading.Event | None = None,
+    progress: NullProgress | None = None,
+    **spec: object,
 ) -> CrawlOutcome:
     with closing(RunState(paths.state)) as state:
         if state.unfinished != _SNAPSHOT:
@@ -54,7 +70,7 @@ def _crawl(
             state=state,
             user_agent="archiver/0",
             previous={},
-            progress=NullProgress(),
+            progress=progress or NullProgress(),
             stop=stop or threading.Event(),
             settings=FetchSettings(backoff=0.001, longest_wait=0.01),
         )
@@ -142,6 +158,42 @@ def test_a_run_that_is_continued_keeps_its_bounds(paths: ProjectPaths) -> None:
         captured = _captured(outcome, site)
     assert sum(target.startswith("/docs/calendar/") for target in captured) == 12
     assert outcome.skipped == {"trap: calendar": 2}
+
+
+def test_requisites_of_requisites_end(paths: ProjectPaths) -> None:
+    """Style sheets that import ever deeper ones, or ever new ones of a path, are bounded as pages are."""
+    sheets = itertools.count()
+
+    def endless(target: str) -> Answer | None:
+        if target == "/docs/":
+            return html(head='<link rel="stylesheet" href="/style/s.css">')
+        if target.startswith("/style/"):
+            text = f"@import 'more/s.css'; @import '/style/all.css?n={next(sheets)}';"
+            return Reply(text.encode(), type="text/css")
+        return None
+
+    with serving({}) as site:
+        site.answers = _Endless(endless)
+        outcome = _crawl(paths, site, traps={"queries": 20})
+        captured = _captured(outcome, site)
+    assert sum(target.startswith("/style/all.css?") for target in captured) == 20
+    assert sum(target.endswith("/s.css") for target in captured) == 3
+    assert set(outcome.skipped) == {"trap: repeated path", "trap: too many queries"}
+
+
+def test_a_seed_that_leads_to_another_version_is_followed_with_a_warning(paths: ProjectPaths) -> None:
+    """The keeper learns that what was selected is not what the seed redirects to."""
+    answers: dict[str, Answer] = {
+        "/docs/latest/": Reply(b"", 302, headers=(("Location", "/docs/v3.5/"),)),
+        "/docs/v3.5/": html("a"),
+        "/docs/v3.5/a": html(),
+    }
+    with serving(answers) as site:
+        notes = _Notes()
+        outcome = _crawl(paths, site, "/docs/latest/", progress=notes, scope={"versions": ("latest",)})
+        assert _captured(outcome, site) == {"/docs/latest/", "/docs/v3.5/"}
+        assert outcome.skipped == {"other version": 1}
+    assert "(other version)" in notes.warnings[0]
 
 
 def test_selected_editions_are_asked_for_and_others_counted(paths: ProjectPaths) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archiver.collect.web.frontier import REDIRECT_LOOP, Found
-from archiver.collect.web.scope import EXCLUDED, NOT_WEB, OUTSIDE, Scope
+from archiver.collect.web.scope import NOT_WEB, Scope
 from archiver.collect.web.traps import TrapGuard
 from archiver.collect.web.urls import LONGEST, is_web, resolve
 from archiver.core.capture import PAGE, REQUISITE
@@ -53,8 +53,9 @@ class Discovery:
     def links(self, entry: Found, links: Links) -> None:
         """Queue a document's links. Only pages lead on to pages."""
         for url in links.requisites:
-            self._queue(url, REQUISITE, entry.url)
-        self._guesses(entry.url, links)
+            if self._is_new(url, REQUISITE):
+                self._queue_requisite(Found(url, REQUISITE, entry.url), entry.kind)
+        self._guesses(entry, links)
         if entry.kind != PAGE:
             return
         for url in links.pages:
@@ -66,26 +67,26 @@ class Discovery:
                 if decision.inside:
                     self._queue_page(url, entry.url, decision)
                 else:
-                    self._frontier.add(Found(url, REQUISITE, entry.url))
+                    self._queue_requisite(Found(url, REQUISITE, entry.url), entry.kind)
         for url in links.others:
             self._frontier.skip(url, TOO_LONG if is_web(url) else NOT_WEB)
 
-    def _guesses(self, referrer: str, links: Links) -> None:
+    def _guesses(self, entry: Found, links: Links) -> None:
         """Queue what looks like links, on hosts that have pages of the site only.
 
         A site's search index is a requisite, and names its pages: so these count wherever they are found.
         """
         if (
             not (links.guessed_requisites or links.guessed_pages)
-            or Origin.of(referrer).host not in self._hosts
+            or Origin.of(entry.url).host not in self._hosts
         ):
             return
         for url in links.guessed_requisites:
             if self._is_new(url, _GUESSED_REQUISITE):
-                self._frontier.add(Found(url, REQUISITE, referrer, guessed=True))
+                self._queue_requisite(Found(url, REQUISITE, entry.url, guessed=True), entry.kind)
         for url in links.guessed_pages:
             if self._is_new(url, _GUESSED_PAGE) and self._scope.decide(url).inside and not self._trap(url):
-                self._add(Found(url, PAGE, referrer, guessed=True))
+                self._add(Found(url, PAGE, entry.url, guessed=True))
 
     def listed(self, url: str, sitemap: str) -> bool:
         """Queue a page that a sitemap lists; say whether it is in scope. A list has an end, so it is no trap."""
@@ -97,9 +98,9 @@ class Discovery:
     def follow(self, entry: Found, location: str) -> str:
         """Queue a redirect's target, of the same kind, and return it; empty where it is not followed."""
         target, reason = self.redirection(entry, location)
-        if reason in (OUTSIDE, EXCLUDED) and entry.seed and not self._had(entry.url):
+        if reason not in ("", NOT_WEB, TOO_LONG) and entry.seed and not self._had(entry.url):
             self._progress.warn(
-                f"{entry.url} redirects out of its scope, to {target}; add that to `include`?"
+                f"{entry.url} redirects out of its scope ({reason}), to {target}; should `scope` take that in?"
             )
         elif reason:
             self._frontier.skip(target, reason)
@@ -120,9 +121,17 @@ class Discovery:
         decision = self._scope.decide(target)
         return target, "" if entry.kind != PAGE or decision.inside else decision.reason
 
-    def _queue(self, url: str, kind: str, referrer: str) -> None:
-        if self._is_new(url, kind):
-            self._frontier.add(Found(url, kind, referrer))
+    def _queue_requisite(self, found: Found, by: str) -> None:
+        """Queue what a document of the kind ``by`` needs, unless it is part of a trap.
+
+        A page may need any number of images of one path; but requisites that need requisites could go on for ever.
+        """
+        counted = by != PAGE
+        reason = self._traps.reason(found.url) if counted else self._traps.shape(found.url)
+        if reason and self._frontier.entry(found.url) is None:
+            self._frontier.skip(found.url, reason)
+        elif self._frontier.add(found) and counted:
+            self._traps.note(found.url)
 
     def _queue_page(self, url: str, referrer: str, decision: Decision) -> None:
         """Queue a page, unless it is out of scope or part of a trap."""

@@ -60,23 +60,28 @@ class TrapGuard:
         self._counts = array("I", bytes(4 * _SLOTS))
 
     def reason(self, url: str) -> str:
-        """Return why a page is not to be queued; empty where it may be.
+        """Return why a URL is not to be queued, by its shape or by how many of its kind were; empty where it may be.
 
         Args:
             url: in canonical spelling, not queued before.
         """
+        shape = self.shape(url)
+        if shape:
+            return shape
+        kind = self._kind(url)
+        return kind.reason if kind and self._counts[_slot(kind)] >= kind.most else ""
+
+    def shape(self, url: str) -> str:
+        """Return what a URL's shape alone tells."""
         path, _, query = url[url.index("/", 8) :].partition("?")
         if path.count("/") > self._bounds.depth:
             return TOO_DEEP
         if _repeats(path, self._bounds.repeats):
             return REPEATED
-        if query and _SORTED.match(query):
-            return SORTED
-        kind = self._kind(url)
-        return kind.reason if kind and self._counts[_slot(kind)] >= kind.most else ""
+        return SORTED if query and _SORTED.match(query) else ""
 
     def note(self, url: str) -> None:
-        """Count a page that was queued; once each, and on continuing a run once more for all that are known."""
+        """Count a URL that was queued; once each, and on continuing a run once more for the pages that are known."""
         kind = self._kind(url)
         if kind:
             self._counts[_slot(kind)] += 1
