@@ -16,13 +16,13 @@ from archiver.core.capture import REQUISITE
 from archiver.core.progress import NullProgress
 from archiver.spec.model import DocSite
 from archiver.store.paths import ProjectPaths, create_archive
-from servers.site import Answer, Reply, Site, html, serving
+from servers.site import Answer, Asked, Reply, Site, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FIRST, SECOND = "20261123T004400Z", "20261124T004400Z"
-IMPATIENT = FetchSettings(tries=1, connect_timeout=5, read_timeout=5)
+IMPATIENT = FetchSettings(tries=1, backoff=0.001, longest_wait=0.01, connect_timeout=5, read_timeout=5)
 
 
 @pytest.fixture
@@ -53,11 +53,14 @@ def _crawl(
     *,
     snapshot: str = FIRST,
     previous: CrawlOutcome | None = None,
+    stop: threading.Event | None = None,
+    begin: bool = True,
     **values: Any,
 ) -> CrawlOutcome:
     spec = DocSite.model_validate({"seeds": (site.url("/docs/"),), **values})
     with closing(RunState(paths.state)) as state:
-        state.begin(snapshot, "")
+        if begin:
+            state.begin(snapshot, "")
         return crawl(
             spec,
             paths=paths,
@@ -66,7 +69,7 @@ def _crawl(
             user_agent="archiver/0",
             previous={capture.url: capture for capture in previous.captures} if previous else {},
             progress=NullProgress(),
-            stop=threading.Event(),
+            stop=stop or threading.Event(),
             settings=IMPATIENT,
         )
 
@@ -196,3 +199,29 @@ def test_an_unchanged_sitemap_still_counts(paths: ProjectPaths) -> None:
         assert "/docs/a" in _paths(second, site)
         (capture,) = (each for each in second.captures if each.url == site.url("/sitemap.xml"))
         assert capture.original
+
+
+@pytest.mark.parametrize("at", ["/sitemap.xml", "/docs/a", "/docs/c"])
+def test_a_crawl_that_was_stopped_knows_what_sitemaps_listed(paths: ProjectPaths, at: str) -> None:
+    """Continued by another process, it gets the rest, and no sitemap that was read is asked for again."""
+    stop = threading.Event()
+    pages = {f"/docs/{name}": html() for name in "abcd"}
+
+    def stopping(answer: bytes) -> Any:
+        def reply(_: Asked) -> Reply:
+            stop.set()
+            return Reply(answer)
+
+        return reply
+
+    with serving({"/docs/": html(), "/sitemap.xml": urlset(*pages), **pages}) as site:
+        whole = site.answers[at]
+        site.answers[at] = stopping(whole.body if isinstance(whole, Reply) else pages[at])
+        with pytest.raises(KeyboardInterrupt):
+            _crawl(paths, site, stop=stop, connections=1)
+        site.answers[at] = whole
+        outcome = _crawl(paths, site, begin=False, connections=1)
+        assert _paths(outcome, site) == {"/docs/", "/sitemap.xml", *pages}
+        assert site.targets().count("/sitemap.xml") == 1 + (at == "/sitemap.xml")
+    with closing(RunState(paths.state)) as state:
+        assert state.rows("SELECT count(*) FROM listed").fetchone() == (4,)
