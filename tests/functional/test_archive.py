@@ -57,7 +57,7 @@ def _docs(*seeds: str, name: str = "docs", **keys: Any) -> dict[str, Any]:
 
 def _record(console: Console, project: str = "sample") -> Any:
     """Return the newest snapshot record."""
-    newest = max((console.folder / "archives" / project / "snapshots").glob("*.json"))
+    newest = max((console.folder / "archives" / project / "snapshots").glob("*Z.json"))
     return json.loads(newest.read_text("utf-8"))
 
 
@@ -418,7 +418,7 @@ def test_a_second_run_asks_conditionally(console: Console, site: Site) -> None:
     assert second["snapshot"] > first["snapshot"]
     assert second["captures"] == first["captures"]
     assert second["bytes"] < first["bytes"]
-    assert len(list((console.folder / "archives" / "sample" / "snapshots").glob("*.json"))) == 2
+    assert len(list((console.folder / "archives" / "sample" / "snapshots").glob("*Z.json"))) == 2
 
 
 def test_what_a_crash_left_is_swept_up(console: Console, site: Site) -> None:

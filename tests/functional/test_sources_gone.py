@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _captures(console: Console) -> int:
-    newest = max((console.folder / "archives" / "sample" / "snapshots").glob("*.json"))
+    newest = max((console.folder / "archives" / "sample" / "snapshots").glob("*Z.json"))
     return int(json.loads(newest.read_text("utf-8"))["captures"])
 
 

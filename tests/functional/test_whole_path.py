@@ -681,7 +681,7 @@ def test_an_interrupted_archive_is_continued(
         assert process.wait(60) == code
     first = len(python_site.requests()) - before
     assert first < archived.requests, "it was not interrupted in mid-crawl"
-    assert not list((tmp_path / "archives" / PROJECT / "snapshots").glob("*.json"))
+    assert not list((tmp_path / "archives" / PROJECT / "snapshots").glob("*Z.json"))
     kept = sorted((tmp_path / "archives" / PROJECT / "warc").glob("*.warc.gz"))
     assert kept, "the first part is kept"
 
