@@ -34,9 +34,10 @@ _LOADING = frozenset(
      "load", "open"}
 )  # fmt: skip
 _SHOWING = frozenset({"src"})
-_COMPARING = frozenset(
+_COMPARING = frozenset(  # functions that are given a name, and load nothing by it
+
     {"endsWith", "startsWith", "includes", "indexOf", "lastIndexOf", "replace", "split", "match", "test",
-     "getAttribute", "error", "warn", "log", "info", "debug"}
+     "getAttribute", "require", "error", "warn", "log", "info", "debug"}
 )  # fmt: skip
 _LEADING = frozenset(
     {"href", "to", "path", "permalink", "url", "link", "uri", "location"}

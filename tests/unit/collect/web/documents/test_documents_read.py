@@ -160,9 +160,33 @@ def test_css_references_are_found() -> None:
 
 
 @pytest.mark.parametrize(
+    ("css", "names"),
+    [
+        ('a{background:image-set("a.png" 1x, "b.png" 2x)}', ["a.png", "b.png"]),
+        (
+            "a{background:-webkit-image-set(url(a.png) 1x, 'b.avif' type('image/avif') 1.5dppx)}",
+            ["a.png", "b.avif"],
+        ),
+        ('a{content:image-set("a.png"1x)} b::after{content:"2x" "3"}', ["a.png"]),
+        ("@namespace svg url(http://www.w3.org/2000/svg); a{background:url(a.png)}", ["a.png"]),
+        ('@namespace "http://www.w3.org/1999/xhtml"; @import url("a.css") layer(x)', ["a.css"]),
+    ],
+)
+def test_css_strings_are_references_where_they_name_pictures(css: str, names: list[str]) -> None:
+    """The strings of image-set() are URLs; those of namespaces and of text are not."""
+    assert read_css(css, "http://x.org/css/s.css").links.requisites == tuple(
+        f"http://x.org/css/{name}" for name in names
+    )
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "/*" * 200_000,
+        "image-set(" + '"\\"' * 200_000,
+        "image-set(" + '"a' * 200_000,
+        "image-set(" + '"a" 1' + "1" * 400_000,
+        "@namespace " * 100_000,
         "url(" * 200_000,
         '@import "' * 200_000,
         "url('\\" * 200_000,
