@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Sequence
 
-from archiver.collect.web.crawl import DEAD_HOST, ROBOTS
+from archiver.collect.web.coordinator import DEAD_HOST, ROBOTS
 from archiver.collect.web.scope import NOT_WEB, OTHER_LOCALE, OTHER_VERSION, OUTSIDE
 from archiver.core.amounts import count_text, size_text
 from archiver.core.report import SiteReport
@@ -151,7 +151,9 @@ def _site(site: SiteReport) -> str:
         parts.append("<h3>Pages that are not what they seem</h3>")
         parts += [_listing(each, "") for each in site.marked]
     if site.left_out:
-        parts.append("<h3>Left out</h3><p>Found, and left out on purpose: the spec does not want it, or it was no link after all.</p>")
+        parts.append(
+            "<h3>Left out</h3><p>Found, and left out on purpose: the spec does not want it, or it was no link after all.</p>"
+        )
         parts += [_listing(each, "", folded=True) for each in site.left_out]
     parts.append("<h3>Sitemaps</h3>" + _sitemaps(site.sitemaps, site.coverage))
     if len(site.editions) > 1:

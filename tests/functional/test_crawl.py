@@ -646,7 +646,7 @@ def test_after_a_crash_whole_records_are_read_back_instead_of_fetched(
     paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch, torn: int
 ) -> None:
     """What the state did not commit is taken from the WARC; only what was torn is asked for again."""
-    monkeypatch.setattr("archiver.collect.web.crawl._BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr("archiver.collect.web.coordinator._BATCH_SECONDS", 3600.0)
     with serving(_chain(12)) as site:
         spec = _spec(site, connections=1)
         crashing = _Stopping(threading.Event(), 0)
@@ -802,7 +802,7 @@ def test_a_page_that_cannot_be_read_does_not_wedge_the_next_run(
     paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch, frail: DocumentPool
 ) -> None:
     """Read back from the WARC after a crash, such a page is the same failure, once."""
-    monkeypatch.setattr("archiver.collect.web.crawl._BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr("archiver.collect.web.coordinator._BATCH_SECONDS", 3600.0)
     answers: dict[str, Answer] = {"/docs/": html("a"), "/docs/a": html(text="BANG")}
     with serving(answers) as site:
         crashing = _Stopping(threading.Event(), 0)
@@ -839,7 +839,7 @@ def test_redirected_robots_txt_of_many_hosts_are_continued(
     paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tail with more redirecting robots.txt than hosts are spoken to at a time is gone on with."""
-    monkeypatch.setattr("archiver.collect.web.crawl._BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr("archiver.collect.web.coordinator._BATCH_SECONDS", 3600.0)
     monkeypatch.setattr("archiver.collect.web.schedule._MOST_LANES", 1)
     moved: dict[str, Answer] = {"/robots.txt": _redirect("/r"), "/r": Reply(b"", type="text/plain")}
     with serving({**moved, "/i.png": Reply(b"png", type="image/png")}) as other, serving(moved) as site:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _MOST_WRITTEN = 20_000  # responses remembered for their twins
 
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -60,6 +62,11 @@ class Recorded:
     def header(self, name: str) -> str:
         """Return a header of the response itself, or an empty string."""
         return header_value(self.headers, name)
+
+    @property
+    def is_redirect(self) -> bool:
+        """Whether it says that what was asked for is elsewhere."""
+        return self.status in _REDIRECTS
 
     @property
     def content_type(self) -> str:

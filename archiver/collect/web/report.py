@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
-from archiver.collect.web.crawl import DEAD_HOST, ROBOTS
+from archiver.collect.web.coordinator import DEAD_HOST, ROBOTS
 from archiver.collect.web.discovery import TOO_LONG
 from archiver.collect.web.editions import found_editions
 from archiver.collect.web.frontier import REDIRECT_LOOP, TOO_MANY_REDIRECTS
