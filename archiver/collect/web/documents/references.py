@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Iterable, Iterator
@@ -16,6 +17,9 @@ MOST_GUESSED = 20_000
 """Guesses of a kind that are taken from one document: a search index names every page of a large site."""
 _MOST = 200_000  # references of a class that are taken from one document
 _INLINE = ("data:", "javascript:", "about:", "blob:")  # name no resource, so they are no links
+
+
+_REPLACED = re.compile(rb"&#(\d+);")  # by ``encode``: a query has no ``#`` of its own
 
 
 class References:
@@ -88,9 +92,12 @@ def _resolved(raws: Iterable[str], base: str, encoding: str, others: dict[str, N
 
 
 def _query_in(raw: str, encoding: str) -> str:
-    """Escape a query as browsers do in documents that are not UTF-8: in the document's encoding."""
+    """Escape a query as browsers do in documents that are not UTF-8: in the document's encoding.
+
+    What the encoding lacks becomes an escaped character reference (WHATWG URL, "percent-encode after encoding").
+    """
     path, mark, query = raw.partition("?")
     if not mark or query.isascii() or encoding.startswith("utf-16"):
         return raw
-    encoded = query.encode(encoding, "xmlcharrefreplace")
+    encoded = _REPLACED.sub(rb"%26%23\1%3B", query.encode(encoding, "xmlcharrefreplace"))
     return path + mark + "".join(chr(byte) if byte < 128 else f"%{byte:02X}" for byte in encoded)
