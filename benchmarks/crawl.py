@@ -39,6 +39,7 @@ from archiver.spec.load import load_spec
 from archiver.store.paths import create_archive
 archive_project(load_spec(Path(sys.argv[3])), create_archive(Path(sys.argv[2])), stop=threading.Event())
 """
+FINISHED = (0, 8)  # 8 is how wget says that some page was a 404
 OURS, WHOLE, THEIRS = "archiver, crawl only", "archiver archive", "wget -r -p --warc-file"
 
 
@@ -154,7 +155,7 @@ def measured(command: list[str], folder: Path) -> tuple[float, float, int]:
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.perf_counter() - begun
             over.set()
-        if status:
+        if os.waitstatus_to_exitcode(status) not in FINISHED:
             sys.exit(f"{command[0]} failed: {(folder / 'output').read_text()[-2000:]}")
     return wall, usage.ru_utime + usage.ru_stime, peak.result()
 
