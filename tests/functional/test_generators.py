@@ -11,7 +11,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -50,6 +50,7 @@ class Replay:
     live: str
     pages: list[str]
     visit: Visit
+    summary: Any
     served: Served
     folder: Path
 
@@ -93,10 +94,10 @@ def replay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 }
             ],
         }
-        console.succeed("archive", console.write("site.yaml", json.dumps(spec)))
+        summary = console.succeed("archive", console.write("site.yaml", json.dumps(spec)), "--json").json
     console.succeed("bundle", "site", "-o", folder / "site.tar")
     with console.serving(folder / "site.tar") as served:
-        yield Replay(site, live.url, pages, tab.visit, served, folder)
+        yield Replay(site, live.url, pages, tab.visit, summary, served, folder)
 
 
 def test_whatever_a_reader_asks_for_is_archived(replay: Replay) -> None:
@@ -108,6 +109,15 @@ def test_whatever_a_reader_asks_for_is_archived(replay: Replay) -> None:
         except HTTPError as error:
             missing.append(f"{error.code} {path}")
     assert not missing
+
+
+def test_no_guess_is_called_a_defect_of_the_site(replay: Replay) -> None:
+    """Nothing failed, and only links that the site's pages really have are called broken."""
+    summary = replay.summary
+    assert summary["complete"] is True
+    assert summary["failures"] == []
+    broken = {link["url"].removeprefix(replay.live) for link in summary["broken_links"]}
+    assert broken <= set(replay.site.absent)
 
 
 def test_all_pages_replay_without_a_missing_request(replay: Replay) -> None:

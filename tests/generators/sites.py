@@ -33,7 +33,7 @@ class GeneratorSite:
         name: of the folder it was built to.
         use: does in a tab what a reader does; called with the site's address, without a trailing slash.
         seeds: the paths that an archive of it begins with.
-        absent: paths that its own pages ask for, and that the live site does not have.
+        absent: paths that its own pages ask for or link to, and that the live site does not have.
     """
 
     name: str
@@ -246,6 +246,7 @@ SITES = (
     GeneratorSite("hugo-book", _hugo),
     GeneratorSite("hugo-learn", _hugo),
     GeneratorSite("mdbook", _mdbook),
-    # Debian 12's rustdoc 1.63 asks for a list of items on its settings page, which belongs to no crate.
-    GeneratorSite("rustdoc", _rustdoc, ("/lantern/index.html",), absent=("/sidebar-items.js",)),
+    # The settings and help pages belong to no crate: an index is linked to there, which only an option makes;
+    # Debian 12's rustdoc 1.63 asks for a list of items.
+    GeneratorSite("rustdoc", _rustdoc, ("/lantern/index.html",), absent=("/index.html", "/sidebar-items.js")),
 )

@@ -12,6 +12,7 @@ export default defineConfig({
   },
   themeConfig: {
     logo: { light: '/img/lantern.svg', dark: '/img/lantern-dark.svg' },
+    i18nRouting: false,
     search: { provider: 'local' },
     nav: [{ text: 'Guide', link: '/guide/install' }],
     sidebar: [
