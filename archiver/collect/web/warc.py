@@ -7,15 +7,13 @@ and docs/format.md, "WARC files".
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import uuid
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Mapping
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Iterable, Mapping
 
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.warcwriter import WARCWriter
 from zlib_ng import zlib_ng
 
 from archiver.collect.web.urls import target_of
@@ -43,6 +41,7 @@ _COMPRESSED = re.compile(
     r"(?:image/(?!svg|bmp|x-ms-bmp|x-icon|vnd\.microsoft\.icon)|audio/|video/|font/woff|application/(?:font-woff|"
     r"pdf|zip|gzip|x-gzip|x-bzip2|x-xz|x-7z-compressed|zstd|java-archive|epub|vnd\.openxmlformats))"
 )
+_END = b"\r\n\r\n"
 _NO_PAYLOAD = str(Digest.of(b""))
 
 
@@ -72,41 +71,26 @@ class Position:
 
 
 class _Members:
-    """A stream for warcio that makes one gzip member of what comes between two flushes.
+    """A file of gzip members, each one record.
 
     Attributes:
         offset: how many bytes the file has.
-        level: how hard the next member is compressed.
     """
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
-        self._packer: zlib_ng._Compress | None = None
         self.offset = out.tell()
-        self.level = _LEVEL
 
-    def write(self, data: bytes) -> None:
-        if self._packer is None:
-            self._packer = zlib_ng.compressobj(self.level, zlib_ng.DEFLATED, zlib_ng.MAX_WBITS + 16)
-        self._put(self._packer.compress(data))
-
-    def flush(self) -> None:
-        if self._packer is not None:
-            self._put(self._packer.flush())
-        self._packer, self.level = None, _LEVEL
+    def write(self, pieces: Iterable[bytes], level: int = _LEVEL) -> None:
+        """Write one member, compressed as hard as ``level`` says."""
+        packer = zlib_ng.compressobj(level, zlib_ng.DEFLATED, zlib_ng.MAX_WBITS + 16)
+        for piece in pieces:
+            self._put(packer.compress(piece))
+        self._put(packer.flush())
 
     def _put(self, data: bytes) -> None:
         self._out.write(data)
         self.offset += len(data)
-
-
-class _ExactHeaders(StatusAndHeaders):  # type: ignore[misc]  # warcio has no type information
-    """HTTP headers written as the bytes that came; warcio would percent-encode what is not ASCII."""
-
-    def to_ascii_bytes(self, filter_func: object = None) -> bytes:
-        """Return the header block in Latin-1, in which http.client read it."""
-        block: bytes = self.to_bytes(filter_func, "latin-1")
-        return block
 
 
 class WarcOutput:
@@ -195,7 +179,6 @@ class WarcOutput:
     def _start(self, stream: IO[bytes], name: str) -> None:
         self._stream, self._name = stream, name
         self._members = _Members(stream)
-        self._writer = WARCWriter(self._members, gzip=False, warc_version=VERSION)
 
     def _write_warcinfo(self) -> None:
         self._warcinfo = _record_id()
@@ -206,72 +189,70 @@ class WarcOutput:
             **self._info,
         }
         block = "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
-        headers = {
+        head = {
+            "WARC-Type": "warcinfo",
             "WARC-Record-ID": self._warcinfo,
             "WARC-Date": iso(utc_now()),
             "WARC-Filename": self._name,
             "WARC-Block-Digest": str(Digest.of(block)),
+            "Content-Type": "application/warc-fields",
         }
-        self._writer.write_record(
-            self._writer.create_warc_record(
-                "", "warcinfo", payload=io.BytesIO(block), length=len(block), warc_headers_dict=headers
-            )
-        )
+        self._members.write((_head(head, len(block)), block, _END))
 
     def _write_response(self, exchange: Exchange, revisit: Revisit | None, record: str) -> None:
-        block = _ExactHeaders(
-            f"{exchange.status} {exchange.reason}", list(exchange.headers), protocol=exchange.version
-        )
-        headers = {
+        line = f"{exchange.version} {exchange.status} {exchange.reason}"
+        start = _http_head(line, exchange.headers)
+        head = {
+            "WARC-Type": "revisit" if revisit else "response",
             "WARC-Record-ID": record,
-            "WARC-Date": iso(exchange.moment),
             "WARC-Warcinfo-ID": self._warcinfo,
+            "WARC-Target-URI": exchange.url,
+            "WARC-Date": iso(exchange.moment),
             "WARC-Payload-Digest": revisit.digest if revisit else exchange.digest,
-            "WARC-Block-Digest": _block_digest(block.to_ascii_bytes(), None if revisit else exchange.body),
+            "Content-Type": "application/http; msgtype=response",
         }
         if revisit:
-            headers["WARC-Profile"] = revisit.profile
-            headers["WARC-Refers-To"] = revisit.record
-            headers["WARC-Refers-To-Target-URI"] = revisit.url
-            headers["WARC-Refers-To-Date"] = revisit.date
-        elif exchange.truncated:
-            headers["WARC-Truncated"] = "length"
-        body = io.BytesIO() if revisit else exchange.body
-        if not revisit and _is_compressed(exchange):
-            self._members.level = _LOW_LEVEL
-        self._writer.write_record(
-            self._writer.create_warc_record(
-                exchange.url,
-                "revisit" if revisit else "response",
-                payload=body,
-                length=0 if revisit else exchange.size,
-                http_headers=block,
-                warc_headers_dict=headers,
-            )
-        )
+            head["WARC-Profile"] = revisit.profile
+            head["WARC-Refers-To"] = revisit.record
+            head["WARC-Refers-To-Target-URI"] = revisit.url
+            head["WARC-Refers-To-Date"] = revisit.date
+            head["WARC-Block-Digest"] = str(Digest.of(start))
+            self._members.write((_head(head, len(start)), start, _END))
+            return
+        if exchange.truncated:
+            head["WARC-Truncated"] = "length"
+        head["WARC-Block-Digest"] = _block_digest(start, exchange.body)
+        length = len(start) + exchange.size
+        body = iter(lambda: exchange.body.read(CHUNK), b"")
+        level = _LOW_LEVEL if _is_compressed(exchange) else _LEVEL
+        self._members.write(chain((_head(head, length), start), body, (_END,)), level)
 
     def _write_request(self, exchange: Exchange, response: str) -> None:
-        block = _ExactHeaders(
-            f"{target_of(exchange.url)} HTTP/1.1", list(exchange.request_headers), protocol="GET"
-        )
-        headers = {
+        block = _http_head(f"GET {target_of(exchange.url)} HTTP/1.1", exchange.request_headers)
+        head = {
+            "WARC-Type": "request",
             "WARC-Record-ID": _record_id(),
-            "WARC-Date": iso(exchange.moment),
             "WARC-Warcinfo-ID": self._warcinfo,
             "WARC-Concurrent-To": response,
+            "WARC-Target-URI": exchange.url,
+            "WARC-Date": iso(exchange.moment),
             "WARC-Payload-Digest": _NO_PAYLOAD,
-            "WARC-Block-Digest": str(Digest.of(block.to_ascii_bytes())),
+            "WARC-Block-Digest": str(Digest.of(block)),
+            "Content-Type": "application/http; msgtype=request",
         }
-        self._writer.write_record(
-            self._writer.create_warc_record(
-                exchange.url,
-                "request",
-                payload=io.BytesIO(),
-                length=0,
-                http_headers=block,
-                warc_headers_dict=headers,
-            )
-        )
+        self._members.write((_head(head, len(block)), block, _END))
+
+
+def _head(fields: Mapping[str, str], length: int) -> bytes:
+    """Return a record's header, given the length of its block in bytes (WARC 1.1, section 4)."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"{VERSION}\r\n{lines}Content-Length: {length}\r\n\r\n".encode()
+
+
+def _http_head(line: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return an HTTP message up to its body, in Latin-1, in which http.client read it: byte for byte as it came."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"{line}\r\n{lines}\r\n".encode("latin-1")
 
 
 def recover(folder: Path, prefix: str, position: Position | None) -> tuple[list[Location], Position | None]:
@@ -331,10 +312,9 @@ def _record_id() -> str:
     return f"<urn:uuid:{uuid.uuid4()}>"
 
 
-def _block_digest(head: bytes, body: IO[bytes] | None) -> str:
+def _block_digest(head: bytes, body: IO[bytes]) -> str:
     hasher = hashlib.sha256(head)
-    if body is not None:
-        for chunk in iter(lambda: body.read(CHUNK), b""):
-            hasher.update(chunk)
-        body.seek(0)
+    for chunk in iter(lambda: body.read(CHUNK), b""):
+        hasher.update(chunk)
+    body.seek(0)
     return f"sha256:{hasher.hexdigest()}"
