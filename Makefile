@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 GENERATOR_SITES ?= build/generators
 
-.PHONY: demo test generator-sites test-generators lint format screenshots bench-crawl clean
+.PHONY: demo test generator-sites test-generators lint format screenshots bench-crawl bench-frontier clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -40,6 +40,10 @@ screenshots: demo
 # Side by side with wget; needs nginx, python3-doc and wget.
 bench-crawl: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python benchmarks/crawl.py
+
+# A million URLs queued: time and memory.
+bench-frontier: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python benchmarks/frontier.py
 
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
