@@ -24,6 +24,7 @@ from archiver.collect.web.documents.generators import (
 from archiver.collect.web.documents.guessing import is_asset
 from archiver.collect.web.documents.mediatype import media_type
 from archiver.collect.web.documents.scripts import collect_from_import_map, collect_from_script
+from archiver.collect.web.documents.tags import attributes_of
 
 if TYPE_CHECKING:
     from archiver.collect.web.documents.references import Found
@@ -47,6 +48,7 @@ _CANDIDATE = re.compile(r"[ \t\n\f\r,]*+([^ \t\n\f\r]++)")
 _DATA_ATTRIBUTE = re.compile(
     r"""(?<=\s)data-([\w-]++)\s?=\s?(?:"([^"]++)"|'([^']++)'|([^\s"'=<>`]++))""", re.ASCII
 )
+_OLDER_RUSTDOC = re.compile(r'<div id="rustdoc-vars"([^<>]{0,2000}+)>')
 _LAZY = frozenset(
     {
         "background",
@@ -108,6 +110,12 @@ def collect_from_data_attributes(found: Found, html: str) -> None:
             found.guessed_requisites.add(value)
         elif value[0] in "[{" and len(value) < _LONGEST_DATA:
             collect_from_data(found, value)
+
+
+def collect_from_older_rustdoc(found: Found, html: str) -> None:
+    """Take what a page of rustdoc before 1.70 loads: it says so on a ``<div>``."""
+    if variables := _OLDER_RUSTDOC.search(html):
+        _add_rustdoc(found, attributes_of(variables[1]))
 
 
 def _add_anchor(found: Found, attributes: Attributes, _: str) -> None:
@@ -173,8 +181,12 @@ def _add_meta(found: Found, attributes: Attributes, _: str) -> None:
         if match:
             found.pages.add(match[1] or match[2] or match[3])
     elif attributes.get("name") == "rustdoc-vars":
-        found.guessed_requisites.update(rustdoc_files(attributes))
-        found.guessed_pages.update(rustdoc_pages(attributes))
+        _add_rustdoc(found, attributes)
+
+
+def _add_rustdoc(found: Found, variables: Attributes) -> None:
+    found.guessed_requisites.update(rustdoc_files(variables))
+    found.guessed_pages.update(rustdoc_pages(variables))
 
 
 _READERS = {

@@ -28,14 +28,17 @@ _STRINGDEX = re.compile(r"(.*/search\.index/)(?:root|[0-9a-f]{12})[^/]*\.js")
 
 
 def rustdoc_files(variables: Mapping[str, str | None]) -> Iterator[str]:
-    """Yield what a rustdoc page loads, by the attributes of its ``<meta name="rustdoc-vars">``."""
+    """Yield what a rustdoc page loads, by the attributes of its ``rustdoc-vars`` element."""
     root, static = variables.get("data-root-path") or "./", variables.get("data-static-root-path") or ""
     suffix = variables.get("data-resource-suffix") or ""
-    for name in ("data-search-js", "data-stringdex-js", "data-settings-js"):
+    for name in ("data-search-js", "data-stringdex-js", "data-settings-js", "data-search-index-js"):
         if value := variables.get(name):
             yield static + value
-    indexes = ("search.index/root",) if variables.get("data-stringdex-js") else ("search-index", "crates")
-    for name in indexes:
+    names = ["search.index/root"] if variables.get("data-stringdex-js") else ["search-index", "crates"]
+    if not variables.get("data-search-js"):  # some of 2022
+        names += ["search", "settings"]
+        yield f"{root}settings{suffix}.css"
+    for name in names:
         yield f"{root}{name}{suffix}.js"
     for theme in (variables.get("data-themes") or "").split(","):
         if theme:

@@ -14,7 +14,11 @@ from urllib.parse import urlsplit
 
 from archiver.collect.web.documents.css import css_references
 from archiver.collect.web.documents.document import Document
-from archiver.collect.web.documents.elements import collect_from_data_attributes, collect_from_element
+from archiver.collect.web.documents.elements import (
+    collect_from_data_attributes,
+    collect_from_element,
+    collect_from_older_rustdoc,
+)
 from archiver.collect.web.documents.facts import page_facts
 from archiver.collect.web.documents.generators import docusaurus_files
 from archiver.collect.web.documents.references import Found
@@ -41,6 +45,8 @@ def read_html(body: bytes, url: str, content_type: str) -> Document:
             _collect(found, tags_of(inner))
     if "data-" in text:
         collect_from_data_attributes(found, text)
+    if 'id="rustdoc-vars"' in text:
+        collect_from_older_rustdoc(found, text)
     if "docusaurus_version" in text:
         found.guessed_requisites.update(docusaurus_files(text, urlsplit(url).path))
     if "<?xml-stylesheet" in text[:_PROLOG]:

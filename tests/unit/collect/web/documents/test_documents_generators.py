@@ -42,6 +42,33 @@ def test_older_rustdoc_has_one_search_index() -> None:
     assert links.guessed_requisites == (f"{SITE}/f/s.js", f"{SITE}/search-index.js", f"{SITE}/crates.js")
 
 
+def test_rustdoc_of_2022_says_it_on_a_div() -> None:
+    """Where no attribute names the scripts, they have fixed names at the root, with what themes and suffix add."""
+    links = _page(
+        '<div id="rustdoc-vars" data-root-path="../" data-current-crate="lantern" data-themes="ayu" '
+        'data-resource-suffix="1.63" data-rustdoc-version="1.63.0" ></div>'
+    )
+    names = (
+        "settings1.63.css",
+        "search-index1.63.js",
+        "crates1.63.js",
+        "search1.63.js",
+        "settings1.63.js",
+        "ayu1.63.css",
+    )
+    assert links.guessed_requisites == tuple(f"{SITE}/{name}" for name in names)
+    assert links.guessed_pages == (f"{SITE}/settings.html", f"{SITE}/help.html")
+
+
+def test_rustdoc_of_2021_names_its_index() -> None:
+    """Where attributes name the scripts with their index, those are taken."""
+    links = _page(
+        '<div id="rustdoc-vars" data-root-path="../" data-search-index-js="../search-index1.5.js" '
+        'data-search-js="../search1.5.js"></div>'
+    )
+    assert {f"{SITE}/search-index1.5.js", f"{SITE}/search1.5.js"} <= set(links.guessed_requisites)
+
+
 def test_rustdocs_index_names_its_parts() -> None:
     """The root of the index is read as such where it lies in the folder of the index."""
     root = """rr_('{"crateNames":{"N":"a","E":"OjAAAAAAAAA=","H":"jsGwSv/J"}}')"""
