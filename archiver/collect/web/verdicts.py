@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 from archiver.collect.filekinds import promises_asset, promises_file
 from archiver.collect.web.documents.facts import (
     ASKS_FOR_SCRIPT,
+    BARE,
+    EMPTY_ROOT,
     ERROR_HEADING,
     ERROR_TITLE,
     FOR_SALE,
@@ -24,7 +26,6 @@ from archiver.collect.web.documents.facts import (
     PARKING_HOST,
     PLACEHOLDER,
     REDIRECTS,
-    ROOT,
     SCRIPTS,
     likeness,
     without_url,
@@ -234,6 +235,6 @@ def _shell(answer: Answer) -> Verdict | None:
     signs = frozenset(answer.facts.signs)
     if REDIRECTS in signs or SCRIPTS not in signs or answer.facts.text >= _HARDLY_ANY:
         return None
-    if ROOT in signs or (ASKS_FOR_SCRIPT in signs and not answer.facts.heading):
+    if EMPTY_ROOT in signs or ({ASKS_FOR_SCRIPT, BARE} <= signs and not answer.facts.heading):
         return Verdict(SCRIPT_ONLY, "the page has its text only after its scripts ran")
     return None

@@ -11,6 +11,7 @@ import re
 import struct
 from dataclasses import replace
 from html import unescape
+from itertools import islice
 from typing import TYPE_CHECKING, Iterable, Iterator
 from urllib.parse import unquote, urlsplit
 from zlib import crc32
@@ -53,8 +54,10 @@ LOGIN_TITLE = "login title"
 """The title or the first heading is that of a login page."""
 REDIRECTS = "redirects"
 """The page sends its reader elsewhere, by meta refresh or script."""
-ROOT = "root"
-"""There is an element that scripts of the usual kinds fill."""
+EMPTY_ROOT = "empty root"
+"""The element that scripts of the usual kinds fill is there, and empty."""
+BARE = "bare"
+"""There is hardly any text, around the main part neither."""
 ASKS_FOR_SCRIPT = "asks for script"
 """A ``<noscript>`` says that JavaScript is needed."""
 SCRIPTS = "scripts"
@@ -71,6 +74,8 @@ _WINDOWS = (8 << 10, 64 << 10)  # characters of markup: mostly the first ones ha
 _HEAD = 32 << 10  # where the title, the body and a main element begin
 _MOST_SPACED = 4 * MOST_TEXT  # white space not folded yet
 _LOOKED_AT = 4 << 10  # characters of an attribute or a script
+_HARDLY_ANY = 60  # characters: "Loading, please wait" and the like
+_MOST_ROOTS = 4
 _SKETCH = 24
 _SHORTEST_PART = 4  # of a URL, to be taken out of a text
 _HEADLINK = "\u00b6"  # behind headings, to link to them
@@ -248,10 +253,20 @@ def _text_signs(facts: Facts, words: str, url: str) -> Iterator[str]:
 def _markup_signs(html: str) -> Iterator[str]:
     if _has_login_form(html):
         yield LOGIN_FORM
-    if _ROOT.search(html):
-        yield ROOT
+    if any(_is_empty(html, root.start()) for root in islice(_ROOT.finditer(html), _MOST_ROOTS)):
+        yield EMPTY_ROOT
+    if len(_text(html, _WITHIN)) < _HARDLY_ANY:
+        yield BARE
     if any(_NEEDS_SCRIPT.search(found[1]) for found in _NOSCRIPT.finditer(html)):
         yield ASKS_FOR_SCRIPT
+
+
+def _is_empty(html: str, begin: int) -> bool:
+    """Say whether an element is closed at once, or hardly any text comes behind it."""
+    behind = html.find(">", begin) + 1
+    return html[behind : behind + _LOOKED_AT].lstrip().startswith("</") or (
+        len(_text(html[behind - 1 :], _WITHIN)) < _HARDLY_ANY
+    )
 
 
 def _has_login_form(html: str) -> bool:

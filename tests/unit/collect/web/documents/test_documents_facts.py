@@ -11,6 +11,8 @@ import pytest
 
 from archiver.collect.web.documents.facts import (
     ASKS_FOR_SCRIPT,
+    BARE,
+    EMPTY_ROOT,
     ERROR_HEADING,
     ERROR_TITLE,
     FOR_SALE,
@@ -21,7 +23,6 @@ from archiver.collect.web.documents.facts import (
     PARKING_HOST,
     PLACEHOLDER,
     REDIRECTS,
-    ROOT,
     SCRIPTS,
     likeness,
     page_facts,
@@ -170,7 +171,17 @@ def test_short_pages_show_signs() -> None:
         _Tag("meta", {"http-equiv": "Refresh", "content": "5; url=/"}),
     )
     assert set(_facts(page, *tags).signs) == {
-        *(ERROR_TITLE, ERROR_HEADING, LOGIN_FORM, ROOT, ASKS_FOR_SCRIPT, NOINDEX, SCRIPTS, PARKING_HOST),
+        BARE,
+        *(
+            ERROR_TITLE,
+            ERROR_HEADING,
+            LOGIN_FORM,
+            EMPTY_ROOT,
+            ASKS_FOR_SCRIPT,
+            NOINDEX,
+            SCRIPTS,
+            PARKING_HOST,
+        ),
         REDIRECTS,
     }
     assert (
@@ -189,13 +200,21 @@ def test_short_pages_show_signs() -> None:
         ("", _Tag("script", text='window.location.href = "/lander"'), REDIRECTS),
         ("", _Tag("script", {"src": "https://www.google.com/adsense/domains/caf.js"}), PARKING_HOST),
         ("", _Tag("iframe", {"src": "https://dan.com/buy-domain/x"}), PARKING_HOST),
-        ("<redoc spec-url=x></redoc>", None, ROOT),
-        ("<body id=app>", None, ROOT),
+        ("<redoc spec-url=x></redoc>", None, EMPTY_ROOT),
+        ("<body id=app>", None, EMPTY_ROOT),
     ],
 )
 def test_each_sign_is_told(page: str, tag: _Tag | None, sign: str) -> None:
     """Each of the ways in which a page says what it is."""
     assert sign in _facts(page, *([tag] if tag else [])).signs
+
+
+def test_an_element_for_scripts_that_has_text_is_not_empty() -> None:
+    """Applications that the server renders keep the element; a short page in it is a page all the same."""
+    menu = "<header>The handbook of all things: start, guide, reference, changes, search, about</header>"
+    assert EMPTY_ROOT not in _facts(f'<div id="app">{menu}<main><h1>A</h1><p>Short.</main></div>').signs
+    assert EMPTY_ROOT in _facts(f'{menu}<main><div id="app">\n</div></main><footer>{menu}</footer>').signs
+    assert EMPTY_ROOT in _facts('<div id="app"><p class=spinner>Loading...</p></div>').signs
 
 
 def test_forms_shown_as_code_are_no_login() -> None:
@@ -205,7 +224,7 @@ def test_forms_shown_as_code_are_no_login() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["<h1>", "<title ", "<noscript>", "<script", "<nav>", "<input ", "<form ", "<!--", "<", '<div id="', "<svg>"]
+    "piece", ["<h1>", "<title ", "<noscript>", "<script", "<nav>", "<input ", "<form ", "<!--", "<", '<div id="', "<svg>", "<div id=app>"]
 )  # fmt: skip
 def test_hostile_markup_takes_linear_time(piece: str) -> None:
     """Markup that never ends, over and over, is looked at once."""
