@@ -408,21 +408,15 @@ def _check_ids(verdict: Verdict) -> None:
 
 
 def _check_revisits(verdict: Verdict) -> None:
-    """A revisit's triple leads to one response, and so do URL and date alone, by which most readers look."""
+    """A revisit's triple leads to one response."""
     by_id = {record.id: record for record in verdict.records if record.type == "response"}
-    by_moment: dict[tuple[str, str], set[str]] = {}
-    for record in by_id.values():
-        digest = record.headers.get("WARC-Payload-Digest", "")
-        by_moment.setdefault((record.url, record.date), set()).add(digest)
     for record in verdict.records:
         if record.type == "revisit":
-            for problem in _revisit_problems(record, by_id, by_moment):
+            for problem in _revisit_problems(record, by_id):
                 verdict.blame(record.file, record.offset, f"revisit: {problem}")
 
 
-def _revisit_problems(
-    record: Record, by_id: dict[str, Record], by_moment: dict[tuple[str, str], set[str]]
-) -> Iterator[str]:
+def _revisit_problems(record: Record, by_id: dict[str, Record]) -> Iterator[str]:
     reference, url, date = (record.headers.get(name, "") for name in _REFERENCE)
     digest = record.headers.get("WARC-Payload-Digest", "")
     original = by_id.get(reference)
@@ -433,12 +427,8 @@ def _revisit_problems(
         yield f"refers to {url} at {date}, that record is {original.url} at {original.date}"
     if original.headers.get("WARC-Payload-Digest") != digest:
         yield "its original has another payload digest"
-    if original.headers.get("WARC-Truncated"):
-        yield "its original was cut"
     if original.date > record.date:
         yield f"its original is younger: {original.date}"
-    if len(by_moment.get((url, date), ())) > 1:
-        yield f"{url} at {date} is ambiguous"
 
 
 def _sha256(data: bytes) -> str:

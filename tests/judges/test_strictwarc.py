@@ -204,21 +204,9 @@ BROKEN: dict[str, tuple[tuple[Made, ...], str]] = {
         _instead(REVISIT, _with(REVISIT, WARC_Payload_Digest=_digest(b"x"))),
         "another payload digest",
     ),
-    "an original that was cut": (
-        _instead(RESPONSE, _with(RESPONSE, WARC_Truncated="length")),
-        "its original was cut",
-    ),
     "a revisit without a reference": (
         _instead(REVISIT, _with(REVISIT, WARC_Refers_To_Date="")),
         "WARC-Refers-To-Date is missing",
-    ),
-    "an ambiguous original": (
-        (
-            *SOUND,
-            replace(RESPONSE, number=6, block=HEAD + b"<p>hallo"),
-            _with(replace(REQUEST, number=7), WARC_Concurrent_To=_id(6)),
-        ),
-        "is ambiguous",
     ),
     "a revisit with a payload": (
         _instead(REVISIT, replace(REVISIT, block=HEAD + BODY)),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from judges.strictwarc import Record
 
+_HEADERS = 1 << 20  # bytes; what a server may send is up to the crawler
+
 
 def judge_warcs(folder: Path) -> list[Record]:
     """Have every WARC file of a folder judged; fail with all findings, or return all records in order.
@@ -49,12 +51,12 @@ def fastwarc_findings(path: Path) -> list[str]:
     """Return what fastwarc finds wrong with a file: what cannot be read, and digests that are missing or wrong."""
     findings = []
     try:
-        for record in ArchiveIterator(str(path), parse_http=False):
+        for record in ArchiveIterator(str(path), parse_http=False, max_header_len=_HEADERS):
             where = f"{path.name}:{record.stream_pos}"
             if not record.verify_block_digest(consume=False):
                 findings.append(f"{where}: block digest")
             if record.record_type in (WarcRecordType.response, WarcRecordType.request):
-                record.parse_http()
+                record.parse_http(max_header_len=_HEADERS)
                 if not record.verify_payload_digest(consume=False):
                     findings.append(f"{where}: payload digest")
     except OSError as error:
