@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         def text(self) -> str: ...
 
 
-MOST_TEXT = 1000
+MOST_TEXT = 800
 """Characters of a page's main text that are looked at. Error pages, logins and shells have fewer: pages that do
 are asked for further signs."""
 
@@ -70,7 +70,7 @@ PLACEHOLDER = "placeholder"
 """The title or the first heading is what a server or hoster shows where there is no site, or none any more."""
 
 _LONGEST_TITLE = 200
-_WINDOWS = (8 << 10, 64 << 10)  # characters of markup: mostly the first ones have text enough
+_WINDOWS = (6 << 10, 24 << 10, 64 << 10)  # characters of markup: mostly the first ones have text enough
 _HEAD = 32 << 10  # where the title, the body and a main element begin
 _MOST_SPACED = 4 * MOST_TEXT  # white space not folded yet
 _LOOKED_AT = 4 << 10  # characters of an attribute or a script
@@ -79,7 +79,7 @@ _MOST_ROOTS = 4
 _SKETCH = 24
 _SHORTEST_PART = 4  # of a URL, to be taken out of a text
 _HEADLINK = "\u00b6"  # behind headings, to link to them
-_MAINS = (("<main", "</main"), ('role="main"', ""), ("<article", "</article"))
+_ROLE = 'role="'
 _WORD_BYTES = bytes(byte if chr(byte).isalpha() or byte >= 0x80 else 0x20 for byte in range(256))
 _DIGITS = b"0123456789"
 
@@ -136,7 +136,7 @@ def page_facts(html: str, url: str, tags: Iterable[_Tag]) -> Facts:
         heading=heading,
         language=language[1] if language else "",
         text=len(words) if whole else MOST_TEXT,
-        fingerprint=_sketch(words, url),
+        fingerprint=_sketch(words, url) if whole else _digest(words, url),
     )
     if facts.text == MOST_TEXT:
         return facts
@@ -191,11 +191,15 @@ def _main_text(html: str) -> tuple[str, str, bool]:
 
 def _main(html: str) -> tuple[int, str]:
     """Return where a page's main element begins, 0 where there is none, and what its end tag begins with."""
-    for mark, ending in _MAINS:
-        begin = html.find(mark, 0, _HEAD)
-        if begin >= 0:
-            return html.rfind("<", 0, begin + 1), ending
-    return 0, ""
+    begin = html.find("main", 1, _HEAD)
+    while begin >= 0:
+        if html[begin - 1] == "<":
+            return begin - 1, "</main"
+        if html[begin - len(_ROLE) : begin] == _ROLE:
+            return html.rfind("<", 0, begin), ""
+        begin = html.find("main", begin + 4, _HEAD)
+    begin = html.find("<article", 0, _HEAD)
+    return (begin, "</article") if begin >= 0 else (0, "")
 
 
 def _text(markup: str, unseen: re.Pattern[str]) -> str:
@@ -218,6 +222,12 @@ def _sketch(words: str, url: str) -> str:
     distinct = frozenset(text.translate(_WORD_BYTES, _DIGITS).split())
     least = sorted(map(crc32, distinct))[:_SKETCH]
     return struct.pack(f">{len(least)}I", *least).hex()
+
+
+def _digest(words: str, url: str) -> str:
+    """Return one hash of all that is looked at of a long text: it is alike only to what begins with the same words."""
+    text = without_url(words.lower(), url).encode("utf-8", "replace")
+    return struct.pack(">I", crc32(text.translate(None, _DIGITS))).hex()
 
 
 def _hashes(fingerprint: str) -> tuple[int, ...]:

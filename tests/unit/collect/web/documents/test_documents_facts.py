@@ -57,6 +57,9 @@ def test_text_is_what_a_reader_sees_of_the_main_part() -> None:
     within = _facts(f"<html><body><div>Menu of all pages</div><main>{seen}</main><p>behind</p></body></html>")
     assert within.text == bare.text
     assert within.fingerprint == bare.fingerprint
+    for begin, end in (("<article class=main>", "</article>"), ('<div class="a" role="main">', "")):
+        other = _facts(f"<body><h1>The main thing</h1><div>Menu of all pages</div>{begin}{seen}{end}")
+        assert (other.text, other.fingerprint) == (bare.text, bare.fingerprint)
 
 
 def test_long_text_is_not_measured_beyond_a_bound() -> None:
