@@ -11,6 +11,7 @@ from archiver.collect.web.fetch import FetchSettings
 from archiver.collect.web.frontier import RunState
 from archiver.core.progress import NullProgress
 from archiver.spec.model import DocSite
+from judges.warcs import judge_warcs
 
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
@@ -54,11 +55,11 @@ def crawled(
     progress: NullProgress | None = None,
     **more: Any,
 ) -> CrawlOutcome:
-    """Crawl a site, or go on where an earlier call for the same snapshot was ended."""
+    """Crawl a site, or go on where an earlier call for the same snapshot was ended; judge the WARC files that come of it."""
     with closing(RunState(paths.state)) as state:
         if state.unfinished != snapshot:
             state.begin(snapshot, "")
-        return crawl(
+        outcome = crawl(
             spec,
             paths=paths,
             snapshot=snapshot,
@@ -70,3 +71,6 @@ def crawled(
             settings=settings,
             **more,
         )
+    if paths.warc.is_dir():
+        judge_warcs(paths.warc)
+    return outcome
