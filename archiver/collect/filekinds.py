@@ -19,14 +19,14 @@ _BEGINNINGS = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
 def promises_file(url: str) -> bool:
-    """Say whether a URL's name is that of an archive, program, image or the like.
+    """Say whether a URL's name is that of an archive, program, image or the like."""
+    return unquote(urlsplit(url).path).lower().endswith(_FILES)
 
-    Pages that show or describe such a file under its name, as forges and wikis have them, are not meant.
-    """
+
+def shows_file(url: str) -> bool:
+    """Say whether a URL may be that of a page about the file that it is named after, as forges and wikis have them."""
     folders, _, name = unquote(urlsplit(url).path).rpartition("/")
-    if not name.lower().endswith(_FILES) or ":" in name:
-        return False
-    return _SHOWING.isdisjoint(folders.split("/"))
+    return ":" in name or not _SHOWING.isdisjoint(folders.split("/"))
 
 
 def promises_asset(url: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Generator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Generator, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 from archiver.collect.client import Client, refusal
+from archiver.collect.filekinds import begins_like_page, promises_file
 from archiver.collect.files.artifact import EMPTY, FILE_TYPE, StoredFile, media_type_of, validator
 from archiver.collect.files.naming import distinct_paths
 from archiver.collect.meter import Meter
@@ -41,12 +42,6 @@ if TYPE_CHECKING:
     from archiver.store.images import ImageLayout
 
 SOURCE = "files"
-_NO_PAGES = (
-    *(".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".7z", ".rar"),
-    *(".deb", ".rpm", ".apk", ".pkg", ".snap", ".jar", ".war", ".whl", ".crate", ".gem", ".nupkg"),
-    *(".exe", ".msi", ".dmg", ".appimage", ".bin", ".run", ".so", ".dll"),
-    *(".iso", ".img", ".qcow2", ".ova", ".sig", ".asc", ".sha256", ".pdf"),
-)
 _PACKED = (".gz", ".tgz", ".svgz", ".br", ".zst")
 
 
@@ -168,12 +163,12 @@ class _Downloader:
                 raise refusal(response)
             return newest
         media_type = media_type_of(response.headers.get("Content-Type", ""))
-        if digest is None and media_type in HTML_TYPES and _name(url).lower().endswith(_NO_PAGES):
+        if digest is None and media_type in HTML_TYPES and promises_file(url):
             response.close()
             raise UnexpectedContent(
                 f"the server sends a web page ({media_type}) in place of the file", place=url
             )
-        found, size = self._stored(response, digest)
+        found, size = self._stored(url, response, digest)
         return self._wrapped(
             StoredFile(
                 url=url,
@@ -186,14 +181,14 @@ class _Downloader:
             )
         )
 
-    def _stored(self, response: requests.Response, digest: Digest | None) -> tuple[Digest, int]:
+    def _stored(self, url: str, response: requests.Response, digest: Digest | None) -> tuple[Digest, int]:
         """Stream a body into the store. One cut short is noticed by its Content-Length or its chunks."""
         announced = response.headers.get("Content-Length", "")
         if announced.isdigit():
             self._meter.expect(int(announced))
         with closing(self._chunks(response)) as chunks:
             if digest is None:
-                return self._layout.blobs.put_chunks(chunks)
+                return self._layout.blobs.put_chunks(_without_page(chunks, url))
             size = 0
             with self._layout.blobs.writer(digest) as writer:
                 for chunk in chunks:
@@ -216,6 +211,15 @@ class _Downloader:
         digest = self._layout.blobs.put(data)
         self.artifacts.append(Descriptor(OCI_MANIFEST, digest, len(data), artifact_type=FILE_TYPE))
         return _Kept(file, digest, iso(utc_now()))
+
+
+def _without_page(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
+    """Pass a file on. Raises UnexpectedContent where it is a web page that is only called something else."""
+    first = next(chunks, b"")
+    if begins_like_page(first) and promises_file(url):
+        raise UnexpectedContent("the server sends a web page in place of the file", place=url)
+    yield first
+    yield from chunks
 
 
 def _conditions(kept: _Kept | None) -> Mapping[str, str]:

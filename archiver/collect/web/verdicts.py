@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable
 from urllib.parse import unquote, urlsplit
 
-from archiver.collect.filekinds import promises_asset, promises_file
+from archiver.collect.filekinds import promises_asset, promises_file, shows_file
 from archiver.collect.web.documents.facts import (
     ASKS_FOR_SCRIPT,
     BARE,
@@ -150,7 +150,9 @@ def is_catch_all(seed: Answer, probes: Iterable[ProbeAnswer]) -> bool:
 
 
 def _promised_otherwise(answer: Answer) -> bool:
-    return promises_file(answer.url) if answer.kind == PAGE else promises_asset(answer.url)
+    if answer.kind == PAGE:
+        return promises_file(answer.url) and not shows_file(answer.url)
+    return promises_asset(answer.url)
 
 
 def _alike(answer: Answer, probes: Iterable[ProbeAnswer]) -> ProbeAnswer | None:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.collect.filekinds import begins_like_page, promises_asset, promises_file
+from archiver.collect.filekinds import begins_like_page, promises_asset, promises_file, shows_file
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["x.tgz", "x-1.0.tar.gz", "X.ZIP", "manual.pdf", "logo.png?v=2", "x.whl", "a%20b.deb", "x.tar.zst"],
-)
-def test_names_of_files_are_known(path: str) -> None:
-    """Archives, packages, documents and images, in any case, with a query or escapes."""
-    assert promises_file(f"https://example.org/files/{path}")
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["", "x", "x.html", "v1.0", "node.js", "x.tgz/", "wiki/File:Logo.png", "o/r/blob/main/x.png", "x.zip/info",
-     "o/r/src/branch/main/logo.png", "o/r/-/tree/x.zip"],
-)  # fmt: skip
-def test_pages_that_are_called_like_files_are_none(path: str) -> None:
-    """Folders, versions, products called like a script, and pages of wikis and forges that show a file."""
+@pytest.mark.parametrize("path", ["", "x", "x.html", "v1.0", "node.js", "x.tgz/", "x.zip/info"])
+def test_other_names_promise_no_file(path: str) -> None:
+    """Folders, versions, products called like a script, and pages below a file's name."""
     assert not promises_file(f"https://example.org/{path}")
+
+
+def test_pages_may_be_named_after_the_file_that_they_show() -> None:
+    """Those of wikis and forges are; files elsewhere are not shown but sent."""
+    for path in (
+        "wiki/File:Logo.png",
+        "o/r/blob/main/x.png",
+        "o/r/src/branch/main/logo.png",
+        "o/r/-/tree/x.zip",
+    ):
+        assert promises_file(f"https://example.org/{path}")
+        assert shows_file(f"https://example.org/{path}")
+    assert not shows_file("https://example.org/files/x.tgz")
 
 
 def test_style_sheets_scripts_and_fonts_are_assets() -> None:

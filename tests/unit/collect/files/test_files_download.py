@@ -112,6 +112,15 @@ def test_a_web_page_in_place_of_an_archive_is_refused(layout: ImageLayout) -> No
     assert [file.media_type for file in outcome.files] == ["text/html"]
 
 
+def test_a_web_page_that_is_called_an_archive_is_refused(layout: ImageLayout) -> None:
+    """Some servers send their error page with the type of the file: its beginning tells; nothing is kept of it."""
+    page = Reply(b"\r\n<!DOCTYPE html><title>Not found</title>", type="application/gzip")
+    with serving({"/tool.tgz": page, "/latest": page}) as site:
+        outcome = download(layout, site.url("/tool.tgz"), site.url("/latest"))
+    assert codes(outcome) == ["fetch.content"]
+    assert [file.url for file in outcome.files] == [site.url("/latest")]
+
+
 def test_a_redirect_s_target_is_kept_under_the_url_asked_for(layout: ImageLayout) -> None:
     """Release downloads redirect to a storage host; path and URL are the spec's."""
     with serving({"/x": Reply(CONTENT, type="")}) as storage:
