@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable
+from typing import TYPE_CHECKING, Any, Iterable, Iterator
 
 from archiver.collect.web.limits import REASONS
+from archiver.collect.web.verdicts import CATCH_ALL, SCRIPT_ONLY
 from archiver.core.amounts import count_text, size_text
 from archiver.core.printable import printable
 from archiver.core.snapshot import HEALTHY
 
 if TYPE_CHECKING:
     from archiver.collect.run import RunResult
+    from archiver.core.report import Listing, SiteReport
     from archiver.core.snapshot import Failure, SiteResult
 
 _MOST_LISTED = 20
@@ -34,7 +36,9 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     if snapshot.failures:
         lines.append(f"  {len(snapshot.failures)} FAILED:")
         lines += _shortened(map(_failure_line, snapshot.failures))
-    if result.report.missing or snapshot.broken_links:
+    warnings = [line for site in result.report.sites for line in _warnings(site)]
+    lines += warnings
+    if result.report.missing or snapshot.broken_links or warnings:
         missing = f"{count_text(result.report.missing, 'thing')} missing; " if result.report.missing else ""
         lines.append(f"  {missing}report: {result.paths.report_page(snapshot.id)}")
     return "\n".join(lines)
@@ -53,6 +57,20 @@ def _site_line(site: SiteResult) -> str:
     ]
     note = f" ({', '.join(notes)})" if notes else ""
     return f"site {site.name}: {count_text(site.pages, 'page')}, {count_text(site.requisites, 'requisite')}{note}"
+
+
+def _warnings(site: SiteReport) -> Iterator[str]:
+    """Yield what the keeper should know of pages that are here."""
+    for marked in site.marked:
+        if marked.reason == SCRIPT_ONLY:
+            pages = count_text(marked.total, "page")
+            yield f"  site {site.name}: {pages} with hardly any text before scripts ran: not searchable, such as {_first(marked)}"
+        elif marked.reason == CATCH_ALL:
+            yield f"  site {site.name}: the same page is answered for every URL of {_first(marked)}"
+
+
+def _first(listing: Listing) -> str:
+    return printable(listing.entries[0].url) if listing.entries else ""
 
 
 def _failure_line(failure: Failure) -> str:
@@ -95,6 +113,9 @@ def summary_json(result: RunResult, seconds: float) -> dict[str, Any]:
         "images": len(snapshot.images),
         "files": len(snapshot.files),
         "missing": result.report.missing,
+        "marked": {
+            site.name: {marked.reason: marked.total for marked in site.marked} for site in result.report.sites
+        },
         "report": str(result.paths.report(snapshot.id)),
         "failures": [vars(failure) for failure in snapshot.failures],
         "broken_links": [vars(link) for link in snapshot.broken_links],

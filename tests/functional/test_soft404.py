@@ -326,6 +326,25 @@ def test_a_continued_crawl_remembers_what_was_sent_for_nothing(paths: ProjectPat
         assert len(site.probes()) == 1
 
 
+def test_the_keeper_is_told_of_pages_that_scripts_fill(console: Console) -> None:
+    """After the run, with exit 0: how many there are, one of them, and where the report is."""
+    with serving({"/app.js": Reply(b"//", type="text/javascript")}) as site:
+        site.otherwise = SHELL
+        spec = console.write(
+            "sample.yaml", json.dumps({"project": "sample", "docs": [{"seeds": [f"{site.origin}/docs/"]}]})
+        )
+        told = console.run("archive", spec)
+        assert told.code == 0, told.said
+        assert (
+            f"1 page with hardly any text before scripts ran: not searchable, such as {site.origin}/docs/"
+            in told.out
+        )
+        assert f"the same page is answered for every URL of {site.origin}/" in told.out
+        assert "report: " in told.out
+        again = console.run("archive", spec, "--json")
+    assert again.json["marked"] == {"docs": {"catch-all": 1, "script only": 1}}
+
+
 def test_a_parked_domain_is_told_of_and_the_last_good_copy_kept(console: Console) -> None:
     """Exit 4, the site is gone, its pages are carried; where there never was a good copy, exit 3."""
     parked = b'<title>x</title><iframe src="https://parkingcrew.net/x"></iframe>'
