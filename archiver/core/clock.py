@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
+_NO_PUNCTUATION = str.maketrans("", "", "-T:Z")
 _SNAPSHOT_ID = re.compile(r"\A\d{8}T\d{6}Z\Z")
 
 
@@ -15,7 +16,8 @@ def utc_now() -> datetime:
 
 def iso(moment: datetime) -> str:
     """Return ``2026-11-23T00:44:00Z`` (WARC-Date, JSON records)."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = moment.astimezone(timezone.utc).isoformat(timespec="seconds")  # many times quicker than strftime
+    return f"{text[:19]}Z"
 
 
 def parse_iso(text: str) -> datetime:
@@ -25,7 +27,7 @@ def parse_iso(text: str) -> datetime:
 
 def timestamp14(moment: datetime) -> str:
     """Return ``20261123004400`` (CDXJ)."""
-    return moment.astimezone(timezone.utc).strftime("%Y%m%d%H%M%S")
+    return iso(moment).translate(_NO_PUNCTUATION)
 
 
 def iso_of_timestamp14(text: str) -> str:

@@ -12,7 +12,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Iterable, Mapping
+from typing import IO, TYPE_CHECKING, Iterable, Iterator, Mapping
 
 from zlib_ng import zlib_ng
 
@@ -41,6 +41,7 @@ _COMPRESSED = re.compile(
     r"(?:image/(?!svg|bmp|x-ms-bmp|x-icon|vnd\.microsoft\.icon)|audio/|video/|font/woff|application/(?:font-woff|"
     r"pdf|zip|gzip|x-gzip|x-bzip2|x-xz|x-7z-compressed|zstd|java-archive|epub|vnd\.openxmlformats))"
 )
+_NOISE = 16 << 8  # bytes
 _END = b"\r\n\r\n"
 _NO_PAYLOAD = str(Digest.of(b""))
 
@@ -118,6 +119,7 @@ class WarcOutput:
         self._folder, self._prefix, self._info, self._roll_over = folder, prefix, info, roll_over
         self._stream: IO[bytes] | None = None
         self._name, self._warcinfo = "", ""
+        self._ids = _record_ids()
         if position is not None and position.offset < roll_over:
             path = folder / position.file
             with storage_errors(path):
@@ -136,7 +138,7 @@ class WarcOutput:
             exchange: what was sent and received.
             revisit: set where the payload is not stored again.
         """
-        record = _record_id()
+        record = next(self._ids)
         with storage_errors(self._folder):
             if self._stream is not None and self._members.offset >= self._roll_over:
                 self.close()
@@ -181,7 +183,7 @@ class WarcOutput:
         self._members = _Members(stream)
 
     def _write_warcinfo(self) -> None:
-        self._warcinfo = _record_id()
+        self._warcinfo = next(self._ids)
         fields = {
             "software": PROGRAM,
             "format": "WARC File Format 1.1",
@@ -197,7 +199,7 @@ class WarcOutput:
             "WARC-Block-Digest": str(Digest.of(block)),
             "Content-Type": "application/warc-fields",
         }
-        self._members.write((_head(head, len(block)), block, _END))
+        self._members.write((_head(head, len(block)) + block + _END,))
 
     def _write_response(self, exchange: Exchange, revisit: Revisit | None, record: str) -> None:
         line = f"{exchange.version} {exchange.status} {exchange.reason}"
@@ -217,7 +219,7 @@ class WarcOutput:
             head["WARC-Refers-To-Target-URI"] = revisit.url
             head["WARC-Refers-To-Date"] = revisit.date
             head["WARC-Block-Digest"] = str(Digest.of(start))
-            self._members.write((_head(head, len(start)), start, _END))
+            self._members.write((_head(head, len(start)) + start + _END,))
             return
         if exchange.truncated:
             head["WARC-Truncated"] = "length"
@@ -225,13 +227,13 @@ class WarcOutput:
         length = len(start) + exchange.size
         body = iter(lambda: exchange.body.read(CHUNK), b"")
         level = _LOW_LEVEL if _is_compressed(exchange) else _LEVEL
-        self._members.write(chain((_head(head, length), start), body, (_END,)), level)
+        self._members.write(chain((_head(head, length) + start,), body, (_END,)), level)
 
     def _write_request(self, exchange: Exchange, response: str) -> None:
         block = _http_head(f"GET {target_of(exchange.url)} HTTP/1.1", exchange.request_headers)
         head = {
             "WARC-Type": "request",
-            "WARC-Record-ID": _record_id(),
+            "WARC-Record-ID": next(self._ids),
             "WARC-Warcinfo-ID": self._warcinfo,
             "WARC-Concurrent-To": response,
             "WARC-Target-URI": exchange.url,
@@ -240,7 +242,7 @@ class WarcOutput:
             "WARC-Block-Digest": str(Digest.of(block)),
             "Content-Type": "application/http; msgtype=request",
         }
-        self._members.write((_head(head, len(block)), block, _END))
+        self._members.write((_head(head, len(block)) + block + _END,))
 
 
 def _head(fields: Mapping[str, str], length: int) -> bytes:
@@ -308,8 +310,12 @@ def _is_compressed(exchange: Exchange) -> bool:
     return coded or _COMPRESSED.match(exchange.header("Content-Type").strip().lower()) is not None
 
 
-def _record_id() -> str:
-    return f"<urn:uuid:{uuid.uuid4()}>"
+def _record_ids() -> Iterator[str]:
+    """Yield WARC-Record-IDs for ever: random UUIDs (RFC 9562, version 4), from bytes that are asked for in bulk."""
+    while True:
+        noise = os.urandom(_NOISE)
+        for start in range(0, _NOISE, 16):
+            yield f"<urn:uuid:{uuid.UUID(bytes=noise[start : start + 16], version=4)}>"
 
 
 def _block_digest(head: bytes, body: IO[bytes]) -> str:

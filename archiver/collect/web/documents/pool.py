@@ -58,7 +58,7 @@ class DocumentPool:
     """Processes that read documents. ``submit`` may be called by several threads.
 
     Args:
-        processes: how many; by default one for every core but one, at most four.
+        processes: how many; by default one for every core, at most four.
         patience: seconds that one document may take before its process is ended.
         command: what a worker is started with.
     """
@@ -67,7 +67,7 @@ class DocumentPool:
         self, processes: int | None = None, *, patience: float = 120.0, command: Sequence[str] = _COMMAND
     ) -> None:
         self._readings: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
-        count = processes or min(_MOST_PROCESSES, max(1, (os.cpu_count() or 1) - 1))
+        count = processes or min(_MOST_PROCESSES, os.cpu_count() or 1)
         self._workers = [_Worker(self._readings, patience, command) for _ in range(count)]
 
     def submit(self, reading: Reading) -> None:

@@ -48,7 +48,7 @@ def _content(payload: bytes, content_encoding: str) -> Beginning:
     """Return what ``beginning`` does. What mostly comes, one sound gzip member, takes zlib-ng half the time."""
     if content_encoding.strip().lower() == "gzip":
         inflater = zlib_ng.decompressobj(zlib_ng.MAX_WBITS + 16)
-        with suppress(zlib_ng.error):
+        with suppress(zlib_ng.error):  # type: ignore[arg-type]  # a class, whatever its types say
             body = inflater.decompress(payload, READ)
             if inflater.eof and not inflater.unused_data:
                 return Beginning(body)
