@@ -150,6 +150,13 @@ def _hugo(theme: str) -> Callable[[Tools, Path, Path], None]:
     return build
 
 
+def _hugo_doks(tools: Tools, work: Path, target: Path) -> None:
+    tools.install_node(work)
+    # Made ready for production, Doks wants its style sheets cut down by a tool of its own.
+    command = ("hugo", "build", "--quiet", "--environment", "development", "--destination", target)
+    tools.run(*command, cwd=work)
+
+
 def _mdbook(tools: Tools, work: Path, target: Path) -> None:
     tools.run("mdbook", "build", "--dest-dir", target, cwd=work)
 
@@ -171,6 +178,7 @@ RECIPES: Mapping[str, Recipe] = {
     "hugo-docsy": Recipe("hugo", _hugo("docsy")),
     "hugo-book": Recipe("hugo", _hugo("book")),
     "hugo-learn": Recipe("hugo", _hugo("learn")),
+    "hugo-doks": Recipe("hugo-doks", _hugo_doks),
     "mdbook": Recipe("mdbook", _mdbook),
     "rustdoc": Recipe("rustdoc", _rustdoc),
 }

@@ -197,6 +197,18 @@ def _hugo(tab: Tab, site: str) -> None:
     tab.wait("document.title === 'Trim the wick'")
 
 
+def _hugo_doks(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.click(".content a[href*='guide/install']")
+    tab.wait("document.title.startsWith('Install')")
+    tab.click("#buttonColorMode [data-bs-theme-value=dark]")
+    tab.wait("document.documentElement.dataset.bsTheme === 'dark'")
+    tab.click("#searchToggleDesktop")
+    tab.enter("#query", WORD)
+    tab.click("#searchResults a[href='/docs/guide/trimming/']")
+    tab.wait("document.title.startsWith('Trim the wick')")
+
+
 def _mdbook(tab: Tab, site: str) -> None:
     tab.go(f"{site}/")
     tab.click(".chapter a[href='guide/index.html']")
@@ -245,6 +257,8 @@ SITES = (
     GeneratorSite("hugo-docsy", _hugo),
     GeneratorSite("hugo-book", _hugo),
     GeneratorSite("hugo-learn", _hugo),
+    # Its icons are the keeper's to make; without one, browsers ask for this.
+    GeneratorSite("hugo-doks", _hugo_doks, absent=("/favicon.ico",)),
     GeneratorSite("mdbook", _mdbook),
     # The settings and help pages belong to no crate: an index is linked to there, which only an option makes;
     # Debian 12's rustdoc 1.63 asks for a list of items.

@@ -205,7 +205,7 @@ class Tab:
 
     def click(self, selector: str) -> None:
         """Click the first element that a CSS selector finds and that is shown, then settle."""
-        self._do(selector, "found.click()")
+        self._do(selector, "found.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))")
 
     def enter(self, selector: str, text: str) -> None:
         """Type a text into a field, key by key, then settle."""
