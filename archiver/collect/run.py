@@ -20,6 +20,7 @@ from archiver.collect.runreport import run_report
 from archiver.collect.view import Wanted, merged_captures, with_carried
 from archiver.collect.web.crawl import crawl
 from archiver.collect.web.credentials import Credentials, Proxy
+from archiver.collect.web.documents.pool import DocumentPool
 from archiver.collect.web.frontier import RunState
 from archiver.collect.web.report import site_report
 from archiver.collect.web.scope import Scope
@@ -178,12 +179,17 @@ class _Collector:
 
     def sites(self, before: _Before) -> _Sites:
         merged = _Sites()
-        for site in self.loaded.spec.docs:
-            earlier = {capture.url: capture for capture in before.captures if capture.source == site.name}
-            merged = self._with_site(merged, site, earlier)
+        if not self.loaded.spec.docs:
+            return merged
+        with closing(DocumentPool()) as documents:  # for all sites: starting the processes takes its time
+            for site in self.loaded.spec.docs:
+                earlier = {capture.url: capture for capture in before.captures if capture.source == site.name}
+                merged = self._with_site(merged, site, earlier, documents)
         return merged
 
-    def _with_site(self, merged: _Sites, site: DocSite, earlier: dict[str, Capture]) -> _Sites:
+    def _with_site(
+        self, merged: _Sites, site: DocSite, earlier: dict[str, Capture], documents: DocumentPool
+    ) -> _Sites:
         outcome = crawl(
             site,
             paths=self.paths,
@@ -193,6 +199,7 @@ class _Collector:
             previous=earlier,
             progress=self.progress,
             stop=self.stop,
+            documents=documents,
             credentials=Credentials.of(site, self.environment),
             proxy=Proxy.of(site, self.environment),
         )
