@@ -20,7 +20,7 @@ from archiver.store.databases import database_errors, translated
 
 _VERSION = 2
 _QUEUED, _DONE, _REREAD = 0, 1, 2
-_MOST_UNKEPT = 500  # skipped URLs held in memory
+_MOST_HELD = 500  # statements
 _MOST_HOPS = 20  # redirects in a row
 TOO_MANY_REDIRECTS = "too many redirects"
 NOT_THERE = "guessed, not there"
@@ -119,6 +119,7 @@ class RunState:
     """
 
     def __init__(self, path: Path) -> None:
+        self._held: dict[str, list[tuple[object, ...]]] = {}
         self._path = path
         with storage_errors(path):
             make_folder(path.parent)
@@ -149,6 +150,7 @@ class RunState:
 
     def finish(self) -> None:
         """Forget the run: its snapshot is written."""
+        self._held.clear()
         self._connection.close()
         self._replace()
 
@@ -158,21 +160,36 @@ class RunState:
 
     def rows(self, statement: str, values: Iterable[object] = ()) -> sqlite3.Cursor:
         """Run one SQL statement."""
+        self._run_held()
         with database_errors(self._path):
             return self._connection.execute(statement, tuple(values))
 
-    def all_rows(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """Run one SQL statement for every one of several rows of values."""
+    def soon(self, statement: str, values: tuple[object, ...]) -> None:
+        """Run one SQL statement together with others like it, before anything else is done with the state.
+
+        Most links of most pages lead out of the site; keeping each by itself takes longer than finding it.
+        """
+        if statement not in self._held or len(self._held[statement]) >= _MOST_HELD:
+            self._run_held()
+        self._held.setdefault(statement, []).append(values)
+
+    def _run_held(self) -> None:
+        if not self._held:
+            return
+        held, self._held = self._held, {}
         with database_errors(self._path):
-            self._connection.executemany(statement, rows)
+            for statement, rows in held.items():
+                self._connection.executemany(statement, rows)
 
     def commit(self) -> None:
         """Make everything since the last commit permanent."""
+        self._run_held()
         with database_errors(self._path):
             self._connection.commit()
 
     def rollback(self) -> None:
         """Forget everything since the last commit."""
+        self._held.clear()
         with database_errors(self._path):
             self._connection.rollback()
 
@@ -198,7 +215,6 @@ class Frontier:
     def __init__(self, state: RunState, source: str) -> None:
         self._state, self._source = state, source
         self._taken: dict[str, int] = {}
-        self._unkept: list[tuple[str, str, str]] = []
         self.pending: dict[str, int] = dict(
             state.rows(
                 "SELECT host, count(*) FROM urls WHERE source = ? AND state = 0 GROUP BY host", (source,)
@@ -260,7 +276,6 @@ class Frontier:
         )
         if not confirmed.rowcount:
             return
-        self._keep_skipped()
         forgotten = self._state.rows(
             "DELETE FROM skipped WHERE source = ? AND url = ? AND reason = ?",
             (self._source, found.url, NOT_THERE),
@@ -331,18 +346,10 @@ class Frontier:
 
     def skip(self, url: str, reason: str) -> None:
         """Keep why a URL is not fetched; the first reason stays."""
-        self._unkept.append((self._source, url, reason))
-        if len(self._unkept) >= _MOST_UNKEPT:
-            self._keep_skipped()
-
-    def _keep_skipped(self) -> None:
-        """Write down what ``skip`` was told: at once, because most links of most pages lead out of the site."""
-        self._state.all_rows("INSERT OR IGNORE INTO skipped VALUES (?, ?, ?)", self._unkept)
-        self._unkept.clear()
+        self._state.soon("INSERT OR IGNORE INTO skipped VALUES (?, ?, ?)", (self._source, url, reason))
 
     def leave_out(self, reason: str) -> None:
         """Mark everything that waits to be fetched as done, and keep why it is not fetched."""
-        self._keep_skipped()
         self._state.rows(
             "INSERT OR IGNORE INTO skipped SELECT source, url, ? FROM urls WHERE source = ? AND state = 0",
             (reason, self._source),
@@ -355,7 +362,6 @@ class Frontier:
 
     def asked(self, kind: str) -> int:
         """Return how many URLs of a kind were asked for, in all processes of the run."""
-        self._keep_skipped()
         return int(
             self._state.rows(
                 "SELECT count(*) FROM urls WHERE source = ? AND kind = ? AND state != 0 AND NOT EXISTS (SELECT 1 "
@@ -456,7 +462,6 @@ class Frontier:
 
     def commit(self, position: Position | None) -> None:
         """Make everything permanent; call it after the WARC files are durable up to ``position``."""
-        self._keep_skipped()
         if position is not None:
             self._state.rows(
                 "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
@@ -466,7 +471,6 @@ class Frontier:
 
     def rollback(self) -> None:
         """Forget everything since the last commit. The counts here are then out of date."""
-        self._unkept.clear()
         self._state.rollback()
 
     def captures(self) -> tuple[Capture, ...]:
@@ -494,7 +498,6 @@ class Frontier:
 
         A URL captured after all is not counted, unless its capture is the redirect that closes a loop.
         """
-        self._keep_skipped()
         rows = self._state.rows(
             "SELECT reason, count(*) FROM skipped WHERE source = ? AND (reason = ? OR NOT EXISTS (SELECT 1 FROM captures "
             "WHERE captures.source = skipped.source AND captures.url = skipped.url)) GROUP BY reason",
