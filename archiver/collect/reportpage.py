@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Sequence
 
-from archiver.collect.web.coordinator import DEAD_HOST, ROBOTS
+from archiver.collect.web.coordinator import BUSY_HOST, DEAD_HOST, ROBOTS
 from archiver.collect.web.scope import NOT_WEB, OTHER_LOCALE, OTHER_VERSION, OUTSIDE
 from archiver.core.amounts import count_text, size_text
 from archiver.core.report import SiteReport
@@ -38,6 +38,7 @@ _NAMED_BY = {"guess": "no one; tried", "index": "another sitemap", "page": "a pa
 _ADVICE = {
     ROBOTS: "The site's robots.txt forbids these. If you may archive them all the same, set robots: ignore in the spec.",
     DEAD_HOST: "Several URLs in a row got no connection, so the rest of the host was not tried.",
+    BUSY_HOST: "The host wanted no more requests, again and again. The next run asks for these; fewer connections or a delay in the spec may help.",
     OUTSIDE: "Pages that belong to the site after all can be added to scope.include in the spec.",
     OTHER_VERSION: "The spec selects versions, and these are of others.",
     OTHER_LOCALE: "The spec selects locales, and these are of others.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
-from archiver.collect.web.coordinator import DEAD_HOST, ROBOTS
+from archiver.collect.web.coordinator import BUSY_HOST, DEAD_HOST, ROBOTS
 from archiver.collect.web.discovery import TOO_LONG
 from archiver.collect.web.editions import found_editions
 from archiver.collect.web.frontier import REDIRECT_LOOP, TOO_MANY_REDIRECTS
@@ -39,7 +39,7 @@ MOST_OTHERS = 1_000
 MOST_EDITIONS = 200
 """Versions listed, and locales."""
 
-_MISSED = frozenset({ROBOTS, DEAD_HOST, TOO_LONG, TOO_MANY_REDIRECTS, *REASONS})
+_MISSED = frozenset({ROBOTS, DEAD_HOST, BUSY_HOST, TOO_LONG, TOO_MANY_REDIRECTS, *REASONS})
 
 # Each selects what is listed as reason, url, note, referrer; the one parameter is the source.
 _FAILED = "SELECT code AS reason, url, message AS note, referrer FROM problems WHERE source = ?"

@@ -100,6 +100,7 @@ def test_what_was_skipped_is_told_apart_from_what_was_left_out(state: RunState) 
     }  # fmt: skip
     assert report.missing == 2
     assert is_missed("host unreachable")
+    assert is_missed("host too busy")
     assert not is_missed("other version")
 
 
