@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import random
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -43,17 +42,14 @@ def test_queued_urls_cost_no_memory(console: Console) -> None:
             }
         ]
         spec = console.write("sample.yaml", json.dumps({"project": "sample", "docs": docs}))
-        with console.started("archive", spec, "--json") as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        said = (console.folder / "console.log").read_text()
-        assert process.returncode == 0, said
+        outcome, megabytes = console.measured("archive", spec, "--json")
+        assert outcome.code == 0, outcome.said
         assert sum("-title-" in target for target in site.targets()) == 0
     (record,) = (console.folder / "archives" / "sample" / "snapshots").glob("2*Z.json")
     (result,) = json.loads(record.read_text())["sites"]
     assert result["pages"] == lists + 1
     assert result["skipped"]["limit: pages"] == lists * PER_LIST
-    assert usage.ru_maxrss < 150 << 10, f"{usage.ru_maxrss >> 10} MB"
+    assert megabytes < 150
 
 
 def test_an_archive_goes_on_over_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

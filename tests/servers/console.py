@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 TIMEOUT = 300  # seconds for one command
 INSTALLED = (sys.executable, "-m", "archiver")
+# A process begins its account of peak memory with that of the one that starts it: so a small one does.
+_MEASURING = """
+import os, sys
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(process, 0)
+with open(sys.argv[1], "w") as peak:
+    peak.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,14 @@ class Console:
         )
         assert "Traceback (most recent call last)" not in done.stderr, done.stderr
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def measured(self, *arguments: str | Path) -> tuple[Outcome, int]:
+        """Run a command to its end; return also the most memory, in MB, that one of its processes had."""
+        peak = self.folder / "peak"
+        small = Console(self.folder, (sys.executable, "-I", "-c", _MEASURING, str(peak), *self.program))
+        small.environment.update(self.environment)
+        outcome = small.run(*arguments)
+        return outcome, int(peak.read_text()) >> 10
 
     def succeed(self, *arguments: str | Path) -> Outcome:
         """Run a command that must end with exit code 0."""
