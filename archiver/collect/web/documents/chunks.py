@@ -11,23 +11,28 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Iterator
 
+from archiver.collect.web.documents.guessing import LONGEST
+
 _STRING = r"\"[^\"\\\n]*+\"|'[^'\\\n]*+'"
 _KEY = rf"(?:[\w$]++|{_STRING})"
 _SPACE = r"(?:\s++|/\*[^*]*+\*/)*+"
+# A whole name: begun in its middle as well, one name of megabytes would take the square of its length.
+_OWNER = r"(?<![\w$])[\w$]++"
 # The function's beginning up to its expression: r.u=e=>, r.u=function(e){return, __webpack_require__.u = (chunkId) => {
 # return; and webpack 4's one: return r.p+
 _BEGINNING = re.compile(
-    rf"""\b[\w$]++\.(?:u|miniCssF|k)\s*+=\s*+
+    rf"""{_OWNER}\.(?:u|miniCssF|k)\s*+=\s*+
          (?: \(?\s*+([\w$]++)\s*+\)?\s*+=>\s*+(?:\{{{_SPACE}(?://[^\n]*+\n{_SPACE})*+return\b)?
            | function\s*+\w*+\s*+\(\s*+([\w$]++)\s*+\)\s*+\{{{_SPACE}(?://[^\n]*+\n{_SPACE})*+return\b )
        | \bfunction\s*+\w*+\s*+\(\s*+([\w$]++)\s*+\)\s*+\{{\s*+return\s++[\w$]++\.p\s*+\+""",
     re.VERBOSE,
 )
+# What is tried at every term and may fail is bounded, so that the terms together take linear time.
 _TERM = re.compile(
     rf"""\s*+(?:
-      (?P<choice> [\w$"']++ \s*+ ===? \s*+ [\w$"']++ \s*+ \? \s*+ (?P<chosen>{_STRING}) \s*+ : )
+      (?P<choice> [\w$"']{{1,100}}+ \s*+ ===? \s*+ [\w$"']{{1,100}}+ \s*+ \? \s*+ (?P<chosen>{_STRING}) \s*+ : )
     | (?P<string>{_STRING})
-    | (?P<map> \(*+ \s*+ \{{ \s*+ (?:{_KEY}\s*+:\s*+(?:{_STRING}|\d++)\s*+,?\s*+)*+ \}} \s*+\)*+ ) \s*+ \[ \s*+ [\w$]++ \s*+ \]
+    | (?P<map> \({{0,9}}+ \s*+ \{{ \s*+ (?:{_KEY}\s*+:\s*+(?:{_STRING}|\d++)\s*+,?\s*+)*+ \}} \s*+\)*+ ) \s*+ \[ \s*+ [\w$]++ \s*+ \]
       (?P<fallback> \s*+ \|\| \s*+ [\w$]++ )?
     | (?P<mark> [+()] )
     | (?P<name> [\w$]++ )
@@ -35,10 +40,14 @@ _TERM = re.compile(
     re.VERBOSE,
 )
 _ENTRY = re.compile(rf"({_KEY})\s*+:\s*+({_STRING}|\d++)")
-_PUBLIC_PATH = re.compile(rf"\b[\w$]++\.p\s*+=\s*+({_STRING})")
-_FOLDERS_UP = re.compile(r"\b[\w$]++\.p\s*+=\s*+[\w$]++\s*+\+\s*+[\"']((?:\.\./)++)[\"']")
+_PUBLIC_PATH = re.compile(rf"{_OWNER}\.p\s*+=\s*+({_STRING})")
+_FOLDERS_UP = re.compile(rf"{_OWNER}\.p\s*+=\s*+[\w$]++\s*+\+\s*+[\"']((?:\.\./)++)[\"']")
 _CHUNK_ID = re.compile(r"\.e\(([\"']?)([\w$-]{1,100}+)\1\)|\.O\([\w ]{0,10},\s?\[([\d,\s]{1,10000}+)\]")
 _MOST = 20_000  # chunks of one runtime: sites have one for each page
+_MOST_TERMS = (
+    2_000  # of one expression; those that bundlers write have one for each chunk with a name of its own
+)
+_MOST_PARTS = 50  # of a chunk's name
 
 _VITEPRESS_PAGE = re.compile(r"(.*\.md\.[\w-]+)\.lean(\.js)\Z", re.DOTALL)
 
@@ -86,7 +95,10 @@ def _evaluated(text: str, position: int, parameter: str) -> Iterator[str]:
     parts: list[str | dict[str, str] | None] = []  # None stands for the chunk's id
     known: dict[str, None] = {}
     named: dict[str, None] = {}
-    while term := _TERM.match(text, position):
+    for _ in range(_MOST_TERMS):
+        term = _TERM.match(text, position)
+        if term is None:
+            break
         if term["choice"]:
             yield term["chosen"][1:-1]
         elif term["string"]:
@@ -100,7 +112,8 @@ def _evaluated(text: str, position: int, parameter: str) -> Iterator[str]:
                 break
             parts.append(None)
         position = term.end()
-    if len(parts) > 1:
+    fixed = sum(len(part) for part in parts if isinstance(part, str))
+    if 1 < len(parts) <= _MOST_PARTS and fixed <= LONGEST:
         for chunk in known or named or dict.fromkeys(_mentioned(text)):
             yield "".join(_piece(part, chunk) for part in parts)
 

@@ -73,11 +73,25 @@ def test_other_scripts_have_no_chunks(script: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["r.u=e=>", 'r.u=e=>{1:"a",', "r.u=function(e){", "r.u=e=>(((", 'r.u=e=>1===e?"a":', "r.u=e=>/**/{return ",
-     '.e("', ".O(1,[1,", "function f(e){return "],
+     '.e("', ".O(1,[1,", "function f(e){return ", "a$"],
 )  # fmt: skip
 def test_hostile_runtimes_take_no_more_than_linear_time(piece: str) -> None:
     """Half a megabyte of beginnings gives an answer at once."""
     webpack_chunks(_PATH + piece * (500_000 // len(piece)) + 'r.u=e=>"a"+{1:"b"}[e]+".js"')
+
+
+@pytest.mark.parametrize("piece", ['"a"', '"a"+', "(", "(((((((((({", "e", "e+", '1===e?"a":'])
+def test_hostile_expressions_take_no_more_than_linear_time(piece: str) -> None:
+    """Half a megabyte of what a chunk's name may be put together from gives an answer at once."""
+    webpack_chunks(f"{_PATH}r.u=e=>{piece * (500_000 // len(piece))}")
+
+
+def test_a_runtime_does_not_multiply_what_it_says() -> None:
+    """A name that is put together from a thousand pieces, for thousands of chunks, is no file's."""
+    known = ",".join(f'{chunk}:"a"' for chunk in range(20_000))
+    many, long = '+"aaaaaaaa"' * 1_000, f'+"{"a" * 8_000}"'
+    assert webpack_chunks(f"{_PATH}r.u=e=>({{{known}}})[e]{many}") == Chunks()
+    assert webpack_chunks(f"{_PATH}r.u=e=>({{{known}}})[e]{long}") == Chunks()
 
 
 def test_vitepress_loads_a_page_in_two_ways() -> None:
