@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LIMIT = 1 << 20  # bytes; a spec is written by hand
 _MOST_NODES = 100_000  # a YAML file can name one node many times; this bounds what it unfolds to
 _MOST_DEPTH = 32
-_DECIDES_CRAWL = {"name", "seeds", "scope", "traps", "robots"}
+_DECIDES_CRAWL = {"name", "seeds", "scope", "traps", "sitemaps", "robots"}
 
 _At = tuple["str | int", ...]  # where a value is: keys and list positions from the top
 
