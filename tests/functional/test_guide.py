@@ -1,0 +1,131 @@
+"""The keeper's guides tell the truth: their specs are valid, their tables complete, their example is what happens."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from archiver.collect.preflight import checked_spec
+from archiver.collect.web import coordinator, discovery, frontier, limits, scope, traps, verdicts
+from archiver.collect.web.report import is_missed
+from archiver.collect.web.scope import Scope
+from archiver.core.errors import FetchError
+from servers.console import Console
+from servers.guide import guide_site
+
+ROOT = Path(__file__).resolve().parents[2]
+CRAWLING = "docs/crawling.md"
+_BLOCK = re.compile(r"^```yaml\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
+
+REASONS = {
+    *(scope.EXCLUDED, scope.OUTSIDE, scope.NOT_WEB, scope.OTHER_VERSION, scope.OTHER_LOCALE),
+    *(traps.TOO_DEEP, traps.REPEATED, traps.CALENDAR, traps.QUERIES, traps.SESSION, traps.SORTED),
+    *(frontier.REDIRECT_LOOP, frontier.TOO_MANY_REDIRECTS, frontier.NOT_THERE, discovery.TOO_LONG),
+    *(coordinator.ROBOTS, coordinator.PRIVATE, coordinator.DEAD_HOST, coordinator.BUSY_HOST),
+    *limits.REASONS,
+}
+MARKS = {
+    *(verdicts.SOFT_404, verdicts.LOGIN, verdicts.PARKED, verdicts.NOT_THE_FILE, verdicts.CATCH_ALL),
+    verdicts.SCRIPT_ONLY,
+}
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def _specs(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the specs of a document as whole ones, each with what stands between it and the next one."""
+    _, *parts = _BLOCK.split(_text(name))
+    for block, behind in zip(parts[::2], parts[1::2], strict=True):
+        yield block if block.startswith("project:") else f"project: example\n{block}", behind
+
+
+def _section(heading: str) -> str:
+    """Return what stands in the guide below a heading, up to the next one."""
+    return re.split(r"^#", _text(CRAWLING).split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize("name", ["README.md", "specs/README.md", CRAWLING])
+def test_the_specs_of_a_document_are_valid(name: str, tmp_path: Path) -> None:
+    """Each YAML example is what `archiver check` accepts, with a project's name in front where it has none."""
+    (tmp_path / "images-list.txt").write_text("docker.io/library/redis:7\n")
+    specs = [text for text, _ in _specs(name)]
+    assert specs
+    for text in specs:
+        path = tmp_path / "spec.yaml"
+        path.write_text(text, "utf-8")
+        checked_spec(path)
+
+
+def test_the_tables_of_urls_are_what_the_scope_decides(tmp_path: Path) -> None:
+    """Behind an example of a scope stand URLs, whether they are pages of the site, and by which rule."""
+    tables = 0
+    for text, behind in _specs(CRAWLING):
+        table = behind.split("\n| URL | | rule |\n", 1)
+        if len(table) == 1 or table[0].strip():
+            continue
+        tables += 1
+        path = tmp_path / "spec.yaml"
+        path.write_text(text, "utf-8")
+        rule = Scope.of(checked_spec(path).spec.docs[0])
+        rows = _ROW.findall(table[1].split("\n\n", 1)[0])
+        assert len(rows) >= 2
+        for url, place, reason in rows:
+            decision = rule.decide(url)
+            assert (place, reason) == ("in" if decision.inside else "out", decision.reason), url
+    assert tables >= 4
+
+
+def test_the_table_of_reasons_is_complete() -> None:
+    """Every reason for which a URL is not asked for is explained, and whether it is counted as missing is right."""
+    rows = _ROW.findall(_section("Reasons"))
+    assert {reason for reason, _, _ in rows} == REASONS
+    assert {reason for reason, missing, _ in rows if missing == "yes"} == set(filter(is_missed, REASONS))
+
+
+def test_the_table_of_codes_is_complete() -> None:
+    """Every code of a failed fetch is explained."""
+    codes = {each.code for each in FetchError.__subclasses__() if each.code.startswith("fetch.")}
+    assert {code for code, _, _ in _ROW.findall(_section("Failures by code"))} == codes
+
+
+def test_the_table_of_marks_is_complete() -> None:
+    """Everything that an answer may turn out to be is explained."""
+    section = _section("What is not taken for success")
+    assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == MARKS
+
+
+def test_the_first_example_happens(tmp_path: Path) -> None:
+    """The guide's site, crawled by the guide's spec, gives the lines and the report that the guide shows."""
+    console = Console(tmp_path)
+    (text, behind), *_ = _specs(CRAWLING)
+    shown, listed = re.findall(r"^```text\n(.*?)^```", _text(CRAWLING), re.MULTILINE | re.DOTALL)
+    assert shown in behind
+    with guide_site() as site:
+        console.write("pump.yaml", text.replace("http://127.0.0.1:8000", site.origin))
+        console.succeed("check", "pump.yaml")
+        command, _, expected = shown.partition("\n")
+        outcome = console.succeed(*command.removeprefix("$ archiver ").split())
+        assert _everywhere(outcome.out.replace(site.origin, "http://127.0.0.1:8000")) == _everywhere(expected)
+    (path,) = tmp_path.glob("archives/pump/snapshots/*.report.json")
+    told = json.loads(path.read_text("utf-8").replace(site.origin, "http://127.0.0.1:8000"))
+    rows = [
+        f"{each['reason']}\t{entry['url']}\t{entry['referrer']}\n"
+        for named in told["sites"]
+        for each in (*named["failed"], *named["skipped"])
+        for entry in each["entries"]
+    ]
+    assert "".join(rows) == listed
+    assert told["missing"] == 1
+
+
+def _everywhere(text: str) -> str:
+    """Return what a run said without what is another thing each time: its moment, how long it took, how much came."""
+    text = re.sub(r"[0-9]{8}T[0-9]{6}Z", "SNAPSHOT", text)
+    return re.sub(r"in [0-9.]+ s, [0-9.]+ kB received", "RECEIVED", text).strip()
