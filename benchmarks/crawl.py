@@ -69,12 +69,14 @@ def near() -> None:
             runs[OURS].append(archiver([sys.executable, "-c", CRAWL_ONLY], site.url, fresh(folder / "crawl")))
             runs[WHOLE].append(archiver(ARCHIVER, site.url, fresh(folder / "archive")))
             runs[THEIRS].append(wget(site.url, fresh(folder / "wget")))
+        ours, theirs = captured(folder / "crawl" / "a" / "bench" / "warc"), captured(folder / "wget")
     print(f"python3-doc over nginx on loopback, {machine()}, medians of {ROUNDS} runs")
     table(runs)
     for program in (OURS, WHOLE):
         pairs = zip(runs[program], runs[THEIRS], strict=True)
         ratio = statistics.median(b.wall / b.urls / (a.wall / a.urls) for a, b in pairs)
         print(f"URLs per second, {program} to wget: {ratio:.2f}x")
+    print(f"URLs that only the archiver got: {len(ours - theirs)}; that only wget got: {len(theirs - ours)}")
 
 
 def far() -> None:
@@ -178,17 +180,20 @@ def read(path: str) -> str:
         return ""
 
 
-def counted(folder: Path) -> tuple[int, int]:
-    """Return how many URLs were answered with 200 in the WARC files of a folder, and the files' size in bytes."""
+def captured(folder: Path) -> set[str]:
+    """Return the URLs that were answered with 200 in the WARC files of a folder."""
     urls: set[str] = set()
-    size = 0
     for path in folder.glob("*.warc.gz"):
-        size += path.stat().st_size
         with path.open("rb") as stream:
             for record in ArchiveIterator(stream):
                 if record.rec_type == "response" and record.http_headers.get_statuscode() == "200":
                     urls.add(record.rec_headers.get_header("WARC-Target-URI").strip("<>"))
-    return len(urls), size
+    return urls
+
+
+def counted(folder: Path) -> tuple[int, int]:
+    """Return how many URLs are in the WARC files of a folder, and the files' size in bytes."""
+    return len(captured(folder)), sum(path.stat().st_size for path in folder.glob("*.warc.gz"))
 
 
 def fresh(folder: Path) -> Path:
