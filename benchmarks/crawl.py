@@ -186,7 +186,8 @@ def captured(folder: Path) -> set[str]:
     for path in folder.glob("*.warc.gz"):
         with path.open("rb") as stream:
             for record in ArchiveIterator(stream):
-                if record.rec_type == "response" and record.http_headers.get_statuscode() == "200":
+                stored = record.rec_type in ("response", "revisit")  # the latter where two URLs have one page
+                if stored and record.http_headers.get_statuscode() == "200":
                     urls.add(record.rec_headers.get_header("WARC-Target-URI").strip("<>"))
     return urls
 
