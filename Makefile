@@ -33,9 +33,9 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The pictures in README.md, of the demo's bundle; needs chromium.
+# The pictures in README.md and docs/crawling.md, of the demo's bundle and of a crawl's report; needs chromium.
 screenshots: demo
-	$(BIN)/python docs/screenshots.py $$(ls -t demo-archives/*.tar | head -n 1)
+	PYTHONPATH=tests $(BIN)/python docs/screenshots.py $$(ls -t demo-archives/*.tar | head -n 1)
 
 # Side by side with wget; needs nginx, python3-doc and wget.
 bench-crawl: $(VENV)/.installed-test
