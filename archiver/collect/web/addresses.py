@@ -1,7 +1,7 @@
 """Which addresses a crawl may speak to.
 
-What a page on the internet refers to must not make the program ask the keeper's own machines and network:
-routers, cloud metadata, databases. A site that is itself at such an address refers to its like freely.
+What a page refers to must not make the program ask the keeper's own machines and network: routers, cloud
+metadata, databases. A site in that network is no exception: anyone may write into a wiki.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from archiver.core.errors import PrivateAddress
 _UNICAST = IPv6Network("2000::/3")  # all of IPv6 that is given out so far
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is the last 32 bits
 _ASSIGNMENTS = IPv4Network("192.0.0.0/24")  # RFC 6890; older versions of ``ipaddress`` know half of it
+_STAND_INS = IPv4Network("198.18.0.0/15")  # RFC 2544; transparent proxies give every name an address of these
 _LOCAL_NAMES = frozenset(
     {"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain"}
 )
@@ -65,8 +66,8 @@ class AddressPolicy:
     """Where one site's crawl may connect to. May be used by several threads.
 
     Args:
-        hosts: the hosts that the spec itself names for the site. They are always allowed; where one of
-            them is at a private address, everything is.
+        hosts: the hosts that the spec itself names for the site. They are always allowed, and so are other
+            names for the addresses that they are at.
     """
 
     def __init__(self, hosts: Iterable[str]) -> None:
@@ -75,21 +76,28 @@ class AddressPolicy:
     def check(self, host: str, addresses: Iterable[str]) -> None:
         """Raise PrivateAddress where a host is at an address that the site has no business with."""
         for address in addresses:
-            if is_private(address) and not self._allows(host):
+            if is_private(address) and not self._allows(host, address):
                 raise PrivateAddress(f"{host} is at {address}, which only a private network reaches")
 
     def check_name(self, host: str) -> None:
         """Raise PrivateAddress where a host's name says as much; for hosts that a proxy connects to."""
         self.check(host, (host,))
-        if is_local_name(host) and not self._allows(host):
+        if is_local_name(host) and host not in self._hosts:
             raise PrivateAddress(f"{host} is a name that only a private network knows")
 
-    def _allows(self, host: str) -> bool:
-        return host in self._hosts or self._site_is_private
+    def _allows(self, host: str, address: str) -> bool:
+        if host in self._hosts or address in self._named:
+            return True
+        return _is_stand_in(address) and any(map(_is_stand_in, self._named))
 
     @cached_property
-    def _site_is_private(self) -> bool:
-        return any(is_local_name(host) or any(map(is_private, addresses_of(host))) for host in self._hosts)
+    def _named(self) -> frozenset[str]:
+        return frozenset(address for host in self._hosts for address in addresses_of(host))
+
+
+def _is_stand_in(address: str) -> bool:
+    """Say whether an address tells nothing of a host: no network has machines there."""
+    return _is_address(address) and ip_address(address) in _STAND_INS
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:

@@ -126,11 +126,32 @@ def test_a_public_site_leads_to_no_private_address() -> None:
         policy.check("other.example", ["93.184.216.35", "10.0.0.1"])
 
 
-def test_a_private_site_may_lead_to_private_addresses() -> None:
-    """A site in the keeper's own network refers to its like."""
-    AddressPolicy([PUBLIC, "192.168.0.1"]).check("other.example", ["10.0.0.1"])
-    AddressPolicy(["localhost"]).check("other.example", ["127.0.0.2"])
-    AddressPolicy(["wiki.corp"]).check_name("static.corp")
+def test_a_private_site_leads_to_no_other_private_address() -> None:
+    """A site in the keeper's own network, into which many may write, does not open the rest of it."""
+    for named, host, address in (
+        ("192.168.0.1", "other.example", "10.0.0.1"),
+        ("10.0.0.1", "metadata.example", "169.254.169.254"),
+        ("localhost", "other.example", "127.0.0.2"),
+    ):
+        with pytest.raises(PrivateAddress):
+            AddressPolicy([PUBLIC, named]).check(host, [address])
+    with pytest.raises(PrivateAddress):
+        AddressPolicy(["wiki.corp"]).check_name("static.corp")
+    AddressPolicy(["wiki.corp", "static.corp"]).check_name("static.corp")
+
+
+def test_other_names_for_what_the_spec_names_are_allowed() -> None:
+    """An address is named by each host that is there."""
+    AddressPolicy(["localhost"]).check("other.example", ["127.0.0.1"])
+    AddressPolicy(["127.0.0.1"]).check("localhost", ["127.0.0.1"])
+
+
+def test_addresses_that_stand_for_any_host_are_allowed_where_the_site_has_one_too() -> None:
+    """A transparent proxy that answers for every name with its own addresses does not end the crawl."""
+    AddressPolicy(["198.18.0.7"]).check("other.example", ["198.19.255.1"])
+    for named, address in ((PUBLIC, "198.18.0.8"), ("198.18.0.7", "10.0.0.1")):
+        with pytest.raises(PrivateAddress):
+            AddressPolicy([named]).check("other.example", [address])
 
 
 def test_a_proxy_is_not_asked_for_local_names() -> None:
