@@ -97,6 +97,29 @@ def test_verbs_in_the_documents_exist() -> None:
     assert named <= listed
 
 
+def _anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub gives a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Each relative link and picture of a document is there, its anchor too."""
+    documents = [*ROOT.glob("*.md"), *(ROOT / "specs").glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    documents += (ROOT / "benchmarks").glob("*.md")
+    broken = []
+    for document in documents:
+        text = re.sub(r"^```.*?^```", "", document.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for link in re.findall(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"", re.sub(r"`[^`\n]*`", "", text)):
+            path, _, anchor = (link[0] or link[1]).partition("#")
+            if ":" in path:
+                continue
+            target = document.parent / path if path else document
+            if not target.exists() or (anchor and anchor not in _anchors(target)):
+                broken.append(f"{document.relative_to(ROOT)}: {path}#{anchor}")
+    assert not broken
+
+
 def test_the_console_script_is_declared() -> None:
     """The package installs a console script called archiver."""
     assert 'archiver = "archiver.cli.main:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
