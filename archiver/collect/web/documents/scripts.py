@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from archiver.collect.web.documents.chunks import webpack_chunks
 from archiver.collect.web.documents.data import collect_from_data
-from archiver.collect.web.documents.document import Document
+from archiver.collect.web.documents.document import NOTHING, Document
 from archiver.collect.web.documents.generators import is_rustdoc_index
 from archiver.collect.web.documents.guessing import LONGEST, is_asset, is_page, is_rooted, places
 from archiver.collect.web.documents.jsliterals import literals
@@ -51,10 +51,14 @@ _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0"
 _DIRECTORY = "{dir}"  # docusaurus-search-local: empty but where a site has several indexes
 _RELATIVE = ("./", "../")
 _MOST_IMPORT_MAP = 1 << 20
+# Sphinx's search index: megabytes of words, and documents by names that are no URLs (sphinx/search/__init__.py).
+_SPHINX_INDEX = "Search.setIndex("
 
 
 def read_script(text: str, url: str) -> Document:
     """Read a script that is a file of its own."""
+    if text.startswith(_SPHINX_INDEX):
+        return NOTHING
     found = Found()
     collect_from_script(found, text, urlsplit(url).path)
     return Document(found.resolved(url, ""))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from archiver.collect.web.documents.document import Links
+from archiver.collect.web.documents.document import NOTHING, Links
 from archiver.collect.web.documents.html import read_html
 from archiver.collect.web.documents.read import read_document
 from archiver.collect.web.documents.scripts import read_script
@@ -202,3 +202,11 @@ def test_a_megabyte_of_script_takes_little_time() -> None:
 def test_hostile_scripts_take_no_more_than_linear_time(piece: str) -> None:
     """Half a megabyte of beginnings and of references without end is read at once."""
     _links(piece * (500_000 // len(piece)))
+
+
+def test_the_search_index_of_sphinx_is_not_looked_through() -> None:
+    """It is megabytes of words; its documents are named without what makes a URL of a name."""
+    index = (
+        b'Search.setIndex({"docnames": ["guide/install"], "filenames": ["guide/install.rst", "img/a.png"]})'
+    )
+    assert read_document(index, "http://x.org/searchindex.js", "text/javascript") == NOTHING
