@@ -366,3 +366,53 @@ def test_a_parked_domain_is_told_of_and_the_last_good_copy_kept(console: Console
             json.dumps({"project": "other", "docs": [{"seeds": [f"{site.origin}/index.html"]}]}),
         )
         assert console.run("archive", other).code == 3
+
+
+@pytest.mark.parametrize(
+    ("instead", "reason"),
+    [
+        (
+            html(text=TEXT.format("Acme, the future of clouds")),
+            "the server sends the same for URLs that cannot exist",
+        ),
+        (b"", "the server sends an empty page"),
+    ],
+)
+def test_a_dead_site_that_answers_everything_alike_replaces_nothing(
+    console: Console, instead: bytes, reason: str
+) -> None:
+    """The seed's good copy is kept, in every later run as well, though one page for all URLs may be a site of its own."""
+    with serving({"/docs/": html("a"), "/docs/a": html(text=TEXT.format("A"))}) as site:
+        spec = console.write(
+            "sample.yaml", json.dumps({"project": "sample", "docs": [{"seeds": [f"{site.origin}/docs/"]}]})
+        )
+        assert console.run("archive", spec).code == 0
+        site.answers.clear()
+        site.otherwise = instead
+        for _ in range(2):
+            gone = console.run("archive", spec, "--json")
+            assert (gone.code, gone.json["verdict"], gone.json["carried"]["captures"]) == (4, "gone", 2)
+            (failure,) = gone.json["failures"]
+            assert failure["code"] == "fetch.soft404"
+            assert failure["message"] == f"{reason}; the earlier capture is kept"
+
+
+def test_a_site_that_answers_everything_with_its_front_page_may_change_it(console: Console) -> None:
+    """A front page that still leads to pages that there were is the site's, and so is the only page of a site."""
+    with serving({"/docs/a": html(text=TEXT.format("A"))}) as site:
+        site.otherwise = html("/docs/a", text=TEXT.format("Release 1"))
+        spec = console.write(
+            "sample.yaml", json.dumps({"project": "sample", "docs": [{"seeds": [f"{site.origin}/docs/"]}]})
+        )
+        assert console.run("archive", spec).code == 0
+        site.otherwise = html("/docs/a", text=TEXT.format("Release 2, with much that is new"))
+        assert console.run("archive", spec, "--json").json["carried"]["captures"] == 0
+    with serving({}) as site:
+        site.otherwise = html(text=TEXT.format("Release 1"))
+        spec = console.write(
+            "alone.yaml", json.dumps({"project": "alone", "docs": [{"seeds": [f"{site.origin}/docs/"]}]})
+        )
+        assert console.run("archive", spec).code == 0
+        site.otherwise = html(text=TEXT.format("Release 2, with much that is new"))
+        again = console.run("archive", spec, "--json")
+        assert (again.code, again.json["carried"]["captures"], again.json["unchanged"]) == (0, 0, 0)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.web.documents.document import NO_FACTS, Document
+from archiver.collect.web.documents.document import NO_FACTS, NO_LINKS, Document
 from archiver.collect.web.documents.mediatype import is_html, media_type
 from archiver.collect.web.documents.sitemap import NOT_A_SITEMAP
-from archiver.collect.web.examination import refusal
+from archiver.collect.web.examination import has_content, refusal
 from archiver.collect.web.frontier import NOT_THERE, SITEMAP
 from archiver.collect.web.scope import NOT_WEB
 from archiver.core.capture import PAGE, REQUISITE, Capture
@@ -65,7 +65,7 @@ class Accounting:
         target = ""
         if status >= 400:
             self._account_error(entry, status)
-        elif verdict := self._refusing(entry, recorded, facts_of(result)):
+        elif verdict := self._refusing(entry, recorded, result):
             self._account_refused(entry, verdict)
         else:
             problem = self._problem(entry, recorded)
@@ -84,7 +84,7 @@ class Accounting:
         """Follow the links of what had been read as something less."""
         entry = self._frontier.entry(recorded.url)
         assert entry is not None, "only known URLs are read again"
-        if verdict := self._refusing(entry, recorded, facts_of(result)):
+        if verdict := self._refusing(entry, recorded, result):
             self._frontier.release(entry.url)
             self._account_refused(entry, verdict)
         else:
@@ -167,10 +167,11 @@ class Accounting:
         else:
             self._frontier.broken_link(entry.url, status, entry.referrer)
 
-    def _refusing(self, entry: Found, recorded: Recorded, facts: Facts) -> Verdict | None:
+    def _refusing(self, entry: Found, recorded: Recorded, result: Document | Unreadable) -> Verdict | None:
         """Return what a response is where it is not what was asked for; None where it is, though it may be marked."""
         if not recorded.is_redirect:
-            verdict = self._examination.verdict(entry, recorded, facts)
+            links = result.links if isinstance(result, Document) else NO_LINKS
+            verdict = self._examination.verdict(entry, recorded, facts_of(result), links)
         elif entry.url in self._previous and not has_content(self._previous, entry.url):
             return None  # a redirect it was before
         else:
@@ -208,12 +209,6 @@ class Accounting:
                 where = f"redirects to {printable(target)}, which is {reason}; the earlier capture is kept"
                 return PageMoved(where, place=entry.url, hint=_MOVED_HINT)
         return None
-
-
-def has_content(captures: Mapping[str, Capture], url: str) -> bool:
-    """Say whether a snapshot's captures, by URL, have a URL's content."""
-    earlier = captures.get(url)
-    return earlier is not None and earlier.status == "200"
 
 
 def status_refused(url: str, status: int, *, lost: bool = False) -> StatusRefused:

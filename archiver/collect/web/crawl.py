@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.web.accounting import Accounting, has_content
+from archiver.collect.web.accounting import Accounting
 from archiver.collect.web.addresses import AddressPolicy
 from archiver.collect.web.coordinator import Coordinator
 from archiver.collect.web.credentials import NO_CREDENTIALS
 from archiver.collect.web.discovery import Discovery
 from archiver.collect.web.documents.pool import DocumentPool
-from archiver.collect.web.examination import Examination
+from archiver.collect.web.examination import Examination, has_content
 from archiver.collect.web.fetch import Fetcher, FetchSettings
 from archiver.collect.web.frontier import Frontier
 from archiver.collect.web.lanes import Lane
@@ -139,7 +139,7 @@ def crawl(
 
         policy = RobotsPolicy.ignored() if site.robots == "ignore" else None
         seeds = tuple(dict.fromkeys(resolve(seed, seed) or seed for seed in site.seeds))
-        examination = Examination(frontier, seeds, own_hosts)
+        examination = Examination(frontier, seeds, own_hosts, previous)
         schedule = held.enter_context(
             closing(
                 Schedule(

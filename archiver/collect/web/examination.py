@@ -5,7 +5,7 @@ Keeps what it learns in the run's state, so that a continued run judges as the o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterable
+from typing import TYPE_CHECKING, Iterable, Mapping
 
 from archiver.collect.web.documents.mediatype import is_html
 from archiver.collect.web.probe import MOST_PROBE_REDIRECTS, ProbeAnswer, led_away, probe_urls
@@ -28,9 +28,10 @@ from archiver.core.urlidentity import twins_key
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
-    from archiver.collect.web.documents.document import Facts
+    from archiver.collect.web.documents.document import Facts, Links
     from archiver.collect.web.frontier import Found, Frontier
     from archiver.collect.web.recorder import Recorded
+    from archiver.core.capture import Capture
     from archiver.core.errors import FetchError
 
 _ERRORS: dict[str, type[FetchError]] = {
@@ -48,10 +49,14 @@ class Examination:
         frontier: where answers and marks are kept.
         seeds: the site's, in canonical spelling.
         hosts: those that have pages of the site; the others are not asked for what does not exist.
+        previous: the site's captures in the last good snapshot, by URL: what is to be replaced.
     """
 
-    def __init__(self, frontier: Frontier, seeds: Iterable[str], hosts: frozenset[str]) -> None:
+    def __init__(
+        self, frontier: Frontier, seeds: Iterable[str], hosts: frozenset[str], previous: Mapping[str, Capture]
+    ) -> None:
         self._frontier, self._seeds, self._hosts = frontier, tuple(seeds), hosts
+        self._previous = previous
         self._spellings = frozenset(map(twins_key, self._seeds))
         self._known: dict[str, dict[str, ProbeAnswer]] = {}
         self._led: dict[
@@ -88,22 +93,31 @@ class Examination:
         self._remember(answer)
         self._frontier.keep_probe(probe, answer.to_json())
 
-    def verdict(self, entry: Found, recorded: Recorded, facts: Facts) -> Verdict | None:
+    def verdict(self, entry: Found, recorded: Recorded, facts: Facts, links: Links) -> Verdict | None:
         """Return what is to be said of a response of 2xx; None where it is what it seems.
 
         What an earlier snapshot has got the same is not refused now.
+
+        Args:
+            entry: what was asked for.
+            recorded: what came.
+            facts: what it says of itself, where it is HTML.
+            links: what it leads to.
         """
         if entry.kind not in (PAGE, REQUISITE):
             return None
         probes = tuple(self._known.get(origin_of(entry.url), {}).values())
+        seed = entry.seed or twins_key(entry.url) in self._spellings
         answer = Answer(
             entry.url,
             entry.kind,
-            entry.seed or twins_key(entry.url) in self._spellings,
+            seed,
             is_html(recorded.content_type),
             recorded.digest,
             recorded.size,
             facts,
+            replaces=recorded.revisited is None and has_content(self._previous, entry.url),
+            estranged=seed and self._is_estranged(entry.url, links),
         )
         if entry.seed and is_catch_all(answer, probes):
             place = f"{origin_of(entry.url)}/"
@@ -117,8 +131,23 @@ class Examination:
             return None
         return judge_redirect(entry.url, target, self._known.get(origin_of(entry.url), {}).values())
 
+    def _is_estranged(self, seed: str, links: Links) -> bool:
+        """Say whether a seed leads to none of the pages that there were beside the site's seeds."""
+        if not has_content(self._previous, seed):
+            return False
+        pages = (url for url, capture in self._previous.items() if capture.kind == PAGE)
+        known = {twins_key(url) for url in pages if has_content(self._previous, url)}
+        others = known - self._spellings
+        return bool(others) and others.isdisjoint(map(twins_key, (*links.pages, *links.frames)))
+
     def _remember(self, answer: ProbeAnswer) -> None:
         self._known.setdefault(origin_of(answer.url), {})[answer.url] = answer
+
+
+def has_content(captures: Mapping[str, Capture], url: str) -> bool:
+    """Say whether a snapshot's captures, by URL, have a URL's content."""
+    earlier = captures.get(url)
+    return earlier is not None and earlier.status == "200"
 
 
 def refusal(url: str, verdict: Verdict, *, lost: bool) -> FetchError:

@@ -82,6 +82,8 @@ class Answer:
         html: whether it is HTML.
         digest, size: of the payload.
         facts: what it says of itself, where it is HTML.
+        replaces: whether an earlier snapshot has other content at the URL.
+        estranged: whether that snapshot has further pages as well, to none of which this leads.
     """
 
     url: str
@@ -91,6 +93,8 @@ class Answer:
     digest: str
     size: int
     facts: Facts
+    replaces: bool = False
+    estranged: bool = False
 
 
 def judge(answer: Answer, probes: Iterable[ProbeAnswer]) -> Verdict | None:
@@ -103,12 +107,14 @@ def judge(answer: Answer, probes: Iterable[ProbeAnswer]) -> Verdict | None:
     known = tuple(probes)
     if answer.html and _promised_otherwise(answer):
         return Verdict(NOT_THE_FILE, "the server sends a web page in place of the file")
+    if answer.kind == PAGE and answer.html and answer.replaces and not answer.size:
+        return Verdict(SOFT_404, "the server sends an empty page")
     alike = _alike(answer, known)
     if answer.kind == PAGE and answer.html:
         verdict = _by_itself(answer, alike, known)
         if verdict is not None:
             return verdict
-    if alike is not None and not answer.seed:
+    if alike is not None and (answer.estranged or not answer.seed):
         return Verdict(SOFT_404, "the server sends the same for URLs that cannot exist")
     return _shell(answer) if answer.kind == PAGE and answer.html else None
 
