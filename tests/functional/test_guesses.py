@@ -107,6 +107,22 @@ def test_what_is_linked_too_is_a_broken_link(paths: ProjectPaths) -> None:
     assert outcome.skipped == {}
 
 
+def test_what_a_guess_redirects_to_is_a_broken_link_once_it_is_linked(paths: ProjectPaths) -> None:
+    """A redirect that was only guessed leads nowhere; a page that links to it links to nothing."""
+    answers: dict[str, Answer] = {
+        "/docs/": html("a.html", head="<script>var a = '/docs/moved.html'</script>"),
+        "/docs/moved.html": Reply(status=301, headers=(("Location", "/docs/gone.html"),)),
+        "/docs/a.html": html("b.html"),
+        "/docs/b.html": html("c.html"),
+        "/docs/c.html": html("moved.html"),
+    }
+    with serving(answers) as site:
+        outcome = crawled(paths, doc_site(site))
+        (broken,) = outcome.broken_links
+        assert (broken.url, broken.referrer) == (site.url("/docs/gone.html"), site.url("/docs/moved.html"))
+    assert (outcome.failures, outcome.skipped) == ((), {})
+
+
 def test_what_was_there_before_is_missed(paths: ProjectPaths) -> None:
     """A guess that an earlier snapshot has is content of the site: where it is gone now, that is a failure."""
     script = Reply(b'const a = "/docs/assets/a.json"', type=JS)

@@ -12,7 +12,7 @@ from archiver.collect.web.documents.document import NO_FACTS, NO_LINKS, Document
 from archiver.collect.web.documents.mediatype import is_html, media_type
 from archiver.collect.web.documents.sitemap import NOT_A_SITEMAP
 from archiver.collect.web.examination import has_content, refusal
-from archiver.collect.web.frontier import NOT_THERE, SITEMAP
+from archiver.collect.web.frontier import SITEMAP
 from archiver.collect.web.scope import NOT_WEB
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.errors import FetchError, PageMoved, ResponseTruncated, StatusRefused, Unreadable
@@ -72,7 +72,7 @@ class Accounting:
             if problem is not None:
                 self.fail(url, problem)
             if _is_other_file(entry, recorded):
-                self._frontier.skip(url, NOT_THERE)
+                self._frontier.forget(url)
             elif (problem is None or not has_content(self._previous, url)) and not self._is_no_sitemap(
                 entry, result
             ):
@@ -106,7 +106,7 @@ class Accounting:
             return
         entry = self._frontier.entry(url)
         if entry is not None and entry.guessed and url not in self._previous:
-            self._frontier.skip(url, NOT_THERE)
+            self._frontier.forget(url)
             return
         message = f"{error.message} ({error.hint})" if error.hint else error.message
         self._frontier.fail(url, error.code, message, entry.referrer if entry else "")
@@ -161,7 +161,7 @@ class Accounting:
         lost = entry.url in self._previous
         tried = entry.kind == SITEMAP and self._sitemaps.is_guess(entry.url)
         if entry.guessed and not lost:
-            self._frontier.skip(entry.url, NOT_THERE)
+            self._frontier.forget(entry.url)
         elif entry.seed or lost or tried or status not in (404, 410):
             self.fail(entry.url, status_refused(entry.url, status, lost=lost))
         else:
@@ -189,7 +189,7 @@ class Accounting:
             self._sitemaps.note(entry.url, error.message)
             return
         if entry.guessed and not lost:
-            self._frontier.skip(entry.url, NOT_THERE)
+            self._frontier.forget(entry.url)
             return
         self._frontier.mark(entry.url, verdict.mark, verdict.reason)
         if entry.seed or lost:

@@ -20,6 +20,7 @@ from archiver.store.databases import database_errors, translated
 
 _VERSION = 2
 _QUEUED, _DONE, _REREAD = 0, 1, 2
+_LINKED, _GUESSED, _GUESSED_WRONG = 0, 1, 2
 _MOST_HELD = 500  # statements
 _MOST_HOPS = 20  # redirects in a row
 TOO_MANY_REDIRECTS = "too many redirects"
@@ -255,7 +256,7 @@ class Frontier:
             return True
         if found.guessed:
             return False
-        self._confirm(found, host)
+        self._confirm(found.url, found.referrer)
         for lesser in _LESSER[found.kind]:
             self._state.rows(
                 "UPDATE urls SET kind = ?, state = CASE state WHEN 1 THEN 2 ELSE state END "
@@ -268,24 +269,36 @@ class Frontier:
             )
         return False
 
-    def _confirm(self, found: Found, host: str) -> None:
-        """Make a guess a link: one that was not there is asked for again, so that it is told."""
-        confirmed = self._state.rows(
-            "UPDATE urls SET guessed = 0, referrer = ? WHERE source = ? AND url = ? AND guessed = 1",
-            (found.referrer, self._source, found.url),
-        )
-        if not confirmed.rowcount:
-            return
-        forgotten = self._state.rows(
-            "DELETE FROM skipped WHERE source = ? AND url = ? AND reason = ?",
-            (self._source, found.url, NOT_THERE),
-        )
-        if forgotten.rowcount:
-            # a new id: those of a host are taken in their order
+    def _confirm(self, url: str, referrer: str) -> None:
+        """Make a guess a link, and what it redirects to: what was not there is asked for again, so that it is told."""
+        for _ in range(_MOST_HOPS + 1):
+            row = self._state.rows(
+                "SELECT guessed, target FROM urls WHERE source = ? AND url = ? AND guessed != ?",
+                (self._source, url, _LINKED),
+            ).fetchone()
+            if row is None:
+                return
+            guessed, target = row
             self._state.rows(
-                "UPDATE urls SET state = 0, id = (SELECT max(id) + 1 FROM urls) WHERE source = ? AND url = ?",
-                (self._source, found.url),
+                "UPDATE urls SET guessed = ?, referrer = ? WHERE source = ? AND url = ?",
+                (_LINKED, referrer, self._source, url),
             )
+            if guessed == _GUESSED_WRONG:
+                self._queue_again(url)
+            url, referrer = target, url
+
+    def _queue_again(self, url: str) -> None:
+        self._state.rows(
+            "DELETE FROM skipped WHERE source = ? AND url = ? AND reason = ?", (self._source, url, NOT_THERE)
+        )
+        # a new id: those of a host are taken in their order
+        changed = self._state.rows(
+            "UPDATE urls SET state = ?, id = (SELECT max(id) + 1 FROM urls) "
+            "WHERE source = ? AND url = ? AND state = ?",
+            (_QUEUED, self._source, url, _DONE),
+        )
+        if changed.rowcount:
+            host = origin_of(url)
             self.done -= 1
             self.pending[host] = self.pending.get(host, 0) + 1
 
@@ -347,6 +360,14 @@ class Frontier:
     def skip(self, url: str, reason: str) -> None:
         """Keep why a URL is not fetched; the first reason stays."""
         self._state.soon("INSERT OR IGNORE INTO skipped VALUES (?, ?, ?)", (self._source, url, reason))
+
+    def forget(self, url: str) -> None:
+        """Keep that a guess was wrong, unless it is a link by now."""
+        self.skip(url, NOT_THERE)
+        self._state.rows(
+            "UPDATE urls SET guessed = ? WHERE source = ? AND url = ? AND guessed = ?",
+            (_GUESSED_WRONG, self._source, url, _GUESSED),
+        )
 
     def leave_out(self, reason: str) -> None:
         """Mark everything that waits to be fetched as done, and keep why it is not fetched."""

@@ -208,9 +208,10 @@ def test_a_guess_that_was_not_there_is_asked_for_again_once_it_is_linked_to(path
             frontier.add(Found(url, REQUISITE, C, guessed=True))
         frontier.add(Found(C, PAGE))
         assert frontier.take("http://x.org", 9) == [A, B]
-        frontier.skip(A, NOT_THERE)
+        frontier.forget(A)
         frontier.settle(A)
         frontier.settle(B)
+        assert frontier.skipped() == {NOT_THERE: 1}
         frontier.add(Found(A, REQUISITE, B))
         frontier.add(Found(B, REQUISITE, A))
         assert frontier.skipped() == {}
@@ -218,6 +219,36 @@ def test_a_guess_that_was_not_there_is_asked_for_again_once_it_is_linked_to(path
         assert frontier.take("http://x.org", 9) == [A]
         frontier.settle(A)
         assert frontier.done == 2
+
+
+def test_a_guess_that_was_left_out_before_is_asked_for_again_too(path: Path) -> None:
+    """A link to a page of another site's part is left out; that does not hide what a page later needs."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        frontier.skip(A, "out of scope")
+        frontier.add(Found(A, REQUISITE, C, guessed=True))
+        assert frontier.take("http://x.org", 9) == [A]
+        frontier.forget(A)
+        frontier.settle(A)
+        frontier.add(Found(A, REQUISITE, B))
+        assert frontier.take("http://x.org", 9) == [A]
+        assert frontier.entry(A) == Found(A, REQUISITE, B)
+
+
+def test_where_a_guess_redirects_to_is_linked_once_the_guess_is(path: Path) -> None:
+    """What is not there behind a redirect is as much a defect of the site as what is not there at once."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        frontier.add(Found(A, PAGE, C, guessed=True))
+        frontier.add(Found(B, PAGE, A, hops=1, guessed=True))
+        assert frontier.take("http://x.org", 9) == [A, B]
+        frontier.settle(A, target=B)
+        frontier.forget(B)
+        frontier.settle(B, target=A)  # and in a circle
+        frontier.add(Found(A, PAGE, C))
+        assert frontier.take("http://x.org", 9) == [B]
+        assert frontier.entry(B) == Found(B, PAGE, A, hops=1)
+        assert frontier.skipped() == {}
 
 
 def test_what_is_left_out_is_done_and_counted(path: Path) -> None:
