@@ -135,11 +135,13 @@ class Schedule:
             admit: gets each job that comes from the frontier whenever it is to be asked; returns it as it is to be
                 sent, or settles its URL otherwise and returns None.
         """
-        for origin in [*self._frontier.pending, *(o for o in self._again if o not in self._frontier.pending)]:
+        for origin in self._wanted():
             host = self.host(origin)
             if host.lost:
                 self._give_back(origin, host, admit)
-            elif (lane := self._lane(origin)) is not None:
+            elif (lane := self._lane(origin)) is None:
+                break  # there is none for the others either
+            else:
                 while room := host.pace.room(lane.busy, self._clock()):
                     jobs = self._jobs(origin, host, room)
                     for job in jobs:
@@ -149,12 +151,17 @@ class Schedule:
                         break
 
     def pause(self) -> float:
-        """Return the seconds until time alone makes something possible that is not; infinite where nothing does."""
+        """Return the seconds until time alone makes something possible that is not; infinite where nothing does.
+
+        Of hosts without a lane, which may be very many, only those count of which something is to be asked again.
+        """
         now = self._clock()
         waits = [
             wait
-            for origin in self._frontier.pending
-            if not (host := self.host(origin)).lost and (wait := host.pace.wait(now)) > 0
+            for origin in self._lanes
+            if origin in self._frontier.pending
+            and not (host := self.host(origin)).lost
+            and (wait := host.pace.wait(now)) > 0
         ]
         for host in self._again.values():
             waits += [wait for wait in (max(host.again[0][0] - now, host.pace.wait(now)),) if wait > 0]
@@ -240,6 +247,22 @@ class Schedule:
         if len(host.again) >= _MOST_AGAIN * host.pace.connections:
             return []
         return [Job(url, origin) for url in self._frontier.take(origin, room)]
+
+    def _wanted(self) -> list[str]:
+        """Return the origins to ask now: those with a lane, then of the others, which may be very many, the first ones."""
+        pending, again = self._frontier.pending, self._again
+        served = [origin for origin in self._lanes if origin in pending or origin in again]
+        others = (
+            origin
+            for origin in itertools.chain(again, (each for each in pending if each not in again))
+            if origin not in self._lanes and self._is_ready(origin)
+        )
+        return served + list(itertools.islice(others, _MOST_LANES))
+
+    def _is_ready(self, origin: str) -> bool:
+        """Say whether an origin without a lane has a use for one, or is none to be asked any more."""
+        host = self._hosts.get(origin)
+        return host is None or host.lost or not host.pace.wait(self._clock())
 
     def _due(self, origin: str, host: Host, most: int) -> list[Job]:
         now = self._clock()

@@ -242,3 +242,43 @@ def test_what_waits_can_be_dropped(world: _World) -> None:
     world.fill()
     assert world.taken() == []
     assert not world.schedule.waiting
+
+
+def test_hosts_that_wait_for_a_lane_cost_nothing(world: _World) -> None:
+    """A page may need something from each of very many hosts: only those that are spoken to are kept in mind."""
+    for number in range(1_000):
+        world.queue(f"http://{number}.example", 1)
+    world.fill()
+    known = len(world.schedule._hosts)
+    assert known == len(world.lanes) == 16
+    assert world.schedule.pause() == float("inf")
+
+
+def test_every_host_gets_its_turn(world: _World) -> None:
+    """However many hosts wait for a lane, each gets one once another has nothing left to do."""
+    for number in range(100):
+        world.queue(f"http://{number}.example", 1)
+    asked: list[Job] = []
+    for _ in range(20):
+        world.fill()
+        asked += world.taken()
+    assert sorted({job.host for job in asked}) == sorted(f"http://{number}.example" for number in range(100))
+
+
+def test_hosts_that_must_wait_hold_no_lane(world: _World) -> None:
+    """Sixteen hosts that want to be left alone keep no seventeenth from being asked, nor are forgotten."""
+    for number in range(16):
+        world.queue(f"http://{number}.example", 2)
+    world.fill()
+    for job in world.taken():
+        world.schedule.throttled(job, 60.0)
+    world.queue(ONE, 1)
+    world.fill()
+    assert [job.host for job in world.taken()] == [ONE]
+    world.now += 61.0
+    asked: list[Job] = []
+    for _ in range(10):
+        world.fill()
+        asked += world.taken()
+        world.now += 10.0
+    assert {job.host for job in asked} == {f"http://{number}.example" for number in range(16)}
