@@ -76,12 +76,14 @@ class Read:
     """A document was read, or could not be.
 
     Attributes:
+        form: what it was read as.
         again: whether it had been captured before, as a requisite.
         probe: where it is what a site sends for nothing: the URL that was asked for at first.
     """
 
     recorded: Recorded
     result: Document | Unreadable
+    form: str = AS_DOCUMENT
     again: bool = False
     probe: str = ""
 
@@ -166,7 +168,7 @@ class Coordinator:
             done = self._frontier.done
             if self._has_enough():
                 self._schedule.drop()
-            elif len(self._reading) < _MOST_READING and sum(self._reading.values()) < _MOST_READING_BYTES:
+            elif not self._reads_enough:
                 self._schedule.fill(self._admitted)
             if self._schedule.idle and not self._reading:
                 if self._enough:
@@ -185,6 +187,11 @@ class Coordinator:
                 raise KeyboardInterrupt
             if self._recorder.waiting >= _BATCH or time.monotonic() - self._committed_at > _BATCH_SECONDS:
                 self._commit()
+
+    @property
+    def _reads_enough(self) -> bool:
+        """Whether so much is being read, and so kept in memory, that nothing is to be added."""
+        return len(self._reading) >= _MOST_READING or sum(self._reading.values()) >= _MOST_READING_BYTES
 
     def _next_event(self) -> Arrival | Read | None:
         try:
@@ -312,7 +319,9 @@ class Coordinator:
                 self._accounting.account(recorded, read.result)
         except Exception as unforeseen:  # noqa: BLE001 - as in _settle
             self._give_up(Job(recorded.url, origin_of(recorded.url), probe=read.probe), unforeseen)
-        if read.again:
+        if read.form != self._form(recorded.url):  # that changed while it was being read
+            self._frontier.read_again(recorded.url)
+        elif read.again:
             self._frontier.reread(recorded.url)
         self._recorder.accounted(recorded)
 
@@ -355,7 +364,15 @@ class Coordinator:
         if recorded is None:
             exchange.body.close()
             self._schedule.submit(replace(job, conditions=()))
-        elif job.robots:
+            return
+        try:
+            self._take_recorded(job, recorded)
+        except Exception:
+            self._recorder.accounted(recorded)  # as a failure: not to be read back for ever
+            raise
+
+    def _take_recorded(self, job: Job, recorded: Recorded) -> None:
+        if job.robots:
             self._asides.robots(job, recorded)
             self._recorder.accounted(recorded)
         elif job.probe:
@@ -409,7 +426,7 @@ class Coordinator:
                 recorded.content_encoding,
                 recorded.payload,
                 size,
-                lambda result: self._events.put(Read(recorded, result, again, probe)),
+                lambda result: self._events.put(Read(recorded, result, form, again, probe)),
                 form,
             )
         )
@@ -438,6 +455,8 @@ class Coordinator:
         """Have what turned out to be a page or a sitemap read again; say whether there was any."""
         urls = self._frontier.rereads()
         for url in urls:
+            if self._reads_enough:
+                break  # the others stay in the state
             capture, entry = self._frontier.captured(url), self._frontier.entry(url)
             if capture is not None and entry is not None:
                 self._frontier.capture(replace(capture, kind=archived_kind(entry)))

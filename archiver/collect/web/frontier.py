@@ -439,6 +439,12 @@ class Frontier:
             "UPDATE urls SET state = 1 WHERE source = ? AND url = ? AND state = 2", (self._source, url)
         )
 
+    def read_again(self, url: str) -> None:
+        """Have a captured URL read once more: it turned out to be something else while it was being read."""
+        self._state.rows(
+            "UPDATE urls SET state = 2 WHERE source = ? AND url = ? AND state = 1", (self._source, url)
+        )
+
     def keep_robots(self, host: str, status: int, body: bytes) -> None:
         """Keep what a host answered to the request for its robots.txt."""
         self._state.rows(
