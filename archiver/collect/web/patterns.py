@@ -81,6 +81,11 @@ def is_rule(base: str, rule: str) -> bool:
     return url is not None and is_web(url)
 
 
+def is_relative(rule: str) -> bool:
+    """Say whether a rule is relative to the folder of a seed, and not only to its host."""
+    return not rule.startswith((_REGEX, "/")) and "://" not in rule.partition("?")[0]
+
+
 def absolute(base: str, text: str) -> str:
     """Return the http(s) URL that a seed, prefix or glob means. Raises InvalidURL where there is none."""
     url = resolve(base, text)

@@ -10,10 +10,10 @@ version nor locale are left to the other rules. How editions are read from URLs 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterable, Iterator
+from typing import TYPE_CHECKING, Iterable, Iterator, Mapping
 
 from archiver.collect.web.editions import EditionReader, Selectors, folder_of, language_of, normal_locale
-from archiver.collect.web.patterns import Patterns, absolute, schemeless
+from archiver.collect.web.patterns import Patterns, absolute, is_relative, schemeless
 from archiver.collect.web.urls import is_web
 from archiver.core.urlkey import Origin
 
@@ -55,6 +55,7 @@ class Scope:
         folders: the seeds' folders: ``/docs/`` for ``/docs/index.html`` and for ``/docs/``, and
             the whole host for ``/docs``.
         included, excluded: the spec's own rules; an excluded URL is out, unless it is a seed.
+        excluded_below: those of the excluding rules that are relative to a seed's folder. They hold in each edition of it.
         editions: the selected versions and locales; None where all are.
         starts: URLs to begin with beside the seeds: the seeds' counterparts in other selected editions, each
             with its seed, as far as a seed shows where to put the version or locale. They may not exist.
@@ -64,6 +65,7 @@ class Scope:
     folders: tuple[str, ...]
     included: Patterns
     excluded: Patterns
+    excluded_below: Patterns
     editions: _Editions | None
     starts: tuple[tuple[str, str], ...]
 
@@ -85,6 +87,7 @@ class Scope:
             tuple(dict.fromkeys(map(folder_of, keys))),
             included,
             Patterns.of(asked.exclude, seeds),
+            Patterns.of(filter(is_relative, asked.exclude), seeds),
             editions,
             tuple((url, seed) for url, seed in starts.items() if schemeless(url) not in keys),
         )
@@ -122,6 +125,8 @@ class Scope:
             return _OTHER_VERSION
         if edition.locale and not editions.selectors.has_locale(edition.locale.text):
             return _OTHER_LOCALE
+        if any(self.excluded_below.match(url, twin) for twin in editions.counterparts(key, edition)):
+            return _EXCLUDED
         return decision
 
 
@@ -131,14 +136,14 @@ class _Editions:
 
     selectors: Selectors
     reader: EditionReader
-    folders: tuple[Edition, ...]
+    folders: Mapping[str, Edition]
 
     @classmethod
     def of(cls, seeds: list[str], included: Patterns, selectors: Selectors) -> _Editions | None:
         if not (selectors.versions or selectors.locales):
             return None
         reader = EditionReader.around((*seeds, *included.prefixes), *selectors.named)
-        return cls(selectors, reader, tuple(reader.read(folder_of(seed)) for seed in seeds))
+        return cls(selectors, reader, {folder: reader.read(folder) for folder in map(folder_of, seeds)})
 
     def has_counterpart(self, edition: Edition) -> bool:
         """Say whether a page is below a seed's folder but for its version and locale, selected or not."""
@@ -146,8 +151,15 @@ class _Editions:
             edition.stem.startswith(folder.stem)
             and self._fits_version(edition.version, folder.version)
             and self._fits_locale(edition.locale, folder.locale)
-            for folder in self.folders
+            for folder in self.folders.values()
         )
+
+    def counterparts(self, key: str, edition: Edition) -> Iterator[str]:
+        """Yield what a page would be called in the editions of the seeds' folders, without scheme."""
+        _, mark, query = key.partition("?")
+        for folder, own in self.folders.items():
+            if edition.stem.startswith(own.stem):
+                yield f"{folder}{edition.stem.removeprefix(own.stem)}{mark}{query}"
 
     def starts(self, seeds: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield the seeds' counterparts in the selected editions, each with its seed."""

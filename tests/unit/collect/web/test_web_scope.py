@@ -194,3 +194,31 @@ def test_nothing_selected_leaves_every_edition_in() -> None:
     scope = _scope("https://x.org/docs/")
     assert scope.decide("https://x.org/docs/ja/v1.0/a").reason == "seed's folder"
     assert scope.decide("https://x.org/ja/docs/a").reason == "out of scope"
+
+
+@pytest.mark.parametrize(
+    "target", ["v3.4/a.pdf", "v3.3/a.pdf", "zh/v3.3/b/a.pdf", "v3.3/zh/api/x", "3.3/api/x?a=1"]
+)
+def test_what_is_excluded_below_a_seed_is_excluded_in_each_edition(target: str) -> None:
+    """A seed's folder stands for its other editions, and so do rules that are relative to it."""
+    scope = _scope(
+        "https://x.org/docs/v3.4/",
+        exclude=("**/*.pdf", "api/"),
+        versions=("v3.4", "v3.3"),
+        locales=("en", "zh"),
+    )
+    assert scope.decide(f"https://x.org/docs/{target}").reason == "excluded"
+    assert scope.decide("https://x.org/zh/docs/v3.3/a.html").reason == "seed's folder"
+
+
+def test_rules_that_name_a_place_are_about_that_place_only() -> None:
+    """Prefixes and globs with a host, or from the root on, say which edition they mean."""
+    scope = _scope(
+        "https://x.org/docs/v3.4/",
+        exclude=("/docs/v3.4/api/", "https://x.org/docs/v3.4/*.pdf"),
+        versions=("v3.4", "v3.3"),
+    )
+    assert scope.decide("https://x.org/docs/v3.4/api/x").reason == "excluded"
+    assert scope.decide("https://x.org/docs/v3.4/x.pdf").reason == "excluded"
+    assert scope.decide("https://x.org/docs/v3.3/api/x").inside
+    assert scope.decide("https://x.org/docs/v3.3/x.pdf").inside
