@@ -55,6 +55,9 @@ class _Watched(HTTPConnection):
         self.connections.add(self._greeting)
         return made
 
+    def __str__(self) -> str:  # the library's messages begin with it
+        return f"{self.host}:{self.port}"
+
     def connect(self) -> None:
         try:
             super().connect()

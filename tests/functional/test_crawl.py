@@ -379,6 +379,8 @@ def test_a_dead_seed_is_a_failure(paths: ProjectPaths) -> None:
         closed.url("/robots.txt"): "fetch.unreachable",
         closed.url("/docs/"): "fetch.unreachable",
     }
+    (told,) = (failure.message for failure in outcome.failures if failure.subject.endswith("robots.txt"))
+    assert told.startswith(f"cannot connect: {closed.origin.removeprefix('http://')}: Failed to establish")
     assert outcome.seeds_captured == 0
 
 
