@@ -20,7 +20,7 @@ from archiver.collect.run import archive_project
 from archiver.core.errors import ArchiverError, Stopped, StoreError
 from archiver.core.snapshot import HEALTHY
 from archiver.offline.commands import report
-from archiver.offline.exitcodes import COMPLETE, FAILURES, SOURCE_GONE, worst
+from archiver.offline.exitcodes import COMPLETE, FAILURES, INTERRUPTED, SOURCE_GONE, worst
 from archiver.store.paths import create_archive
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ def run(args: argparse.Namespace) -> int:
     reports: list[dict[str, Any]] = []
     try:
         codes = _archived(args, reports)
+    except KeyboardInterrupt:
+        report(_stopped())
+        return INTERRUPTED
     finally:  # whoever reads JSON gets a document, however the run ended
         if args.json and reports:
             print(json.dumps(reports if len(args.specs) > 1 else reports[0], indent=1, ensure_ascii=False))
@@ -88,9 +91,12 @@ def _reported(reports: list[dict[str, Any]], **about: str) -> Iterator[None]:
         reports.append({**about, "error": _error(error)})
         raise
     except KeyboardInterrupt:
-        stopped = Stopped("interrupted", hint="run the same command again: it goes on from here")
-        reports.append({**about, "error": _error(stopped)})
+        reports.append({**about, "error": _error(_stopped())})
         raise
+
+
+def _stopped() -> Stopped:
+    return Stopped("interrupted", hint="run the same command again: it goes on from here")
 
 
 def _error(error: ArchiverError) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Iterable, Iterator
 
 from archiver.collect.web.limits import REASONS
@@ -12,7 +13,7 @@ from archiver.core.snapshot import HEALTHY
 
 if TYPE_CHECKING:
     from archiver.collect.run import RunResult
-    from archiver.core.report import Listing, SiteReport
+    from archiver.core.report import Listing, Report, SiteReport
     from archiver.core.snapshot import Failure, SiteResult
 
 _MOST_LISTED = 20
@@ -39,9 +40,22 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     warnings = [line for site in result.report.sites for line in _warnings(site)]
     lines += warnings
     if result.report.missing or snapshot.broken_links or warnings:
-        missing = f"{count_text(result.report.missing, 'thing')} missing; " if result.report.missing else ""
-        lines.append(f"  {missing}report: {result.paths.report_page(snapshot.id)}")
+        lines.append(f"  {_missing(result.report)}report: {result.paths.report_page(snapshot.id)}")
     return "\n".join(lines)
+
+
+def _missing(report: Report) -> str:
+    """Say how much is missing, and why that is where the failures do not tell."""
+    if not report.missing:
+        return ""
+    reasons = Counter[str]()
+    for site in report.sites:
+        reasons.update({each.reason: each.total for each in (*site.skipped, *site.unreached)})
+    failed = report.missing - reasons.total()
+    told = [f"{reason}: {count}" for reason, count in reasons.most_common()]
+    told += [f"failed: {failed}"] if told and failed else []
+    why = f" ({', '.join(told)})" if told else ""
+    return f"{count_text(report.missing, 'thing')} missing{why}; "
 
 
 def _site_line(site: SiteResult) -> str:

@@ -308,6 +308,7 @@ def test_ctrl_c_ends_soon_and_says_so(console: Console, site: Site) -> None:
             assert process.wait(30) == 130
         log = (console.folder / "console.log").read_text()
         assert "interrupted" in log
+        assert "run the same command again" in log
         assert "Traceback" not in log
 
 

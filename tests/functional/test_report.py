@@ -155,6 +155,20 @@ def test_a_browser_shows_the_report(run: Run, tmp_path: Path) -> None:
         assert run.site.url(path) in visit.text
 
 
+def test_a_run_says_why_something_is_missing_that_did_not_fail(console: Console) -> None:
+    """With the reasons and how often they were met: what no line above it tells."""
+    links = ("500", "private/1", "private/2")
+    answers = {
+        "/robots.txt": Reply(b"User-agent: *\nDisallow: /docs/private/\n", type="text/plain"),
+        "/docs/": _page("Home", *links),
+        "/docs/500": Reply(b"", 403),
+    }
+    with serving(answers) as site:
+        spec = console.write("spec.yaml", f"project: demo\ndocs:\n- seeds: [{site.url('/docs/')}]\n")
+        run = console.run("archive", spec)
+    assert "  3 things missing (robots: 2, failed: 1); report: " in run.out
+
+
 def test_a_run_that_misses_something_says_where_to_look(console: Console) -> None:
     """The summary ends with the report's path; that of a complete run does not speak of it."""
     with serving({"/docs/": _page("Home", "500"), "/docs/500": Reply(b"", 403)}) as site:
