@@ -28,9 +28,8 @@ PAGES = 240
 CONNECTIONS = 4
 SEED = int(os.environ.get("KILL_SEED", "20261123"))
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "9"))
-# What may be asked for again after a kill: what was under way on each connection, what waited behind it to be
-# written down, and what of it the dead process still held in the buffer of its WARC file.
-AGAIN = 2 * CONNECTIONS + 12
+# What may be asked for again after a kill: what was under way on each connection, and what waited behind it.
+AGAIN = 2 * CONNECTIONS
 
 
 class _Book:

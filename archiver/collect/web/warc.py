@@ -89,6 +89,10 @@ class _Members:
             self._put(packer.compress(piece))
         self._put(packer.flush())
 
+    def flush(self) -> None:
+        """Hand what was written to the operating system."""
+        self._out.flush()
+
     def _put(self, data: bytes) -> None:
         self._out.write(data)
         self.offset += len(data)
@@ -134,6 +138,8 @@ class WarcOutput:
     def write(self, exchange: Exchange, revisit: Revisit | None = None) -> Location:
         """Write a capture's two records and return where they are; they are durable after ``sync``.
 
+        A process that is killed has written them all the same; only a machine that goes down needs ``sync``.
+
         Args:
             exchange: what was sent and received.
             revisit: set where the payload is not stored again.
@@ -149,6 +155,7 @@ class WarcOutput:
             middle = self._members.offset
             self._write_request(exchange, record)
             end = self._members.offset
+            self._members.flush()
         return Location(record, self._name, start, middle - start, end - start)
 
     def sync(self) -> Position | None:

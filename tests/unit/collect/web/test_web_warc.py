@@ -167,6 +167,15 @@ def test_recovery_keeps_whole_pairs_and_cuts_the_rest(tmp_path: Path, kept: int)
     assert path.stat().st_size == end.offset
 
 
+def test_what_a_killed_process_wrote_is_recovered(tmp_path: Path) -> None:
+    """Each capture is in the file once it was written, however small it is and whatever ends the process then."""
+    output = WarcOutput(tmp_path, PREFIX, INFO)
+    location = output.write(_exchange())
+    found, _ = recover(tmp_path, PREFIX, None)
+    assert found == [location]
+    output.close()
+
+
 def test_recovery_spans_files_that_the_state_never_heard_of(tmp_path: Path) -> None:
     """A crash after a roll-over loses nothing: the newer file's pairs are found as well."""
     output = WarcOutput(tmp_path, PREFIX, INFO, roll_over=1)
