@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from archiver.collect.web import coordinator
+from archiver.collect.web.documents import pool
 from archiver.collect.web.documents.document import AS_DOCUMENT
 from archiver.collect.web.documents.pool import DocumentPool, Reading
 from archiver.store.paths import ProjectPaths, create_archive
@@ -115,3 +118,28 @@ def test_what_turns_out_to_be_a_sitemap_while_it_is_read_is_read_as_one(paths: P
             late.close()
     assert late.forms == ["document", "sitemap"]
     assert names[1] in {capture.url for capture in outcome.captures}
+
+
+def test_a_reader_that_cannot_be_started_again_at_once_is_started_later(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that has no room for a process for a moment does not leave the crawl waiting for ever."""
+    dying = "import os, sys; sys.stdin.buffer.read(8); os._exit(9)"
+    reading = DocumentPool(1, command=[sys.executable, "-c", dying])
+    refusals = [BlockingIOError("no more processes")]
+
+    def start(_: object, **options: object) -> object:
+        if refusals:
+            raise refusals.pop()
+        return real([sys.executable, "-m", "archiver.collect.web.documents.worker"], **options)  # type: ignore[call-overload]
+
+    real = subprocess.Popen
+    monkeypatch.setattr(pool, "_NO_ROOM", 0.01)
+    monkeypatch.setattr(pool.subprocess, "Popen", start)
+    with serving({"/docs/": html("a"), "/docs/a": html()}) as site:
+        try:
+            outcome = crawled(paths, doc_site(site), documents=reading)
+        finally:
+            reading.close()
+        assert [capture.url for capture in outcome.captures] == [site.url("/docs/"), site.url("/docs/a")]
+    assert not refusals  # the first document, what the site sends for nothing, ended the process

@@ -28,6 +28,7 @@ from archiver.core.printable import printable
 _MOST_PROCESSES = 4
 _PIPE = 1 << 20  # bytes that a pipe holds, where the system lets it
 _AHEAD = 16  # documents that wait in a worker's pipe
+_NO_ROOM = 1.0  # seconds until a process is started again that the system had no room for
 _LONGEST_ANSWER = 256 << 20
 _COMMAND = (sys.executable, "-m", "archiver.collect.web.documents.worker")
 
@@ -201,7 +202,17 @@ class _Worker:
             self._finish(culprit, Unreadable(f"reading the document {what}", place=culprit.url))
             for reading in others:
                 self._readings.put(reading)
-        self._start()
+        self._start_when_possible()
+
+    def _start_when_possible(self) -> None:
+        """Start a process; where the system has no room for one, try again: without this thread documents wait for ever."""
+        while not self._stopped.is_set():
+            try:
+                self._start()
+            except OSError:
+                self._stopped.wait(_NO_ROOM)
+            else:
+                return
 
     @staticmethod
     def _finish(reading: Reading, result: Document | Unreadable) -> None:
