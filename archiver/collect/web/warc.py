@@ -179,7 +179,7 @@ class WarcOutput:
 
     def _open_next(self) -> None:
         make_folder(self._folder)
-        number = len(list(self._folder.glob(f"{self._prefix}-*.warc.gz")))
+        number = len(list(self._folder.glob(f"{self._prefix}-?????.warc.gz")))
         name = f"{self._prefix}-{number:05d}.warc.gz"
         self._start((self._folder / name).open("xb"), name)
         sync_folder(self._folder)

@@ -146,6 +146,17 @@ def test_a_new_file_is_begun_when_one_is_full(tmp_path: Path) -> None:
         assert [member.type for member in scan_members(path)] == ["warcinfo", "response", "request"]
 
 
+def test_files_of_a_site_with_a_longer_name_do_not_count(tmp_path: Path) -> None:
+    """The numbers of a site's files have no gaps, whatever other site's name begins with its own."""
+    for prefix in (f"{PREFIX}-zh", PREFIX):
+        output = WarcOutput(tmp_path, prefix, INFO)
+        output.write(_exchange())
+        output.close()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{prefix}-00000.warc.gz" for prefix in (PREFIX, f"{PREFIX}-zh")
+    }
+
+
 def test_a_run_that_got_nothing_leaves_no_file(tmp_path: Path) -> None:
     """Opening and closing the output writes nothing."""
     assert _written(tmp_path) == []
