@@ -15,7 +15,7 @@ from typing import IO
 from archiver.collect.web.documents.document import ANSWER_HEAD, REQUEST_HEAD
 from archiver.collect.web.documents.read import READERS
 
-MEMORY = 4 << 30
+MEMORY = 2 << 30
 """Bytes of address space that a worker may use: a document that needs more is given up, not the machine."""
 
 
