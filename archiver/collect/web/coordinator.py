@@ -173,9 +173,10 @@ class Coordinator:
             if self._schedule.idle and not self._reading:
                 if self._enough:
                     self._frontier.leave_out(self._enough)
-                self._commit()
-                if not self._frontier.pending and not self._schedule.waiting and not self._reread():
-                    return
+                if not self._frontier.pending and not self._schedule.waiting:
+                    self._commit()
+                    if not self._reread():
+                        return
             if event := self._next_event():
                 self._take_event(event)
             task.advance(self._frontier.done - done)
