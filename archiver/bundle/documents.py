@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Sequence
 from bs4.dammit import EncodingDetector
 from selectolax.lexbor import LexborHTMLParser
 
+from archiver.bundle.nesting import is_too_deep
 from archiver.core.charset import declared_codec, without_mark
-from archiver.core.nesting import is_too_deep
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.core.nesting import MOST_NESTED, is_too_deep
+from archiver.bundle.nesting import MOST_NESTED, is_too_deep
 
 MANY = MOST_NESTED + 1
 
