@@ -1,22 +1,17 @@
 from __future__ import annotations
 
-import atexit
 import gzip
 import random
 import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from archiver.collect.web.crawl import CrawlOutcome, crawl
 from archiver.collect.web.documents.pool import DocumentPool
-from archiver.collect.web.fetch import FetchSettings
-from archiver.collect.web.frontier import RunState
 from archiver.collect.web.probe import is_probe
 from archiver.core.capture import Capture
 from archiver.core.progress import NullProgress
@@ -24,16 +19,16 @@ from archiver.spec.model import DocSite, Scope
 from archiver.store.locator import Locator, ReadOnlyLocator
 from archiver.store.paths import ProjectPaths, create_archive
 from judges.warcs import judge_warcs
+from servers.crawling import AGENT, FIRST, IMPATIENT, SECOND, Notes, crawl_site, doc_site
 from servers.dripping import dripping
 from servers.site import Answer, Asked, Reply, Site, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.collect.web.crawl import CrawlOutcome
 
-FIRST, SECOND = "20261123T004400Z", "20261124T004400Z"
-AGENT = "archiver/0 (+mailto:keeper@example.org)"
-IMPATIENT = FetchSettings(backoff=0.001, longest_wait=0.01, connect_timeout=5, read_timeout=5)
+
 CSS = "text/css"
 
 
@@ -44,57 +39,6 @@ def paths(tmp_path: Path) -> Iterator[ProjectPaths]:
     yield made
     if made.warc.is_dir():
         judge_warcs(made.warc)
-
-
-class _Notes(NullProgress):
-    """Keeps the warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-
-def _spec(site: Site, seed: str = "/docs/", **values: object) -> DocSite:
-    """Return a spec without sitemaps: which ones are asked for has tests of its own."""
-    return DocSite.model_validate({"seeds": (site.url(seed),), "sitemaps": (), **values})
-
-
-def _crawl(
-    paths: ProjectPaths,
-    spec: DocSite,
-    *,
-    snapshot: str = FIRST,
-    previous: tuple[Capture, ...] = (),
-    stop: threading.Event | None = None,
-    settings: FetchSettings = IMPATIENT,
-    progress: NullProgress | None = None,
-    documents: DocumentPool | None = None,
-) -> CrawlOutcome:
-    with closing(RunState(paths.state)) as state:
-        if state.unfinished != snapshot:
-            state.begin(snapshot, "")
-        return crawl(
-            spec,
-            paths=paths,
-            snapshot=snapshot,
-            state=state,
-            user_agent=AGENT,
-            previous={capture.url: capture for capture in previous},
-            progress=progress or NullProgress(),
-            stop=stop or threading.Event(),
-            settings=settings,
-            documents=documents or document_pool(),
-        )
-
-
-@cache
-def document_pool() -> DocumentPool:
-    """Return one pool for all tests: starting a process takes longer than most of them."""
-    pool = DocumentPool()
-    atexit.register(pool.close)
-    return pool
 
 
 def _record(paths: ProjectPaths, record: str) -> tuple[dict[str, str], dict[str, str], bytes]:
@@ -142,7 +86,7 @@ def test_pages_in_scope_and_requisites_from_anywhere_are_captured(paths: Project
             "/static/p.png": Reply(b"png", type="image/png"),
         }
         with serving(answers) as site:
-            outcome = _crawl(paths, _spec(site))
+            outcome = crawl_site(paths, doc_site(site))
             assert _kinds(outcome, site) == {
                 "/docs/": "page",
                 "/docs/a.html": "page",
@@ -167,7 +111,7 @@ def test_captures_say_what_was_received_and_where_it_is(paths: ProjectPaths) -> 
     headers = (("Last-Modified", "Sun, 22 Nov 2026 00:00:00 GMT"),)
     page = Reply(html(), type="text/html; charset=utf-8", headers=headers, etag='"1"')
     with serving({"/docs/": page}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         (capture,) = outcome.captures
         (sent,) = [asked for asked in site.asked if asked.target == "/docs/"]
     assert (capture.mime, capture.status, capture.source) == ("text/html", "200", "docs")
@@ -197,7 +141,7 @@ def test_urls_are_requested_as_they_are_recorded(paths: ProjectPaths) -> None:
     with serving(
         {"/docs/": page, **{target: html() for target in expected - {"/docs/", "/robots.txt"}}}
     ) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert set(site.targets()) == expected
         assert set(_kinds(outcome, site)) == expected - {"/robots.txt"}
 
@@ -206,7 +150,7 @@ def test_a_path_of_two_slashes_is_sent_as_it_is(paths: ProjectPaths) -> None:
     """A target that begins with two slashes is not mistaken for a host, nor shortened."""
     with serving({"//x": html()}) as site:
         site.answers["/"] = html(f"{site.origin}//x")
-        outcome = _crawl(paths, _spec(site, "/"))
+        outcome = crawl_site(paths, doc_site(site, "/"))
         assert set(_kinds(outcome, site)) == {"/", "//x"}
 
 
@@ -228,7 +172,7 @@ def test_redirects_are_captures_and_lead_on(paths: ProjectPaths) -> None:
         "/real.png": Reply(b"png", type="image/png"),
     }
     with serving(answers) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         kinds = _kinds(outcome, site)
         assert {target: kind for target, kind in kinds.items() if kind == "requisite"} == {
             "/img": "requisite",
@@ -242,10 +186,10 @@ def test_redirects_are_captures_and_lead_on(paths: ProjectPaths) -> None:
 
 def test_a_seed_that_redirects_out_of_its_scope_is_followed_with_a_warning(paths: ProjectPaths) -> None:
     """The seed's target is captured all the same, and the keeper is told what to add to the spec."""
-    notes = _Notes()
+    notes = Notes()
     moved = Reply(b"", 301, headers=(("Location", "/new/"),))
     with serving({"/docs/": moved, "/new/": html("/new/a")}) as site:
-        outcome = _crawl(paths, _spec(site), progress=notes)
+        outcome = crawl_site(paths, doc_site(site), progress=notes)
         assert set(_kinds(outcome, site)) == {"/docs/", "/new/"}
         assert outcome.seeds_captured == 1
     assert "/new/" in notes.warnings[0]
@@ -254,7 +198,7 @@ def test_a_seed_that_redirects_out_of_its_scope_is_followed_with_a_warning(paths
 def test_broken_links_are_reported_but_are_no_failures(paths: ProjectPaths) -> None:
     """404 and 410 on discovered links are broken links with their referrer, recorded but not captured."""
     with serving({"/docs/": html("gone.html", "lost.html"), "/docs/gone.html": Reply(b"", 410)}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert [(link.url, link.status, link.referrer) for link in outcome.broken_links] == [
             (site.url("/docs/gone.html"), "410", site.url("/docs/")),
             (site.url("/docs/lost.html"), "404", site.url("/docs/")),
@@ -268,7 +212,7 @@ def test_broken_links_are_reported_but_are_no_failures(paths: ProjectPaths) -> N
 def test_a_seed_that_fails_is_a_failure(paths: ProjectPaths, status: int) -> None:
     """Whatever error a seed answers with, the spec asked for it and did not get it."""
     with serving({"/docs/": Reply(b"", status)}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert [(failure.subject, failure.code) for failure in outcome.failures] == [
             (site.url("/docs/"), "fetch.status")
         ]
@@ -279,9 +223,9 @@ def test_a_seed_that_fails_is_a_failure(paths: ProjectPaths, status: int) -> Non
 def test_a_page_that_an_earlier_snapshot_has_is_a_failure_when_it_is_gone(paths: ProjectPaths) -> None:
     """A 404 for what was archived before is not passed over as a broken link."""
     with serving({"/docs/": html("a.html"), "/docs/a.html": html()}) as site:
-        before = _crawl(paths, _spec(site)).captures
+        before = crawl_site(paths, doc_site(site)).captures
         del site.answers["/docs/a.html"]
-        outcome = _crawl(paths, _spec(site), snapshot=SECOND, previous=before)
+        outcome = crawl_site(paths, doc_site(site), snapshot=SECOND, previous=before)
         assert [(f.subject, f.code) for f in outcome.failures] == [(site.url("/docs/a.html"), "fetch.status")]
     assert outcome.broken_links == ()
 
@@ -296,7 +240,7 @@ def test_what_fails_for_a_moment_is_asked_for_again(paths: ProjectPaths) -> None
         "/docs/c": [Reply(html(), cut=5), Reply(html())],
     }
     with serving(answers) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert set(_kinds(outcome, site)) == set(answers)
         assert site.targets().count("/docs/b") == 3
     assert outcome.failures == ()
@@ -311,7 +255,7 @@ def test_what_keeps_failing_is_a_failure_after_three_tries(paths: ProjectPaths) 
         "/docs/c": html(),
     }
     with serving(answers) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert {(f.subject, f.code, f.referrer) for f in outcome.failures} == {
             (site.url("/docs/a"), "fetch.status", site.url("/docs/")),
             (site.url("/docs/b"), "fetch.broken", site.url("/docs/")),
@@ -330,7 +274,7 @@ def test_a_server_that_never_answers_is_a_timeout(paths: ProjectPaths) -> None:
 
     settings = replace(IMPATIENT, tries=1, read_timeout=0.05)
     with serving({"/docs/": hang}) as site:
-        outcome = _crawl(paths, _spec(site, robots="ignore"), settings=settings)
+        outcome = crawl_site(paths, doc_site(site, robots="ignore"), settings=settings)
         release.set()
     assert [failure.code for failure in outcome.failures] == ["fetch.timeout"]
 
@@ -341,8 +285,8 @@ def test_dead_hosts_are_failures_and_are_not_tried_for_every_url(paths: ProjectP
         dead = closed.origin
     images = "".join(f'<img src="{dead}/{number}.png">' for number in range(100))
     with serving({"/docs/": html(text=images)}) as site:
-        spec = _spec(site, robots="ignore", connections=1)
-        outcome = _crawl(paths, spec, settings=replace(IMPATIENT, tries=1))
+        spec = doc_site(site, robots="ignore", connections=1)
+        outcome = crawl_site(paths, spec, settings=replace(IMPATIENT, tries=1))
         assert set(_kinds(outcome, site)) == {"/docs/"}
     assert {failure.code for failure in outcome.failures} == {"fetch.unreachable"}
     assert 5 <= len(outcome.failures) < 10
@@ -353,7 +297,7 @@ def test_dead_hosts_are_failures_and_are_not_tried_for_every_url(paths: ProjectP
 def test_hosts_that_cannot_exist_are_failures(paths: ProjectPaths, host: str) -> None:
     """A link to an impossible host name is reported, or is no link at all; it never ends the crawl."""
     with serving({"/docs/": html(text=f'<img src="http://{host}/x.png">')}) as site:
-        outcome = _crawl(paths, _spec(site, robots="ignore"), settings=replace(IMPATIENT, tries=1))
+        outcome = crawl_site(paths, doc_site(site, robots="ignore"), settings=replace(IMPATIENT, tries=1))
         assert set(_kinds(outcome, site)) == {"/docs/"}
     assert all(failure.code.startswith("fetch.") for failure in outcome.failures)
 
@@ -364,7 +308,7 @@ def test_hosts_that_cannot_exist_are_failures(paths: ProjectPaths, host: str) ->
 def test_a_malformed_content_type_leaves_the_index_readable(paths: ProjectPaths, type_: str) -> None:
     """Whatever a server calls its media type, the capture's line is ASCII and reads back."""
     with serving({"/docs/": Reply(html(), type=type_)}) as site:
-        (capture,) = _crawl(paths, _spec(site)).captures
+        (capture,) = crawl_site(paths, doc_site(site)).captures
     assert capture.to_cdxj().isascii()
     assert capture.mime in ("", "text/html")
     assert Capture.from_cdxj(capture.to_cdxj()) == capture
@@ -373,8 +317,8 @@ def test_a_malformed_content_type_leaves_the_index_readable(paths: ProjectPaths,
 def test_a_dead_seed_is_a_failure(paths: ProjectPaths) -> None:
     """When the seed's own host is gone, the seed is listed with what to expect of robots.txt."""
     with serving({}) as closed:
-        spec = _spec(closed)
-    outcome = _crawl(paths, spec)
+        spec = doc_site(closed)
+    outcome = crawl_site(paths, spec)
     assert {failure.subject: failure.code for failure in outcome.failures} == {
         closed.url("/robots.txt"): "fetch.unreachable",
         closed.url("/docs/"): "fetch.unreachable",
@@ -389,7 +333,7 @@ def test_content_coding_is_kept_and_looked_through(paths: ProjectPaths) -> None:
     packed = gzip.compress(html("a.html"))
     page = Reply(packed, headers=(("Content-Encoding", "gzip"),))
     with serving({"/docs/": page, "/docs/a.html": html()}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert set(_kinds(outcome, site)) == {"/docs/", "/docs/a.html"}
         _, http, payload = _record(paths, _by_url(outcome, site.url("/docs/")).record)
     assert payload == packed
@@ -399,7 +343,7 @@ def test_content_coding_is_kept_and_looked_through(paths: ProjectPaths) -> None:
 def test_transfer_coding_is_removed(paths: ProjectPaths) -> None:
     """A chunked body is archived as one piece, with its length and the coding's header renamed."""
     with serving({"/docs/": Reply(html("a.html"), chunked=True), "/docs/a.html": html()}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         _, http, payload = _record(paths, _by_url(outcome, site.url("/docs/")).record)
     assert payload == html("a.html")
     assert http["X-Orig-Transfer-Encoding"] == "chunked"
@@ -411,7 +355,7 @@ def test_a_body_beyond_the_limit_is_cut_and_marked(paths: ProjectPaths) -> None:
     """An over-long response is kept up to the limit, says WARC-Truncated, and is a failure."""
     big = Reply(bytes(1_000_000), type="application/zip")
     with serving({"/docs/": html("big.zip"), "/docs/big.zip": big}) as site:
-        outcome = _crawl(paths, _spec(site, limits={"response": "100kB"}))
+        outcome = crawl_site(paths, doc_site(site, limits={"response": "100kB"}))
         warc, http, payload = _record(paths, _by_url(outcome, site.url("/docs/big.zip")).record)
     assert [(failure.subject, failure.code) for failure in outcome.failures] == [
         (site.url("/docs/big.zip"), "fetch.truncated")
@@ -429,10 +373,10 @@ def test_what_did_not_change_is_a_revisit(paths: ProjectPaths) -> None:
         "/docs/c.html": html(),
     }
     with serving(answers) as site:
-        first = _crawl(paths, _spec(site))
+        first = crawl_site(paths, doc_site(site))
         site.answers["/docs/b.html"] = Reply(html(text="new"), etag='"2"')
-        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
-        third = _crawl(paths, _spec(site), snapshot="20261125T004400Z", previous=second.captures)
+        second = crawl_site(paths, doc_site(site), snapshot=SECOND, previous=first.captures)
+        third = crawl_site(paths, doc_site(site), snapshot="20261125T004400Z", previous=second.captures)
         index, page, changed = (site.url(f"/docs/{name}") for name in ("", "a.html", "b.html"))
     assert [capture.url for capture in first.captures] == [capture.url for capture in second.captures]
     assert (second.fetched, second.unchanged, third.unchanged) == (4, 3, 4)
@@ -460,9 +404,9 @@ def test_only_a_page_that_was_a_page_before_becomes_a_revisit(paths: ProjectPath
     """A 200 with the bytes that a redirect had earlier is stored as what it is."""
     moved = Reply(html(), 302, headers=(("Location", "/docs/"),))
     with serving({"/docs/": html("a"), "/docs/a": moved}) as site:
-        first = _crawl(paths, _spec(site))
+        first = crawl_site(paths, doc_site(site))
         site.answers["/docs/a"] = html()
-        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        second = crawl_site(paths, doc_site(site), snapshot=SECOND, previous=first.captures)
         capture = _by_url(second, site.url("/docs/a"))
     assert (capture.status, capture.original) == ("200", "")
 
@@ -470,10 +414,10 @@ def test_only_a_page_that_was_a_page_before_becomes_a_revisit(paths: ProjectPath
 def test_without_its_original_a_page_is_asked_for_unconditionally(paths: ProjectPaths) -> None:
     """A revisit never points to bytes that are not there any more."""
     with serving({"/docs/": Reply(html("a.html"), etag='"1"'), "/docs/a.html": html()}) as site:
-        first = _crawl(paths, _spec(site))
+        first = crawl_site(paths, doc_site(site))
         for path in paths.warc.iterdir():
             path.unlink()
-        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        second = crawl_site(paths, doc_site(site), snapshot=SECOND, previous=first.captures)
         with closing(Locator(paths.locator)) as locator:
             assert locator.get(first.captures[0].record) is not None, "the map still says that it is there"
     assert (second.fetched, second.unchanged) == (2, 0)
@@ -482,16 +426,16 @@ def test_without_its_original_a_page_is_asked_for_unconditionally(paths: Project
 def test_a_304_that_nobody_asked_for_is_a_broken_response(paths: ProjectPaths) -> None:
     """A server that answers "not modified" to a first request gave nothing."""
     with serving({"/docs/": Reply(status=304)}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
     assert [failure.code for failure in outcome.failures] == ["fetch.broken"]
 
 
 def test_a_lost_locator_is_made_again_before_new_records_are_added(paths: ProjectPaths) -> None:
     """Deleting the map costs nothing: earlier records are still found, and asked for conditionally."""
     with serving({"/docs/": Reply(html(), etag='"1"')}) as site:
-        first = _crawl(paths, _spec(site))
+        first = crawl_site(paths, doc_site(site))
         paths.locator.unlink()
-        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        second = crawl_site(paths, doc_site(site), snapshot=SECOND, previous=first.captures)
     assert second.unchanged == 1
     assert _record(paths, first.captures[0].record)[2] == html()
 
@@ -500,7 +444,7 @@ def test_robots_txt_is_obeyed_and_archived(paths: ProjectPaths) -> None:
     """Forbidden links are skipped with a reason, and the file that forbids them is a capture."""
     robots = Reply(b"User-agent: *\nDisallow: /docs/private\n", type="text/plain")
     with serving({"/robots.txt": robots, "/docs/": html("private/a", "b"), "/docs/b": html()}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert _kinds(outcome, site) == {"/robots.txt": "requisite", "/docs/": "page", "/docs/b": "page"}
         assert site.targets()[0] == "/robots.txt"
         assert "/docs/private/a" not in site.targets()
@@ -514,12 +458,12 @@ def test_robots_txt_is_obeyed_and_archived(paths: ProjectPaths) -> None:
 def test_a_forbidden_seed_is_a_failure_with_a_way_out(paths: ProjectPaths, robots: Reply) -> None:
     """Where robots.txt forbids the seed, or cannot be had, the failure says how to override that."""
     with serving({"/robots.txt": robots, "/docs/": html()}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         failures = {failure.subject: failure for failure in outcome.failures}
         assert failures[site.url("/docs/")].code == "fetch.robots"
         assert "robots: ignore" in failures[site.url("/docs/")].message
         assert "/docs/" not in site.targets()
-        ignoring = _crawl(paths, _spec(site, robots="ignore"), snapshot=SECOND)
+        ignoring = crawl_site(paths, doc_site(site, robots="ignore"), snapshot=SECOND)
         assert set(_kinds(ignoring, site)) == {"/docs/"}
     assert outcome.seeds_captured == 0
 
@@ -533,7 +477,7 @@ def test_a_robots_txt_that_moved_is_followed(paths: ProjectPaths) -> None:
         "/docs/": html("a"),
     }
     with serving(answers) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert set(_kinds(outcome, site)) == set(answers)
     assert outcome.skipped == {"robots": 1}
 
@@ -541,7 +485,7 @@ def test_a_robots_txt_that_moved_is_followed(paths: ProjectPaths) -> None:
 def test_excluded_pages_are_skipped_with_a_reason(paths: ProjectPaths) -> None:
     """The spec's exclude prefixes win, and are counted apart from what is out of scope."""
     with serving({"/docs/": html("old/a", "/blog", "new"), "/docs/new": html()}) as site:
-        outcome = _crawl(paths, _spec(site, scope=Scope(exclude=("/docs/old/",))))
+        outcome = crawl_site(paths, doc_site(site, scope=Scope(exclude=("/docs/old/",))))
         assert set(_kinds(outcome, site)) == {"/docs/", "/docs/new"}
     assert outcome.skipped == {"excluded": 1, "out of scope": 1}
 
@@ -556,7 +500,7 @@ def test_a_requisite_that_is_linked_as_a_page_later_is_a_page(paths: ProjectPath
         "/docs/deep": html(),
     }
     with serving(answers) as site:
-        outcome = _crawl(paths, _spec(site, connections=1))
+        outcome = crawl_site(paths, doc_site(site, connections=1))
         assert _kinds(outcome, site) == dict.fromkeys(answers, "page")
         assert site.targets().count("/docs/both") == 1
 
@@ -600,14 +544,14 @@ def _chain(length: int) -> dict[str, Answer]:
 def test_a_stopped_crawl_is_continued_without_asking_again(paths: ProjectPaths) -> None:
     """Stopping is KeyboardInterrupt; the next run goes on in the same file and asks for nothing twice."""
     with serving(_chain(12)) as site:
-        spec = _spec(site, connections=1)
+        spec = doc_site(site, connections=1)
         for _ in range(2):
             stop = threading.Event()
             with pytest.raises(KeyboardInterrupt):
-                _crawl(paths, spec, stop=stop, progress=_Stopping(stop, 4))
+                crawl_site(paths, spec, stop=stop, progress=_Stopping(stop, 4))
             site.asked, before = [], site.targets()
             assert before, "every run gets further"
-        outcome = _crawl(paths, spec)
+        outcome = crawl_site(paths, spec)
         assert set(_kinds(outcome, site)) == set(_chain(12))
     assert len(list(paths.warc.iterdir())) == 1
     responses = [url for kind, url, _ in _records(paths) if kind == "response"]
@@ -638,17 +582,17 @@ def test_after_a_crash_whole_records_are_read_back_instead_of_fetched(
     """What the state did not commit is taken from the WARC; only what was torn is asked for again."""
     monkeypatch.setattr("archiver.collect.web.coordinator._BATCH_SECONDS", 3600.0)
     with serving(_chain(12)) as site:
-        spec = _spec(site, connections=1)
+        spec = doc_site(site, connections=1)
         crashing = _Stopping(threading.Event(), 0)
         crashing._task = _CrashingOnceDone(8)
         with pytest.raises(_Crash):
-            _crawl(paths, spec, progress=crashing)
+            crawl_site(paths, spec, progress=crashing)
         assert len(site.targets()) >= 8
         (path,) = paths.warc.iterdir()
         path.write_bytes(path.read_bytes()[: -torn or None])
         before = site.targets()
         site.forget()
-        outcome = _crawl(paths, spec)
+        outcome = crawl_site(paths, spec)
         again = set(site.targets()) & set(before)
         assert len(again) <= (1 if torn else 0) + 1, "one more may have been in flight"
         assert set(_kinds(outcome, site)) == set(_chain(12))
@@ -668,17 +612,17 @@ def test_ctrl_c_in_the_waiting_thread_leaves_a_run_to_continue(paths: ProjectPat
         interrupting = _Stopping(threading.Event(), 0)
         interrupting._task = _Interrupting(threading.Event(), 3)
         with pytest.raises(KeyboardInterrupt):
-            _crawl(paths, _spec(site), progress=interrupting)
-        outcome = _crawl(paths, _spec(site))
+            crawl_site(paths, doc_site(site), progress=interrupting)
+        outcome = crawl_site(paths, doc_site(site))
         assert set(_kinds(outcome, site)) == set(_chain(6))
 
 
 def test_a_finished_crawl_of_an_unfinished_run_is_returned_again(paths: ProjectPaths) -> None:
     """When another source of the run was interrupted, this one's results come back without a request."""
     with serving({"/docs/": html("a", "b"), "/docs/a": html()}) as site:
-        first = _crawl(paths, _spec(site))
+        first = crawl_site(paths, doc_site(site))
         site.forget()
-        assert _crawl(paths, _spec(site)) == first
+        assert crawl_site(paths, doc_site(site)) == first
         assert site.targets() == []
 
 
@@ -698,7 +642,7 @@ def test_no_more_connections_than_allowed_are_used_at_once(paths: ProjectPaths) 
 
     pages = {f"/docs/{number}": busy for number in range(12)}
     with serving({"/docs/": html(*(str(number) for number in range(12))), **pages}) as site:
-        outcome = _crawl(paths, _spec(site, connections=3))
+        outcome = crawl_site(paths, doc_site(site, connections=3))
     assert outcome.fetched == 13
     assert most[0] == 3
 
@@ -715,10 +659,10 @@ def test_a_redirect_to_an_endless_url_is_skipped(paths: ProjectPaths) -> None:
         "/docs/a": _redirect("/docs/" + "x" * 60_000),
     }
     with serving(answers) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert set(_kinds(outcome, site)) == {"/robots.txt", "/docs/", "/docs/a"}
         assert all(len(target) < 100 for target in site.targets())
-        assert _crawl(paths, _spec(site)) == outcome
+        assert crawl_site(paths, doc_site(site)) == outcome
     assert outcome.skipped == {"too long": 2}
     assert outcome.failures == ()
 
@@ -727,7 +671,7 @@ def test_validators_that_are_no_validators_are_not_kept(paths: ProjectPaths) -> 
     """An ETag or Last-Modified of tens of kilobytes is archived with the page and asked with by nobody."""
     endless = (("ETag", '"' + "e" * 30_000 + '"'), ("Last-Modified", "m" * 30_000))
     with serving({"/docs/": Reply(html(), headers=endless)}) as site:
-        (capture,) = _crawl(paths, _spec(site)).captures
+        (capture,) = crawl_site(paths, doc_site(site)).captures
     assert (capture.etag, capture.modified) == ("", "")
 
 
@@ -736,7 +680,7 @@ def test_a_charset_that_is_none_is_passed_over(paths: ProjectPaths, charset: str
     """A page that names a Python codec as its encoding is read as UTF-8, and its links are followed."""
     page = Reply(html("ä", text="\\x"), type=f"text/html; charset={charset}")
     with serving({"/docs/": page, "/docs/%C3%A4": html()}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert set(_kinds(outcome, site)) == {"/docs/", "/docs/%C3%A4"}
     assert outcome.failures == ()
 
@@ -778,7 +722,7 @@ def test_a_page_that_cannot_be_read_is_a_failure_of_its_own(
     answers: dict[str, Answer] = {"/docs/": html("a", *others), "/docs/a": html(text=text)}
     answers |= {f"/docs/{name}": html() for name in others}
     with serving(answers) as site:
-        outcome = _crawl(paths, _spec(site), documents=frail)
+        outcome = crawl_site(paths, doc_site(site), documents=frail)
         assert set(_kinds(outcome, site)) == set(answers)
         (failure,) = outcome.failures
         assert (failure.subject, failure.code) == (site.url("/docs/a"), "fetch.unreadable")
@@ -795,11 +739,11 @@ def test_a_page_that_cannot_be_read_does_not_wedge_the_next_run(
     with serving(answers) as site:
         crashing = _Stopping(threading.Event(), 0)
         crashing._task = _CrashingOnceDone(2)
-        spec = _spec(site, connections=1)
+        spec = doc_site(site, connections=1)
         with pytest.raises(_Crash):
-            _crawl(paths, spec, progress=crashing, documents=frail)
+            crawl_site(paths, spec, progress=crashing, documents=frail)
         site.forget()
-        outcome = _crawl(paths, spec, documents=frail)
+        outcome = crawl_site(paths, spec, documents=frail)
         assert "/docs/a" not in site.targets()
         assert set(_kinds(outcome, site)) == set(answers)
     assert [failure.code for failure in outcome.failures] == ["fetch.unreadable"]
@@ -815,7 +759,7 @@ def test_a_robots_txt_that_cannot_be_read_forbids_everything(
 
     monkeypatch.setattr("archiver.collect.web.robots._parsed", parse)
     with serving({"/robots.txt": Reply(b"x", type="text/plain"), "/docs/": html()}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert site.targets() == ["/robots.txt"]
         assert {failure.subject: failure.code for failure in outcome.failures} == {
             site.url("/robots.txt"): "fetch.unreadable",
@@ -835,11 +779,11 @@ def test_redirected_robots_txt_of_many_hosts_are_continued(
         site.answers["/docs/a"] = html()
         crashing = _Stopping(threading.Event(), 0)
         crashing._task = _CrashingOnceDone(3)
-        spec = _spec(site, connections=1)
+        spec = doc_site(site, connections=1)
         with pytest.raises(_Crash):
-            _crawl(paths, spec, progress=crashing)
+            crawl_site(paths, spec, progress=crashing)
         assert "/robots.txt" in other.targets()
-        outcome = _crawl(paths, spec)
+        outcome = crawl_site(paths, spec)
         assert {"/docs/", "/docs/a", other.url("/i.png")} <= set(_kinds(outcome, site))
     assert outcome.failures == ()
 
@@ -853,7 +797,7 @@ def test_loopback_is_never_asked_by_way_of_a_proxy(
             monkeypatch.setenv(name, proxy.origin)
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert set(_kinds(outcome, site)) == {"/docs/"}
         assert proxy.targets() == []
 
@@ -862,7 +806,7 @@ def test_what_a_server_says_cannot_control_a_terminal(paths: ProjectPaths) -> No
     """A status line that is none is quoted in the failure, with its control characters escaped."""
     with dripping(b"HTTP/1.1 20\x1b]0;owned\x07\xe2\x80\xae OK\r\n\r\n") as origin:
         spec = DocSite.model_validate({"seeds": (f"{origin}/docs/",), "robots": "ignore"})
-        outcome = _crawl(paths, spec, settings=replace(IMPATIENT, tries=1))
+        outcome = crawl_site(paths, spec, settings=replace(IMPATIENT, tries=1))
     (failure,) = outcome.failures
     assert failure.code == "fetch.broken"
     assert "owned" in failure.message
@@ -878,7 +822,7 @@ def test_no_revisit_refers_to_damaged_bytes(
     picture = Reply(random.Random(1).randbytes(30_000), type="image/png", etag=etag)
     answers: dict[str, Answer] = {"/docs/": html(text='<img src="a.png">'), "/docs/a.png": picture}
     with serving(answers) as site:
-        first = _crawl(paths, _spec(site))
+        first = crawl_site(paths, doc_site(site))
         url = site.url("/docs/a.png")
         at = ReadOnlyLocator(paths).find(_by_url(first, url).record)
         path = paths.warc / at.file
@@ -888,7 +832,7 @@ def test_no_revisit_refers_to_damaged_bytes(
             at.offset + {"middle": at.length // 2, "checksum": at.length - 6, "end": at.length - 12}[where]
         ] ^= 1
         path.write_bytes(data)
-        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        second = crawl_site(paths, doc_site(site), snapshot=SECOND, previous=first.captures)
         assert (second.failures, second.fetched, second.unchanged) == ((), 2, 1)
         capture = _by_url(second, url)
         assert capture.original == ""
@@ -903,10 +847,10 @@ def test_a_cut_body_does_not_replace_a_whole_one(paths: ProjectPaths, etag: str)
     big = Reply(bytes(200_000), type="application/zip", etag=etag)
     small = Reply(bytes(50_000), type="application/zip")
     with serving({"/docs/": html("a.zip", "b.zip"), "/docs/a.zip": small, "/docs/b.zip": big}) as site:
-        spec = _spec(site, limits={"response": "100kB"})
-        first = _crawl(paths, spec)
+        spec = doc_site(site, limits={"response": "100kB"})
+        first = crawl_site(paths, spec)
         site.answers["/docs/a.zip"] = big
-        second = _crawl(paths, spec, snapshot=SECOND, previous=first.captures)
+        second = crawl_site(paths, spec, snapshot=SECOND, previous=first.captures)
         grown, always = site.url("/docs/a.zip"), site.url("/docs/b.zip")
         assert [failure.subject for failure in first.failures] == [always]
         assert {(f.subject, f.code) for f in second.failures} == {
@@ -935,14 +879,14 @@ def test_a_page_that_redirects_out_of_the_site_does_not_lose_its_capture(
     """A parked domain or a catch-all replaces nothing: the redirect is a failure that says where to."""
     spec_scope = Scope(exclude=("/docs/old/",))
     with serving({"/docs/": html("a"), "/docs/a": html()}) as site:
-        spec = _spec(site, scope=spec_scope)
-        first = _crawl(paths, spec)
+        spec = doc_site(site, scope=spec_scope)
+        first = crawl_site(paths, spec)
         site.answers["/docs/"] = site.answers["/docs/a"] = _redirect(target, 301)
         site.forget()
-        seed_moved = _crawl(paths, spec, snapshot=SECOND, previous=first.captures)
+        seed_moved = crawl_site(paths, spec, snapshot=SECOND, previous=first.captures)
         assert site.targets() == ["/robots.txt", "/docs/"]
         site.answers["/docs/"] = html("a")
-        page_moved = _crawl(paths, spec, snapshot="20261125T004400Z", previous=first.captures)
+        page_moved = crawl_site(paths, spec, snapshot="20261125T004400Z", previous=first.captures)
         assert [(f.subject, f.code) for f in page_moved.failures] == [(site.url("/docs/a"), "fetch.moved")]
         assert set(_kinds(page_moved, site)) == {"/docs/"}
         assert [(f.subject, f.code) for f in seed_moved.failures] == [(site.url("/docs/"), "fetch.moved")]
@@ -953,9 +897,9 @@ def test_a_page_that_redirects_out_of_the_site_does_not_lose_its_capture(
 def test_a_page_that_moved_within_the_site_is_captured_as_the_redirect_it_is(paths: ProjectPaths) -> None:
     """In scope, a redirect is the page's new state, and leads to its new place."""
     with serving({"/docs/": html("a"), "/docs/a": html(), "/docs/b": html(text="new")}) as site:
-        first = _crawl(paths, _spec(site))
+        first = crawl_site(paths, doc_site(site))
         site.answers["/docs/a"] = _redirect("b", 301)
-        second = _crawl(paths, _spec(site), snapshot=SECOND, previous=first.captures)
+        second = crawl_site(paths, doc_site(site), snapshot=SECOND, previous=first.captures)
         assert _by_url(second, site.url("/docs/a")).status == "301"
         assert "/docs/b" in _kinds(second, site)
     assert second.failures == ()
@@ -975,7 +919,7 @@ def test_a_public_site_makes_nobody_ask_the_keepers_own_network(
     }
     with serving(answers) as site:
         for snapshot, robots in ((FIRST, "obey"), (SECOND, "ignore")):
-            outcome = _crawl(paths, _spec(site, robots=robots), snapshot=snapshot)
+            outcome = crawl_site(paths, doc_site(site, robots=robots), snapshot=snapshot)
             assert set(_kinds(outcome, site)) == set(answers)
             assert outcome.skipped == {"private address": 3}
             assert outcome.failures == ()
@@ -987,7 +931,7 @@ def test_a_seed_that_redirects_to_a_private_address_is_a_failure(
     """The spec's own seed cannot be had from there, and the keeper is told why."""
     monkeypatch.setattr("archiver.collect.web.addresses.is_private", lambda address: address == "127.0.0.2")
     with serving({"/docs/": _redirect("http://127.0.0.2:9/")}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
     assert [(failure.subject, failure.code) for failure in outcome.failures] == [
         ("http://127.0.0.2:9/", "fetch.private")
     ]
@@ -997,6 +941,6 @@ def test_a_page_nested_without_end_is_captured_like_any(paths: ProjectPaths) -> 
     """Its links are followed: how deep elements are nested does not matter to them."""
     deep = html(text="<div>" * 50_000 + '<a href="a">x</a>')
     with serving({"/docs/": deep, "/docs/a": html()}) as site:
-        outcome = _crawl(paths, _spec(site))
+        outcome = crawl_site(paths, doc_site(site))
         assert set(_kinds(outcome, site)) == {"/docs/", "/docs/a"}
     assert outcome.failures == ()

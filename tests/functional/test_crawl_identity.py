@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from archiver.collect.web.crawl import CrawlOutcome, crawl
-from archiver.collect.web.fetch import FetchSettings
-from archiver.collect.web.frontier import RunState
-from archiver.core.progress import NullProgress
-from archiver.spec.model import DocSite
 from archiver.store.paths import ProjectPaths, create_archive
 from judges.warcs import judge_warcs
+from servers.crawling import crawl_site, doc_site
 from servers.site import Answer, Reply, Site, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.collect.web.crawl import CrawlOutcome
     from archiver.core.capture import Capture
 
 _FIRST, _SECOND = "20261123T004400Z", "20261124T004400Z"
@@ -34,19 +29,7 @@ def paths(tmp_path: Path) -> ProjectPaths:
 def _crawl(
     paths: ProjectPaths, site: Site, snapshot: str = _FIRST, previous: tuple[Capture, ...] = ()
 ) -> CrawlOutcome:
-    with closing(RunState(paths.state)) as state:
-        state.begin(snapshot, "")
-        return crawl(
-            DocSite.model_validate({"seeds": (site.url("/docs/"),), "sitemaps": "none"}),
-            paths=paths,
-            snapshot=snapshot,
-            state=state,
-            user_agent="archiver/0",
-            previous={capture.url: capture for capture in previous},
-            progress=NullProgress(),
-            stop=threading.Event(),
-            settings=FetchSettings(backoff=0.001, longest_wait=0.01),
-        )
+    return crawl_site(paths, doc_site(site), snapshot=snapshot, previous=previous)
 
 
 def _captured(outcome: CrawlOutcome, site: Site) -> dict[str, Capture]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from contextlib import closing
 from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from archiver.collect.web.crawl import CrawlOutcome, crawl
-from archiver.collect.web.fetch import FetchSettings
-from archiver.collect.web.frontier import RunState
 from archiver.core.progress import NullProgress
-from archiver.spec.model import DocSite
 from archiver.store.paths import ProjectPaths, create_archive
+from servers.crawling import crawl_site, doc_site
 from servers.site import Answer, Reply, Site, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from archiver.collect.web.crawl import CrawlOutcome
 
 _SNAPSHOT = "20261123T004400Z"
 
@@ -60,20 +58,7 @@ def _crawl(
     progress: NullProgress | None = None,
     **spec: object,
 ) -> CrawlOutcome:
-    with closing(RunState(paths.state)) as state:
-        if state.unfinished != _SNAPSHOT:
-            state.begin(_SNAPSHOT, "")
-        return crawl(
-            DocSite.model_validate({"seeds": (site.url(seed),), "sitemaps": "none", **spec}),
-            paths=paths,
-            snapshot=_SNAPSHOT,
-            state=state,
-            user_agent="archiver/0",
-            previous={},
-            progress=progress or NullProgress(),
-            stop=stop or threading.Event(),
-            settings=FetchSettings(backoff=0.001, longest_wait=0.01),
-        )
+    return crawl_site(paths, doc_site(site, seed, **spec), stop=stop, progress=progress)
 
 
 def _captured(outcome: CrawlOutcome, site: Site) -> set[str]:

@@ -131,7 +131,7 @@ def test_a_reader_that_cannot_be_started_again_at_once_is_started_later(
     def start(_: object, **options: object) -> object:
         if refusals:
             raise refusals.pop()
-        return real([sys.executable, "-m", "archiver.collect.web.documents.worker"], **options)  # type: ignore[call-overload]
+        return real([sys.executable, "-m", "archiver.collect.web.documents.worker"], **options)
 
     real = subprocess.Popen
     monkeypatch.setattr(pool, "_NO_ROOM", 0.01)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.collect.web.crawl import CrawlOutcome, crawl
 from archiver.collect.web.fetch import FetchSettings
-from archiver.collect.web.frontier import RunState
-from archiver.core.progress import NullProgress
 from archiver.spec.model import DocSite
 from archiver.store.paths import create_archive
 from judges.warcs import captured_urls, judge_warcs, truncated_urls
 from servers.certificates import Certificates, make_certificates
+from servers.crawling import crawl_site
 from servers.misbehaving import MISBEHAVIOURS, gzip_bomb, maze, page
 from servers.processes import PATIENCE, free_port
 from servers.rawsite import Raw, RawSite, Saying, raw_serving, reply, resetting
@@ -27,6 +23,7 @@ from servers.site import html
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.collect.web.crawl import CrawlOutcome
     from archiver.core.capture import Capture
     from archiver.core.snapshot import Failure
     from archiver.store.paths import ProjectPaths
@@ -159,19 +156,9 @@ class Crawled:
 
 
 def _crawl(paths: ProjectPaths, site: RawSite) -> CrawlOutcome:
-    with closing(RunState(paths.state)) as state:
-        state.begin(RUN, "")
-        return crawl(
-            DocSite.model_validate({"seeds": (site.url("/docs/"),), "limits": {"response": f"{LIMIT}B"}}),
-            paths=paths,
-            snapshot=RUN,
-            state=state,
-            user_agent="archiver/0",
-            previous={},
-            progress=NullProgress(),
-            stop=threading.Event(),
-            settings=IMPATIENT,
-        )
+    limits = {"response": f"{LIMIT}B"}
+    spec = DocSite.model_validate({"seeds": (site.url("/docs/"),), "limits": limits})
+    return crawl_site(paths, spec, snapshot=RUN, settings=IMPATIENT)
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def test_slow_hosts_are_remembered_for_the_report(paths: ProjectPaths) -> None:
     with serving(busy.answers) as site:
         crawled(paths, doc_site(site))
         with closing(RunState(paths.state)) as state:
-            ((host, times, seconds),) = Frontier(state, "docs").slow_hosts()
+            ((host, times, seconds),) = state.rows("SELECT host, times, seconds FROM slowed")
         assert (host, times) == (site.origin, 2)
     assert seconds > 0
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archiver.collect.web.crawl import CrawlOutcome, crawl
 from archiver.collect.web.fetch import FetchSettings
 from archiver.collect.web.frontier import RunState
 from archiver.core.capture import REQUISITE
-from archiver.core.progress import NullProgress
-from archiver.spec.model import DocSite
 from archiver.store.paths import ProjectPaths, create_archive
+from servers.crawling import crawl_site, doc_site
 from servers.site import Answer, Asked, Reply, Site, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from archiver.collect.web.crawl import CrawlOutcome
 
 FIRST, SECOND = "20261123T004400Z", "20261124T004400Z"
 IMPATIENT = FetchSettings(tries=1, backoff=0.001, longest_wait=0.01, connect_timeout=5, read_timeout=5)
@@ -57,21 +57,12 @@ def _crawl(
     begin: bool = True,
     **values: Any,
 ) -> CrawlOutcome:
-    spec = DocSite.model_validate({"seeds": (site.url("/docs/"),), **values})
-    with closing(RunState(paths.state)) as state:
-        if begin:
+    if begin:
+        with closing(RunState(paths.state)) as state:
             state.begin(snapshot, "")
-        return crawl(
-            spec,
-            paths=paths,
-            snapshot=snapshot,
-            state=state,
-            user_agent="archiver/0",
-            previous={capture.url: capture for capture in previous.captures} if previous else {},
-            progress=NullProgress(),
-            stop=stop or threading.Event(),
-            settings=IMPATIENT,
-        )
+    spec = doc_site(site, **{"sitemaps": "auto", **values})
+    earlier = previous.captures if previous else ()
+    return crawl_site(paths, spec, snapshot=snapshot, previous=earlier, stop=stop, settings=IMPATIENT)
 
 
 def _paths(outcome: CrawlOutcome, site: Site) -> set[str]:

@@ -10,25 +10,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.collect.web.crawl import CrawlOutcome, crawl
-from archiver.collect.web.fetch import FetchSettings
 from archiver.collect.web.frontier import Frontier, RunState
 from archiver.core.progress import NullProgress
-from archiver.spec.model import DocSite
 from archiver.store.paths import ProjectPaths, create_archive
 from judges.warcs import judge_warcs
+from servers.crawling import FIRST, SECOND, crawl_site, doc_site
 from servers.site import Asked, Reply, html, put, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.collect.web.crawl import CrawlOutcome
     from archiver.collect.web.frontier import Mark
     from archiver.core.capture import Capture
     from servers.console import Console
     from servers.site import Answer, Site
 
-FIRST, SECOND = "20261123T004400Z", "20261124T004400Z"
-IMPATIENT = FetchSettings(backoff=0.001, longest_wait=0.01, connect_timeout=5, read_timeout=5)
 SHELL = b'<title>App</title><div id="root"></div><script src="/app.js"></script>'
 LOGIN = b"<title>Sign in - Portal</title><h1>Sign in</h1><form action=/session><input type=password name=p></form>"
 TEXT = "<h1>{}</h1><p>" + "Words of this very page, and of no other. " * 8
@@ -51,20 +48,9 @@ def _crawl(
     **values: object,
 ) -> tuple[CrawlOutcome, dict[str, Mark]]:
     """Crawl a site; return what came, and by target what the answers turned out to be."""
+    spec = doc_site(site, seed, **values)
+    outcome = crawl_site(paths, spec, snapshot=snapshot, previous=previous, stop=stop, progress=progress)
     with closing(RunState(paths.state)) as state:
-        if state.unfinished != snapshot:
-            state.begin(snapshot, "")
-        outcome = crawl(
-            DocSite.model_validate({"seeds": (site.url(seed),), "sitemaps": (), **values}),
-            paths=paths,
-            snapshot=snapshot,
-            state=state,
-            user_agent="archiver/0",
-            previous={capture.url: capture for capture in previous},
-            progress=progress or NullProgress(),
-            stop=stop or threading.Event(),
-            settings=IMPATIENT,
-        )
         marks = {mark.url.removeprefix(site.origin): mark for mark in Frontier(state, "docs").marks()}
     judge_warcs(paths.warc)
     return outcome, marks

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from contextlib import closing
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from archiver.collect.web.crawl import CrawlOutcome, crawl
+from archiver.collect.web.documents.pool import DocumentPool
 from archiver.collect.web.fetch import FetchSettings
 from archiver.collect.web.frontier import RunState
 from archiver.core.progress import NullProgress
@@ -44,7 +47,7 @@ def doc_site(site: Site, seed: str = "/docs/", **values: object) -> DocSite:
     return DocSite.model_validate({"seeds": (site.url(seed),), "sitemaps": (), **values})
 
 
-def crawled(
+def crawl_site(
     paths: ProjectPaths,
     spec: DocSite,
     *,
@@ -53,13 +56,14 @@ def crawled(
     stop: threading.Event | None = None,
     settings: FetchSettings = IMPATIENT,
     progress: NullProgress | None = None,
+    documents: DocumentPool | None = None,
     **more: Any,
 ) -> CrawlOutcome:
-    """Crawl a site, or go on where an earlier call for the same snapshot was ended; judge the WARC files that come of it."""
+    """Crawl a site, or go on where an earlier call for the same snapshot was ended."""
     with closing(RunState(paths.state)) as state:
         if state.unfinished != snapshot:
             state.begin(snapshot, "")
-        outcome = crawl(
+        return crawl(
             spec,
             paths=paths,
             snapshot=snapshot,
@@ -69,8 +73,22 @@ def crawled(
             progress=progress or NullProgress(),
             stop=stop or threading.Event(),
             settings=settings,
+            documents=documents or document_pool(),
             **more,
         )
+
+
+def crawled(paths: ProjectPaths, spec: DocSite, **how: Any) -> CrawlOutcome:
+    """Crawl as ``crawl_site`` does, and judge the WARC files that come of it."""
+    outcome = crawl_site(paths, spec, **how)
     if paths.warc.is_dir():
         judge_warcs(paths.warc)
     return outcome
+
+
+@cache
+def document_pool() -> DocumentPool:
+    """Return one pool for all tests: starting a process takes longer than most of them."""
+    pool = DocumentPool()
+    atexit.register(pool.close)
+    return pool

@@ -404,13 +404,6 @@ class Frontier:
             (self._source, host, seconds),
         )
 
-    def slow_hosts(self) -> list[tuple[str, int, float]]:
-        """Return the hosts that wanted to be left alone: how many answers said so, and the seconds in all."""
-        rows = self._state.rows(
-            "SELECT host, times, seconds FROM slowed WHERE source = ? ORDER BY host", (self._source,)
-        )
-        return [(host, times, seconds) for host, times, seconds in rows]
-
     def fail(self, url: str, code: str, message: str, referrer: str) -> None:
         """Keep a failure."""
         self._state.rows(

@@ -33,7 +33,7 @@ REPORT = Report(
 
 
 def _page(**changes: object) -> str:
-    return report_page(replace(REPORT, sites=(replace(SITE, **changes),))).decode()  # type: ignore[arg-type]
+    return report_page(replace(REPORT, sites=(replace(SITE, **changes),))).decode()
 
 
 def _listing(reason: str, *urls: str, note: str = "", referrer: str = "", total: int = 0) -> Listing:
