@@ -42,6 +42,11 @@ _CHUNK = 1 << 16
 _SPOOL = 1 << 20  # bytes of a body that stay in memory
 _PROXY_HINT = "http_proxy, https_proxy and all_proxy want http://host:port; SOCKS is not supported"
 _PROXY_REFUSES = "the proxy wants a user name and password, or refuses those that it got"
+_NO_CONNECTION = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.SSLError,
+    urllib3.exceptions.ProxyError,
+)
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 
 
@@ -264,14 +269,12 @@ class Fetcher:
                 return self._received(url, moment, self._credentials.recorded(headers), response)
             finally:
                 response.release_conn()
-        except urllib3.exceptions.NewConnectionError as error:
+        except _NO_CONNECTION as error:
             raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
         except urllib3.exceptions.TimeoutError as error:
             raise FetchTimeout("no answer within the time allowed", place=url) from error
         except urllib3.exceptions.ProtocolError as error:
             raise ResponseBroken(f"the connection broke: {_reason(error)}", place=url) from error
-        except (urllib3.exceptions.SSLError, urllib3.exceptions.ProxyError) as error:
-            raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
         except urllib3.exceptions.HTTPError as error:
             raise ResponseBroken(f"the response is broken: {_reason(error)}", place=url) from error
 

@@ -18,6 +18,7 @@ from zlib_ng import zlib_ng
 
 from archiver.collect.web.urls import target_of
 from archiver.core.clock import iso, utc_now
+from archiver.core.contentcoding import codings
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import RecordCorrupt
 from archiver.store.atomic import make_folder, storage_errors, sync_folder
@@ -313,8 +314,8 @@ def _whole_pairs(path: Path, start: int) -> tuple[list[Location], int]:
 
 def _is_compressed(exchange: Exchange) -> bool:
     """Say whether a body has a content coding, or a media type whose formats are compressed."""
-    coded = exchange.header("Content-Encoding").strip().lower() not in ("", "identity")
-    return coded or _COMPRESSED.match(exchange.header("Content-Type").strip().lower()) is not None
+    coded = codings(exchange.header("Content-Encoding"))
+    return bool(coded) or _COMPRESSED.match(exchange.header("Content-Type").strip().lower()) is not None
 
 
 def _record_ids() -> Iterator[str]:

@@ -16,7 +16,7 @@ from archiver.collect.web.documents.mediatype import READ, reader_of
 from archiver.collect.web.documents.scripts import read_script
 from archiver.collect.web.documents.sitemap import read_sitemap
 from archiver.core.charset import declared_codec
-from archiver.core.contentcoding import Beginning, beginning
+from archiver.core.contentcoding import Beginning, beginning, codings
 
 _TEXT_READERS = {
     "css": read_css,
@@ -46,7 +46,7 @@ def read_document(payload: bytes, url: str, content_type: str, content_encoding:
 
 def _content(payload: bytes, content_encoding: str) -> Beginning:
     """Return what ``beginning`` does. What mostly comes, one sound gzip member, takes zlib-ng half the time."""
-    if content_encoding.strip().lower() == "gzip":
+    if codings(content_encoding) == ("gzip",):
         inflater = zlib_ng.decompressobj(zlib_ng.MAX_WBITS + 16)
         with suppress(zlib_ng.error):  # type: ignore[arg-type]  # a class, whatever its types say
             body = inflater.decompress(payload, READ)
