@@ -266,6 +266,24 @@ class ManifestUnknown(RegistryError):
     code = "registry.unknown"
 
 
+class TagGone(ManifestUnknown):
+    """The registry had this tag when it was archived, and has it no longer; the archived copy stays."""
+
+    code = "registry.gone"
+
+
+class FileGone(FetchError):
+    """The server had this file when it was archived, and has it no longer; the archived copy stays."""
+
+    code = "files.gone"
+
+
+class NotLocked(ArchiverError):
+    """What the spec asks for is not in the snapshot that is to be reproduced."""
+
+    code = "lock.absent"
+
+
 class ManifestUnsupported(RegistryError):
     """The manifest is of a kind, size or nesting that is not accepted."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 from archiver.core.digest import Digest
@@ -14,6 +14,8 @@ _PLAIN = {"str": str, "int": int, "bool": bool, "Mapping[str, Any]": dict, "Mapp
 
 def read_record(kind: type[_T], document: Any, *, what: str) -> _T:
     """Make a dataclass of a JSON object; members that it does not declare are ignored.
+
+    A member with a default may be missing: records outlive the program that wrote them.
 
     Args:
         kind: a dataclass in a module with postponed annotations, whose fields are ``str``, ``int``, ``bool``,
@@ -28,6 +30,8 @@ def read_record(kind: type[_T], document: Any, *, what: str) -> _T:
         raise InvalidDocument(f"a {kind.__name__} is not an object", place=what)
     values: dict[str, Any] = {}
     for field in fields(kind):  # type: ignore[arg-type]  # every kind passed in is a dataclass
+        if field.name not in document and field.default is not MISSING:
+            continue
         place = f"{kind.__name__}.{field.name}"
         values[field.name] = _value(str(field.type), document.get(field.name), place, what)
     return kind(**values)

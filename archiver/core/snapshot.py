@@ -74,12 +74,22 @@ class SiteResult:
 
 @dataclass(frozen=True)
 class ImageResult:
-    """One image as archived: reference -> digest, when, and from where.
+    """One image or artifact as archived: reference -> digest, when, and from where.
 
-    ``digest`` is what the tag resolved to (an index's own digest for a multi-platform image);
-    ``size`` is the sum in bytes of all distinct blobs and manifests kept for it; ``manifests`` are
-    the digests of the platform manifests that are here; ``platforms`` name them in the same order.
-    ``carried`` says that this run could not get it and an earlier snapshot's copy stands in.
+    Attributes:
+        reference: what it is asked for by.
+        digest: what the tag resolved to (an index's own digest for a multi-platform image).
+        media_type: of what ``digest`` names.
+        size: the sum in bytes of all distinct blobs and manifests kept for it.
+        platforms: of the manifests, in the same order; empty where a manifest runs nowhere.
+        manifests: the digests of the platform manifests that are here.
+        resolved: when the digest was asked for.
+        registry: who said what the reference means: the registry, or a mirror of it.
+        carried: whether this run could not get it and an earlier snapshot's copy stands in.
+        refers_to: the digest of the manifest that this signature, SBOM or attestation is about; empty for what the
+            spec itself asks for.
+        artifact_type: what kind of artifact it is, by its manifest; empty for an image.
+        gone: since when upstream is known not to have it any more; empty where it has it, or cannot say.
     """
 
     reference: str
@@ -91,6 +101,9 @@ class ImageResult:
     resolved: str
     registry: str
     carried: bool = False
+    refers_to: str = ""
+    artifact_type: str = ""
+    gone: str = ""
 
     @property
     def subject(self) -> str:
@@ -100,7 +113,21 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class FileResult:
-    """One downloaded file: its blob is ``digest``, wrapped as an OCI artifact ``manifest``."""
+    """One downloaded file.
+
+    Attributes:
+        url: where it came from.
+        path: where a bundle has it.
+        digest: of its content.
+        size: in bytes.
+        media_type: what the server called it.
+        manifest: the digest of the OCI artifact that wraps it.
+        fetched: when its bytes came.
+        carried: whether this run could not get it and an earlier snapshot's copy stands in.
+        name: its own name, as its server gave it.
+        index: the URL of the index that listed it; empty where the spec names the file itself.
+        gone: since when upstream is known not to have it any more; empty where it has it, or cannot say.
+    """
 
     url: str
     path: str
@@ -110,6 +137,9 @@ class FileResult:
     manifest: str
     fetched: str
     carried: bool = False
+    name: str = ""
+    index: str = ""
+    gone: str = ""
 
     @property
     def subject(self) -> str:
@@ -122,7 +152,8 @@ class Snapshot:
     """The record of one run.
 
     ``spec`` is the spec as it was read; ``captures`` counts index entries. ``report_digest`` is that of the report
-    in JSON; empty in records that were written before there were reports.
+    in JSON; empty in records that were written before there were reports. ``locked`` names the snapshot whose images and
+    files this one reproduces; empty where what is newest was asked for.
     """
 
     id: str
@@ -140,6 +171,7 @@ class Snapshot:
     captures: int
     captures_digest: str
     report_digest: str = ""
+    locked: str = ""
 
     @property
     def verdict(self) -> str:
@@ -168,7 +200,6 @@ class Snapshot:
             if not isinstance(entries, list):
                 raise InvalidDocument(f"{name!r} is not a list", place=what)
             document[name] = tuple(read_record(kind, entry, what=what) for entry in entries)
-        document.setdefault("report_digest", "")
         snapshot: Snapshot = read_record(cls, document, what=what)
         if not is_snapshot_id(snapshot.id):
             raise InvalidDocument(f"{snapshot.id!r:.40} is not a snapshot id", place=what)

@@ -21,6 +21,7 @@ class Thing:
     good: bool
     tags: tuple[str, ...]
     digest: Digest
+    note: str = ""
 
 
 SOUND: dict[str, Any] = {"name": "n", "count": 3, "good": True, "tags": ["a"], "digest": "sha256:" + "0" * 64}
@@ -54,8 +55,16 @@ def test_wrong_types_are_named(name: str, value: object) -> None:
     assert caught.value.place == "the document"
 
 
+def test_a_member_with_a_default_may_be_missing_but_not_wrong() -> None:
+    """So records of earlier versions can be read, and damaged ones cannot."""
+    assert read_record(Thing, SOUND, what="x").note == ""
+    assert read_record(Thing, {**SOUND, "note": "n"}, what="x").note == "n"
+    with pytest.raises(InvalidDocument, match=r"Thing\.note"):
+        read_record(Thing, {**SOUND, "note": None}, what="x")
+
+
 def test_missing_members_and_other_values_are_refused() -> None:
-    """Nothing has a default, and only objects have members."""
+    """What has no default must be there, and only objects have members."""
     for document in ({}, {key: value for key, value in SOUND.items() if key != "count"}, [], None, "x"):
         with pytest.raises(InvalidDocument):
             read_record(Thing, document, what="x")
