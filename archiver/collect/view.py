@@ -71,6 +71,40 @@ def with_carried(wanted: Wanted, got: Sequence[_Result], previous: Iterable[_Res
     return (*got, *(replace(each, carried=True) for each in kept))
 
 
+def with_referrers(view: Sequence[ImageResult], previous: Iterable[ImageResult]) -> tuple[ImageResult, ...]:
+    """Return images, and behind them the earlier signatures, SBOMs and attestations of theirs that are not there, marked.
+
+    What was signed once stays so, also where upstream offers the signature no longer.
+
+    Args:
+        view: a snapshot's images, with what stands in for those that this run could not get.
+        previous: those of the last good snapshot.
+    """
+    result = list(view)
+    here = {each.reference for each in view}
+    about = {digest for each in view for digest in (each.digest, *each.manifests)}
+    left = [each for each in previous if each.refers_to and each.reference not in here]
+    while kept := [each for each in left if each.refers_to in about]:
+        result += (replace(each, carried=True) for each in kept)
+        about.update(each.digest for each in kept)  # an SBOM may be signed as well
+        left = [each for each in left if each not in kept]
+    return tuple(result)
+
+
+def with_gone(results: Iterable[_Result], gone: Collection[str], moment: str) -> tuple[_Result, ...]:
+    """Return images or files, those marked that upstream has no longer.
+
+    Args:
+        results: a snapshot's.
+        gone: the references or URLs that upstream said this time not to have.
+        moment: when; what was known to be gone already keeps its date.
+    """
+    return tuple(
+        replace(each, gone=each.gone or moment) if each.carried and each.subject in gone else each
+        for each in results
+    )
+
+
 def falls_short(
     now: ImageResult, earlier: ImageResult, wanted: Sequence[Platform], failed: Collection[Platform | None]
 ) -> bool:

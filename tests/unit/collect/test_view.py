@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from archiver.collect.view import Wanted, falls_short, merged_captures, with_carried
+from archiver.collect.view import (
+    Wanted,
+    falls_short,
+    merged_captures,
+    with_carried,
+    with_gone,
+    with_referrers,
+)
 from archiver.core.capture import Capture
 from archiver.core.descriptor import Platform
 from archiver.core.snapshot import FileResult, ImageResult
@@ -111,3 +118,37 @@ def test_an_image_falls_short_by_failure_only(now, earlier, failed, short):
     """It does where a platform failed that the earlier copy has and the spec wants; not where upstream dropped it."""
     images = [replace(IMAGE, platforms=tuple(platforms)) for platforms in (now, earlier)]
     assert falls_short(*images, [AMD, ARM, ARM_V7], failed) is short
+
+
+SIGNATURE = replace(IMAGE, reference="a:sha256-1.sig", digest="sha256:5", refers_to="sha256:1")
+OF_PLATFORM = replace(IMAGE, reference="a@sha256:6", digest="sha256:6", refers_to="sha256:m")
+OF_SIGNATURE = replace(IMAGE, reference="a@sha256:7", digest="sha256:7", refers_to="sha256:5")
+
+
+def test_signatures_stay_with_what_they_are_about():
+    """Those that upstream withdrew are carried, of an index as of its manifests, and those of signatures, too."""
+    view = with_referrers(
+        [replace(IMAGE, manifests=("sha256:m",))], [OF_SIGNATURE, IMAGE, OF_PLATFORM, SIGNATURE]
+    )
+    assert {each.reference for each in view if each.carried} == {
+        "a:sha256-1.sig",
+        "a@sha256:6",
+        "a@sha256:7",
+    }
+
+
+def test_signatures_of_what_moved_on_are_left_to_the_snapshot_that_had_it():
+    """The new image has its own."""
+    assert with_referrers([MOVED], [IMAGE, SIGNATURE, OF_SIGNATURE]) == (MOVED,)
+
+
+def test_a_signature_that_this_run_got_is_there_once():
+    """The new result counts."""
+    assert with_referrers([IMAGE, SIGNATURE], [IMAGE, SIGNATURE]) == (IMAGE, SIGNATURE)
+
+
+def test_what_is_gone_upstream_is_dated_once():
+    """The first run that noticed gives the date; what only failed, or is here, is not marked."""
+    known = replace(KEPT, reference="c:1", gone="earlier")
+    marked = with_gone([KEPT, OTHER, known, replace(KEPT, reference="d:1")], {"a:1", "b:1", "c:1"}, "now")
+    assert [each.gone for each in marked] == ["now", "", "earlier", ""]
