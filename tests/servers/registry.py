@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import base64
-import gzip
-import hashlib
 import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable, Iterator, Mapping, Sequence, Union
+from typing import Callable, Iterator, Mapping, Sequence, Union
 from urllib.parse import parse_qs, urlsplit
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
-OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+from servers.content import OCI_LAYER, Filling, Made
 
 
 @dataclass(frozen=True)
@@ -56,23 +51,7 @@ class Reply:
 Answer = Union[Reply, Sequence[Reply], Callable[[Asked], Reply]]
 
 
-@dataclass(frozen=True)
-class Made:
-    """Content that was put into the registry: what names it and what it consists of."""
-
-    media_type: str
-    digest: str
-    size: int
-    layers: tuple[str, ...] = ()
-    config: str = ""
-
-    @property
-    def descriptor(self) -> dict[str, Any]:
-        """Its descriptor as JSON data."""
-        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
-
-
-class Registry:
+class Registry(Filling):
     """A running registry. Get one from ``serving``.
 
     Attributes:
@@ -109,42 +88,19 @@ class Registry:
 
     def put(self, data: bytes, media_type: str = OCI_LAYER) -> Made:
         """Put content into every repository."""
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        self._content[digest] = (media_type, data)
-        return Made(media_type, digest, len(data))
+        made = Made.of(data, media_type)
+        self._content[made.digest] = (media_type, data)
+        return made
 
-    def image(
-        self,
-        name: str,
-        *layers: bytes,
-        platform: str = "linux/amd64",
-        config_type: str = OCI_CONFIG,
-        **more: Any,
-    ) -> Made:
-        """Make an image of some layers and tag it ``repository:tag``; ``more`` goes into its manifest."""
-        parts = dict(zip(("os", "architecture", "variant"), platform.split("/"))) if platform else {}
-        diffs = ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]
-        document = {**parts, "config": {}, "rootfs": {"type": "layers", "diff_ids": diffs}}
-        config = self.put(json.dumps(document).encode(), config_type)
-        packed = [self.put(gzip.compress(layer, mtime=0)) for layer in layers]
-        described = {"config": config.descriptor, "layers": [each.descriptor for each in packed], **more}
-        made = self.manifest(name, {"schemaVersion": 2, "mediaType": OCI_MANIFEST, **described})
-        return Made(
-            made.media_type, made.digest, made.size, tuple(each.digest for each in packed), config.digest
-        )
+    def blob(self, repository: str, data: bytes, media_type: str = OCI_LAYER) -> Made:
+        """Put a blob into a repository: into all of them."""
+        return self.put(data, media_type)
 
-    def index(self, name: str, *children: tuple[Made, str]) -> Made:
-        """Make an index of manifests with platforms (empty for none) and tag it."""
-        manifests = []
-        for made, platform in children:
-            parts = dict(zip(("os", "architecture", "variant"), platform.split("/"))) if platform else {}
-            manifests.append({**made.descriptor, **({"platform": parts} if parts else {})})
-        return self.manifest(name, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests})
-
-    def manifest(self, name: str, document: Any) -> Made:
-        """Put a manifest of any content and tag it."""
-        made = self.put(json.dumps(document).encode(), document.get("mediaType", OCI_MANIFEST))
-        self.tag(name, made)
+    def put_manifest(self, name: str, data: bytes, media_type: str) -> Made:
+        """Put a manifest's bytes at ``repository:tag``, or at ``repository`` without a tag."""
+        made = self.put(data, media_type)
+        if ":" in name:
+            self.tag(name, made)
         return made
 
     def tag(self, name: str, made: Made) -> None:

@@ -20,8 +20,9 @@ from archiver.core.errors import StorageFull
 from archiver.core.progress import NullProgress
 from archiver.core.reference import Reference
 from archiver.store.images import ImageLayout
+from servers.content import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Made
 from servers.halting import halting
-from servers.registry import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Made, Registry, Reply, serving
+from servers.registry import Registry, Reply, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
