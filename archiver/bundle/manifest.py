@@ -98,6 +98,7 @@ def _image(image: ImageContent) -> dict[str, Any]:
         "size": result.size,
         "platforms": list(result.platforms),
         "default_platform": image.default_platform,
+        "refers_to": result.refers_to,
     }
 
 

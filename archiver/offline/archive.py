@@ -101,6 +101,7 @@ class ArchiveImages:
                 image.media_type,
                 image.size,
                 image.platforms,
+                image.refers_to,
             )
             for image in images
         )

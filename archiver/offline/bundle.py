@@ -63,6 +63,7 @@ class BundleImages:
                 image.media_type,
                 image.size,
                 image.platforms,
+                image.refers_to,
             )
             for image in contents.images
         )

@@ -58,7 +58,8 @@ class DocsEntry:
 class ImageEntry:
     """An image or artifact; ``default_platform`` is the one in manifest.json, empty for artifacts.
 
-    ``reference`` is a full one; ``platforms`` are such as linux/amd64, or empty for what runs nowhere.
+    ``reference`` is a full one; ``platforms`` are such as linux/amd64, or empty for what runs nowhere. ``refers_to`` is the
+    digest of the manifest that a signature, SBOM or attestation is about; empty for what stands for itself.
     """
 
     reference: str
@@ -67,6 +68,7 @@ class ImageEntry:
     size: int
     platforms: tuple[str, ...]
     default_platform: str
+    refers_to: str = ""
 
 
 @dataclass(frozen=True)

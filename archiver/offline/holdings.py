@@ -58,7 +58,10 @@ class Site(Protocol):
 
 @dataclass(frozen=True)
 class Image:
-    """One image or artifact that can be pulled: its full reference, and what that points to."""
+    """One image or artifact that can be pulled: its full reference, and what that points to.
+
+    ``refers_to`` is the digest of the manifest that a signature, SBOM or attestation is about; else empty.
+    """
 
     project: str
     reference: str
@@ -66,6 +69,7 @@ class Image:
     media_type: str
     size: int
     platforms: tuple[str, ...]
+    refers_to: str = ""
 
 
 class ImageShelf(Protocol):

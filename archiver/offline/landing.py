@@ -138,7 +138,9 @@ def _doc(site: Site, view: View) -> str:
 def _images(images: Sequence[Image], view: View, level: int, anchor: str) -> str:
     if not images:
         return ""
-    rows = "".join(_image(image, view) for image in sorted(images, key=lambda image: image.reference))
+    listed = sorted(images, key=lambda image: image.reference)
+    rows = "".join(_image(image, view) for image in listed if not image.refers_to)
+    referrers = [image for image in listed if image.refers_to]
     tools = "".join(
         f'<input type="radio" class="hidden" name="{anchor}-tool" id="{anchor}-{tool}" data-tool="{tool}"'
         f'{" checked" if tool == "docker" else ""}><label for="{anchor}-{tool}">{tool}</label>'
@@ -146,12 +148,25 @@ def _images(images: Sequence[Image], view: View, level: int, anchor: str) -> str
     )
     return _section(
         "Container images",
-        count_text(len(images), "image"),
+        count_text(len(images) - len(referrers), "image"),
         level,
         anchor,
         f'<fieldset class="tools"><legend class="hidden">Show commands for</legend>{tools}</fieldset>'
-        f'<ul class="rows">{rows}</ul>',
+        f'<ul class="rows">{rows}</ul>{_referrers(referrers)}',
     )
+
+
+def _referrers(images: Sequence[Image]) -> str:
+    """Return what signs and describes images, folded away: tools find it by the images themselves."""
+    if not images:
+        return ""
+    rows = "".join(
+        f'<li><h4 class="ref">{esc(image.reference)}</h4><p class="dim">{esc(size_text(image.size))} · '
+        f"about {esc(image.refers_to)}</p></li>"
+        for image in images
+    )
+    summary = f"Signatures, SBOMs and attestations of these images ({len(images):,})"
+    return f'<details><summary>{summary}</summary><ul class="rows">{rows}</ul></details>'
 
 
 def _image(image: Image, view: View) -> str:

@@ -58,6 +58,7 @@ def commands(contents: Contents) -> Commands:
     """Return the commands for a bundle."""
     name, folder = contents.name, contents.name.removesuffix(".tar")
     images, files = bool(contents.images), bool(contents.files)
+    first = next((image.result for image in contents.images if not image.result.refers_to), None)
     return Commands(
         program=(f"tar xf {name} archiver.pyz",),
         verify=(f"python3 archiver.pyz verify {name}",),
@@ -78,7 +79,7 @@ def commands(contents: Contents) -> Commands:
         docker=("docker load -i images/images.tar",) if images else (),
         podman=("podman load -i images/images.tar",) if images else (),
         containerd=("ctr -n k8s.io image import images/images.tar",) if images else (),
-        pull=_pull(contents.images[0].result.reference) if images else (),
+        pull=_pull(first.reference) if first else (),
         files=(f"tar xf {name} files",) if files else (),
     )
 
@@ -125,7 +126,7 @@ def numbers(contents: Contents) -> tuple[tuple[str, str], ...]:
     volume += sum(file.size for file in contents.files)
     found = [
         (pages, "page of documentation", "pages of documentation"),
-        (len(contents.images), "container image", "container images"),
+        (sum(not image.result.refers_to for image in contents.images), "container image", "container images"),
         (len(contents.files), "download", "downloads"),
     ]
     shown = [(f"{number:,}", one if number == 1 else many) for number, one, many in found if number]
@@ -188,15 +189,18 @@ def doc_rows(contents: Contents) -> list[Sequence[Cell]]:
 
 
 def image_rows(contents: Contents) -> list[Sequence[Cell]]:
-    """Return a row an image, for IMAGE_COLUMNS; the platform that Docker loads comes first."""
+    """Return a row an image, for IMAGE_COLUMNS; the platform that Docker loads comes first, signatures come last."""
     rows: list[Sequence[Cell]] = []
-    for image in contents.images:
+    for image in sorted(contents.images, key=lambda image: bool(image.result.refers_to)):
         first = image.default_platform
         platforms = sorted(filter(None, image.result.platforms), key=lambda name: name != first)
         rows.append(
             (
                 (image.result.reference, image.result.digest),
-                (", ".join(platforms) or "any",),
+                (
+                    ", ".join(platforms)
+                    or ("signs or describes an image above" if image.result.refers_to else "any"),
+                ),
                 (size_text(image.result.size),),
             )
         )
