@@ -40,7 +40,7 @@ def make_certificates(folder: Path, *names: str) -> Certificates:
     """
     need("openssl")
     made = Certificates(folder / "authority.pem", folder / "server.pem", folder / "server.key")
-    authority_key = folder / "authority.key"
+    authority_key = made.authority.with_suffix(".key")
     _openssl(
         "req", "-x509", *_CURVE, "-subj", "/CN=An authority for tests", "-addext", "basicConstraints=critical,CA:TRUE",
         "-addext", "keyUsage=critical,keyCertSign", "-keyout", authority_key, "-out", made.authority,
@@ -52,6 +52,18 @@ def make_certificates(folder: Path, *names: str) -> Certificates:
         "-keyout", made.key, "-out", made.certificate,
     )  # fmt: skip
     return made
+
+
+def make_client(certificates: Certificates, name: str = "keeper") -> tuple[Path, Path]:
+    """Make a client's certificate, signed by the same authority; return it and its key."""
+    folder = certificates.authority.parent
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    _openssl(
+        "req", "-x509", *_CURVE, "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:FALSE",
+        "-addext", "extendedKeyUsage=clientAuth", "-CA", certificates.authority,
+        "-CAkey", certificates.authority.with_suffix(".key"), "-keyout", key, "-out", certificate,
+    )  # fmt: skip
+    return certificate, key
 
 
 def _openssl(*arguments: str | Path) -> None:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import hashlib
+import http.client
 import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
-from servers.processes import accepts, free_port, need, running, wait_until
+from servers.content import OCI_LAYER, OCI_MANIFEST, Filling, Made, repository_of
+from servers.processes import PATIENCE, accepts, free_port, need, running, wait_until
+
+if TYPE_CHECKING:
+    from servers.certificates import Certificates
+    from servers.tokenserver import TokenServer
 
 _NGINX = """
 daemon off;
@@ -94,33 +102,104 @@ def _user_name() -> str:
 
 
 @dataclass(frozen=True)
-class Registry:
-    """Debian's docker-registry on loopback. ``host`` is what references begin with."""
+class Registry(Filling):
+    """Debian's docker-registry on loopback.
+
+    Attributes:
+        host: what references begin with.
+        storage: the folder that it keeps everything in.
+        log: its log, one line of Apache's format a request among others.
+        credentials: the name and password that it wants, if it does.
+        open: another registry with the same storage, which wants no credentials and speaks plain HTTP, to push to.
+    """
 
     host: str
     storage: Path
     log: Path
     credentials: tuple[str, str] | None = None
+    open: Registry | None = None
 
-    def push(self, layout: Path, tag: str, name: str) -> None:
-        """Push an image, or a whole index, from an OCI layout as ``name`` (``repository:tag``)."""
+    def push(self, layout: Path, tag: str, name: str, *options: str) -> None:
+        """Push an image, or a whole index, from an OCI layout as ``name`` (``repository:tag``) by skopeo."""
         login = ["--dest-creds", ":".join(self.credentials)] if self.credentials else []
         skopeo(
             "copy",
             "--all",
             "--dest-tls-verify=false",
             *login,
+            *options,
             f"oci:{layout}:{tag}",
             f"docker://{self.host}/{name}",
         )
 
+    def blob(self, repository: str, data: bytes, media_type: str = OCI_LAYER) -> Made:
+        """Put a blob into a repository."""
+        if self.open is not None:
+            return self.open.blob(repository, data, media_type)
+        made = Made.of(data, media_type)
+        upload = self._send("POST", f"/v2/{repository}/blobs/uploads/").headers["Location"]
+        target = f"{upload}&digest={made.digest}"
+        self._send("PUT", target, data, "application/octet-stream")
+        return made
+
+    def put_manifest(self, name: str, data: bytes, media_type: str) -> Made:
+        """Put a manifest's bytes at ``repository:tag``, or at ``repository`` without a tag."""
+        if self.open is not None:
+            return self.open.put_manifest(name, data, media_type)
+        made = Made.of(data, media_type)
+        repository, _, tag = name.partition(":")
+        self._send("PUT", f"/v2/{repository}/manifests/{tag or made.digest}", data, media_type)
+        return made
+
+    def delete(self, name: str, made: Made) -> None:
+        """Delete a manifest of ``repository:tag``, and with it the tag, if it points to it."""
+        if self.open is not None:
+            return self.open.delete(name, made)
+        self._send("DELETE", f"/v2/{repository_of(name)}/manifests/{made.digest}")
+        return None
+
+    def untag(self, name: str) -> None:
+        """Take a tag away, behind the registry's back: its API knows no such thing before version 3."""
+        repository, _, tag = name.partition(":")
+        shutil.rmtree(self.storage / "docker/registry/v2/repositories" / repository / "_manifests/tags" / tag)
+
+    def manifests(self, repository: str) -> list[tuple[Made, dict[str, Any]]]:
+        """Return all manifests of a repository, in no order of importance."""
+        folder = self.storage / "docker/registry/v2/repositories" / repository / "_manifests/revisions"
+        found = []
+        for link in sorted(folder.glob("*/*/link")):
+            data = self._data(link.read_text()).read_bytes()
+            document = json.loads(data)
+            found.append((Made.of(data, document.get("mediaType", OCI_MANIFEST)), document))
+        return found
+
+    def requests(self) -> list[str]:
+        """Return ``METHOD target`` of the requests answered so far, oldest first."""
+        return re.findall(r'"([A-Z]+ /v2/\S*) HTTP/[0-9.]+"', self.log.read_text("utf-8", "replace"))
+
     def damage(self, digest: str) -> None:
         """Flip a byte of a blob behind the registry's back, so that it sends other bytes than it promises."""
-        algorithm, value = digest.split(":")
-        path = self.storage / "docker/registry/v2/blobs" / algorithm / value[:2] / value / "data"
+        path = self._data(digest)
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
+
+    def _data(self, digest: str) -> Path:
+        algorithm, value = digest.split(":")
+        return self.storage / "docker/registry/v2/blobs" / algorithm / value[:2] / value / "data"
+
+    def _send(self, method: str, target: str, data: bytes = b"", kind: str = "") -> http.client.HTTPResponse:
+        with contextlib.closing(http.client.HTTPConnection(self.host, timeout=PATIENCE)) as connection:
+            target = "/" + target.split("/", 3)[3] if "://" in target else target
+            headers = {"Content-Type": kind} if kind else {}
+            if self.credentials:
+                secret = base64.b64encode(":".join(self.credentials).encode()).decode()
+                headers["Authorization"] = f"Basic {secret}"
+            connection.request(method, target, data, headers)
+            response = connection.getresponse()
+            said = response.read()
+        assert response.status in (200, 201, 202), f"{method} {target}: {response.status} {said!r}"
+        return response
 
 
 # What `htpasswd -nbB keeper secret` writes: the registry takes bcrypt only.
@@ -128,25 +207,54 @@ _HTPASSWD = "keeper:$2y$05$FWdT/D6HX8VKa6pSNZT3aOsQndXeNk0GFgBGHo8humbtQCd.JAo5i
 
 
 @contextlib.contextmanager
-def docker_registry(folder: Path, *, private: bool = False) -> Iterator[Registry]:
-    """Run Debian's registry with its storage in ``folder``; a private one wants keeper's password by Basic."""
-    need("docker-registry", "skopeo")
+def docker_registry(
+    folder: Path,
+    *,
+    private: bool = False,
+    tokens: TokenServer | None = None,
+    tls: Certificates | None = None,
+    known_clients: bool = False,
+    mirror_of: str = "",
+    open_to: Registry | None = None,
+) -> Iterator[Registry]:
+    """Run Debian's registry.
+
+    Args:
+        folder: for its configuration, its log, and its storage.
+        private: whether it wants keeper's password by Basic.
+        tokens: the token server that it sends its clients to.
+        tls: speak TLS with this certificate.
+        known_clients: only with clients whose certificate is signed by the same authority.
+        mirror_of: the ``host:port`` of another registry; what is not here comes from there.
+        open_to: another registry whose storage this one shares, and through which it is filled.
+    """
+    need("docker-registry")
     port = free_port()
-    storage = folder / "storage"
+    storage = open_to.storage if open_to else folder / "storage"
+    listening: dict[str, Any] = {"addr": f"127.0.0.1:{port}", "secret": "only for tests"}
+    if tls is not None:
+        listening["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
+        if known_clients:
+            listening["tls"]["clientcas"] = [str(tls.authority)]
     config: dict[str, Any] = {
         "version": "0.1",
         "log": {"level": "warn", "accesslog": {"disabled": False}},
         "storage": {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": True}},
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "only for tests"},
+        "http": listening,
     }
     if private:
         (folder / "htpasswd").write_text(_HTPASSWD)
         config["auth"] = {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}}
+    if tokens is not None:
+        config["auth"] = {"token": tokens.settings}
+    if mirror_of:
+        config["proxy"] = {"remoteurl": f"http://{mirror_of}"}
     (folder / "registry.json").write_text(json.dumps(config))  # JSON is YAML
     log = folder / "registry.log"
     with running(["docker-registry", "serve", str(folder / "registry.json")], log=log) as process:
         wait_until(lambda: accepts(port), process, what="docker-registry")
-        yield Registry(f"127.0.0.1:{port}", storage, log, ("keeper", "secret") if private else None)
+        credentials = ("keeper", "secret") if private else None
+        yield Registry(f"127.0.0.1:{port}", storage, log, credentials, open_to)
 
 
 def skopeo(*arguments: str) -> str:
