@@ -74,7 +74,7 @@ class ContentCheck:
         self._hasher = digest.hasher()
         self.received = 0
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes.
 
         Raises:

@@ -16,6 +16,13 @@ from typing import IO, Iterable, Iterator
 from archiver.core.digest import ContentCheck, Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.store.atomic import TEMPORARY_PREFIX, make_folder, storage_errors, sync_folder
+from archiver.store.partialfile import partial_file
+from archiver.store.partials import (
+    ResumableBlob,
+    ResumableDownload,
+    partial_blob_path,
+    partial_download_path,
+)
 
 
 def blob_path(digest: Digest) -> str:
@@ -111,6 +118,43 @@ class BlobStore(BlobReader):
             digest = Digest("sha256", hasher.hexdigest())
             self._name(staged, name, self.path(digest))
         return digest, size
+
+    @contextmanager
+    def resumable(self, digest: Digest, size: int | None) -> Iterator[ResumableBlob]:
+        """Open a blob for writing, alone, with what earlier attempts left of it.
+
+        Whoever leaves the block without ``finish`` keeps what came for a later attempt, and so does who is killed.
+        Where the blob is ``present``, another run has finished it meanwhile, and there is nothing to do, unless
+        the caller knows it to be damaged.
+
+        Args:
+            digest: what the content must hash to.
+            size: its length in bytes, where known.
+
+        Raises:
+            LockHeld: another process or thread is writing this blob; at once.
+            StoreError: or a subclass, for what the file system refuses.
+        """
+        with partial_file(self._root / partial_blob_path(digest), str(digest)) as file:
+            yield ResumableBlob(file, self.path(digest), digest, size)
+
+    @contextmanager
+    def resumable_download(self, url: str) -> Iterator[ResumableDownload]:
+        """Open content for writing, alone, whose digest is not known, with what earlier attempts got from its URL.
+
+        Whoever leaves the block without ``finish`` keeps what came for a later attempt, and so does who is killed.
+
+        Raises:
+            LockHeld: another process or thread is downloading this URL; at once.
+            StoreError: or a subclass, for what the file system refuses.
+        """
+        path = self._root / partial_download_path(url)
+        with partial_file(path, url) as file:
+            download = ResumableDownload(file, path, url, self.path)
+            try:
+                yield download
+            finally:
+                download.close()
 
     @contextmanager
     def _staged(self) -> Iterator[tuple[IO[bytes], Path]]:

@@ -18,6 +18,7 @@ from archiver.core.errors import InvalidDocument, LockHeld, NotArchived
 from archiver.store.atomic import make_folder, storage_errors, sweep_temporaries, write_atomically
 from archiver.store.blobs import BlobReader, BlobStore
 from archiver.store.locks import locked, shared_lock, waiting_lock
+from archiver.store.partials import PARTIALS
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -67,9 +68,12 @@ class ImageLayout:
         return shared_lock(self.root / STORE_LOCK)
 
     def sweep(self) -> None:
-        """Remove what crashed writers left; does nothing while another run uses the store."""
+        """Remove what crashed writers left; does nothing while another run uses the store.
+
+        What is under way stays for the run that goes on with it.
+        """
         with suppress(LockHeld), locked(self.root / STORE_LOCK, "the images"):
-            for folder in (self.root, *(self.root / "blobs").iterdir()):
+            for folder in (self.root, self.root / PARTIALS, *(self.root / "blobs").iterdir()):
                 sweep_temporaries(folder)
 
     def entries(self) -> tuple[Descriptor, ...]:

@@ -26,7 +26,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     """
     descriptor = _open(path)
     try:
-        if not _try_exclusive(descriptor):
+        if not try_exclusive(descriptor):
             raise LockHeld(f"another run is working on {what}", place=str(path))
         yield
     finally:
@@ -59,13 +59,8 @@ def shared_lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _open(path: Path) -> int:
-    with storage_errors(path):
-        make_folder(path.parent)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-
-
-def _try_exclusive(descriptor: int) -> bool:
+def try_exclusive(descriptor: int) -> bool:
+    """Lock an open file alone for as long as it is open, and say whether nobody else has it locked."""
     import fcntl  # noqa: PLC0415 - see waiting_lock
 
     try:
@@ -73,3 +68,9 @@ def _try_exclusive(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _open(path: Path) -> int:
+    with storage_errors(path):
+        make_folder(path.parent)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
