@@ -36,7 +36,7 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
         lines += _shortened(links)
     if snapshot.failures:
         lines.append(f"  {len(snapshot.failures)} FAILED:")
-        lines += _shortened(map(_failure_line, snapshot.failures))
+        lines += _shortened(map(failure_line, snapshot.failures))
     warnings = [line for site in result.report.sites for line in _warnings(site)]
     lines += warnings
     if result.report.missing or snapshot.broken_links or warnings:
@@ -87,7 +87,8 @@ def _first(listing: Listing) -> str:
     return printable(listing.entries[0].url) if listing.entries else ""
 
 
-def _failure_line(failure: Failure) -> str:
+def failure_line(failure: Failure) -> str:
+    """Return a failure in a line, with its code in brackets; not yet fit to be printed."""
     message = failure.message.removeprefix(f"{failure.subject}: ")
     return f"{failure.source}: {failure.subject}: {message} [{failure.code}]{_found_on(failure.referrer)}"
 
