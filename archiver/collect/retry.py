@@ -103,6 +103,10 @@ class Retrier:
         self._brake, self._progress = brake, progress
         self._unreachable: set[str] = set()
 
+    def is_unreachable(self, host: str) -> bool:
+        """Say whether a host could not be reached when it was last tried."""
+        return host in self._unreachable
+
     def run(self, host: str, action: Callable[[], _T]) -> _T:
         """Return what ``action`` returns, trying it again where that may help.
 

@@ -84,9 +84,8 @@ class Reference:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the registry is on this machine, and so is spoken to in plain HTTP as docker does."""
-        host = self.registry.rsplit(":", 1)[0] if not self.registry.endswith("]") else self.registry
-        return host in {"localhost", "[::1]"} or re.fullmatch(r"127(?:\.\d{1,3}){3}", host) is not None
+        """Whether the registry is on this machine."""
+        return is_loopback(self.registry)
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
@@ -96,6 +95,12 @@ class Reference:
 def _is_host(text: str) -> bool:
     match = _HOST.match(text)
     return match is not None and int(match[1] or 0) <= _HIGHEST_PORT
+
+
+def is_loopback(registry: str) -> bool:
+    """Say whether a registry's host is this machine, and so is spoken to in plain HTTP as docker does."""
+    host = registry.rsplit(":", 1)[0] if not registry.endswith("]") else registry
+    return host in {"localhost", "[::1]"} or re.fullmatch(r"127(?:\.\d{1,3}){3}", host) is not None
 
 
 def is_tag(text: str) -> bool:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Iterable
 from archiver.core.errors import ContentError, FetchError
 
 if TYPE_CHECKING:
-    from archiver.collect.images.registry import Repository
+    from archiver.collect.images.registry import Source
+    from archiver.collect.images.repository import Repository
     from archiver.collect.meter import Meter
-    from archiver.collect.retry import Brake, Retrier
+    from archiver.collect.retry import Brake
     from archiver.core.descriptor import Descriptor
     from archiver.core.digest import Digest
     from archiver.store.blobs import BlobStore
@@ -35,13 +36,12 @@ class BlobFetcher:
 
     Args:
         store: where blobs go.
-        retrier: tries again.
         brake: ends the work early.
         meter: is told of every byte.
     """
 
-    def __init__(self, store: BlobStore, retrier: Retrier, brake: Brake, meter: Meter) -> None:
-        self._store, self._retrier, self._brake, self._meter = store, retrier, brake, meter
+    def __init__(self, store: BlobStore, brake: Brake, meter: Meter) -> None:
+        self._store, self._brake, self._meter = store, brake, meter
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="blob")
         self._lock = threading.Lock()
         self._fetched = 0
@@ -111,16 +111,15 @@ class BlobFetcher:
 
     def _fetch(self, repository: Repository, descriptor: Descriptor) -> None:
         self._brake.check()
-        host = repository.name.partition("/")[0]
-        self._retrier.run(host, lambda: self._copy(repository, descriptor))
+        repository.fetch(lambda source: self._copy(source, descriptor))
         with self._lock:
             self._fetched += 1
 
-    def _copy(self, repository: Repository, descriptor: Descriptor) -> None:
+    def _copy(self, source: Source, descriptor: Descriptor) -> None:
         received = 0
         try:
             writing = self._store.writer(descriptor.digest, descriptor.size)
-            with closing(repository.open_blob(descriptor)) as chunks, writing as writer:
+            with closing(source.open_blob(descriptor).chunks) as chunks, writing as writer:
                 for chunk in chunks:
                     received += len(chunk)
                     self._meter.received(len(chunk))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 import shutil
 import subprocess
@@ -50,11 +49,11 @@ class CredentialStore:
     """Looks credentials up; reads the configuration when first asked. May be used by several threads.
 
     Args:
-        path: docker's configuration file; by default the one that docker itself would read.
+        path: docker's configuration file.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path or _default_path()
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._lock = threading.Lock()
         self._known: dict[str, Credential | None] = {}
         self._config: Mapping[str, Any] | None = None
@@ -141,8 +140,9 @@ class CredentialStore:
         return Credential(username, secret) if username or secret else None
 
 
-def _default_path() -> Path:
-    folder = os.environ.get("DOCKER_CONFIG")
+def docker_config(environment: Mapping[str, str]) -> Path:
+    """Return the configuration file that docker itself would read."""
+    folder = environment.get("DOCKER_CONFIG")
     return (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
 
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 
-from archiver.collect.images.registry import Document, Repository, parsed
+from archiver.collect.images.registry import Document, parsed
 from archiver.core import jsontext
 from archiver.core.clock import iso, utc_now
 from archiver.core.descriptor import (
@@ -40,9 +40,8 @@ from archiver.core.snapshot import Failure, ImageResult
 
 if TYPE_CHECKING:
     from archiver.collect.images.blobs import BlobFetcher, Fetch
-    from archiver.collect.images.transport import Transport
+    from archiver.collect.images.registries import Registries
     from archiver.collect.meter import Meter
-    from archiver.collect.retry import Retrier
     from archiver.core.digest import Digest
     from archiver.core.reference import Reference
     from archiver.store.images import ImageLayout
@@ -99,8 +98,7 @@ class PullTools:
         layout: where images go.
         known: the entries that the layout's index had when the run began.
         platforms: which platforms of a multi-platform image to keep.
-        transport: speaks to registries.
-        retrier: tries again.
+        registries: where images come from.
         fetcher: gets blobs.
         meter: is told of bytes.
     """
@@ -108,8 +106,7 @@ class PullTools:
     layout: ImageLayout
     known: Mapping[Digest, Descriptor]
     platforms: tuple[Platform, ...]
-    transport: Transport
-    retrier: Retrier
+    registries: Registries
     fetcher: BlobFetcher
     meter: Meter
 
@@ -119,7 +116,7 @@ class ImagePull:
 
     def __init__(self, tools: PullTools, reference: Reference) -> None:
         self._tools, self._reference = tools, reference
-        self._repository = Repository(tools.transport, tools.retrier, reference)
+        self._repository = tools.registries.repository(reference)
         self._failures: list[Failure] = []
         self._failed: list[Platform | None] = []
         self._examined = 0
@@ -159,7 +156,7 @@ class ImagePull:
         if digest is not None:
             descriptor = self._tools.known.get(digest)
         else:
-            descriptor = self._repository.head_manifest(self._reference.tag)
+            descriptor = self._repository.resolve(self._reference.tag).descriptor
         if descriptor is None:
             return self._counted(self._repository.get_manifest(self._reference.selector))
         return self._document(descriptor)

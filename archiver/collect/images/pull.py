@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
-from archiver.collect.client import Client
-from archiver.collect.images.authorization import Authorizer
 from archiver.collect.images.blobs import BlobFetcher
-from archiver.collect.images.credentials import CredentialStore
 from archiver.collect.images.image import ImagePull, Pulled, PullTools
-from archiver.collect.images.transport import Transport
+from archiver.collect.images.registries import Registries
 from archiver.collect.meter import Meter
-from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
+from archiver.collect.retry import DEFAULT_PATIENCE, Patience
 from archiver.collect.view import falls_short
 from archiver.core.errors import Stopped
 
@@ -77,36 +76,44 @@ def pull_images(
     Raises:
         StoreError: or a subclass, when the archive cannot be written.
     """
-    brake = Brake(stop)
-    retrier = Retrier(patience, brake, progress)
+    registries = Registries.of(
+        {},
+        Path(),
+        environment=os.environ,
+        user_agent=user_agent,
+        progress=progress,
+        stop=stop,
+        patience=patience,
+    )
     references = tuple(dict.fromkeys(wanted))
     earlier = {image.reference: image for image in previous}
     pulls: dict[Reference, Future[Pulled]] = {}
     with ExitStack() as held:
-        client = held.enter_context(Client(user_agent, patience, brake))
+        held.enter_context(registries)
         done = progress.task("images", "images", len(references))
         held.callback(done.close)
         layers = progress.task("layers", "B")
         held.callback(layers.close)
         meter = Meter(layers)
-        fetcher = BlobFetcher(layout.blobs, retrier, brake, meter)
+        fetcher = BlobFetcher(layout.blobs, registries.brake, meter)
         held.callback(fetcher.close)
         tools = PullTools(
             layout=layout,
             known={entry.digest: entry for entry in layout.entries()},
             platforms=tuple(platforms),
-            transport=Transport(client, Authorizer(client, CredentialStore())),
-            retrier=retrier,
+            registries=registries,
             fetcher=fetcher,
             meter=meter,
         )
         held.callback(lambda: layout.point(_names(pulls.values())))
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="image")
         held.callback(pool.shutdown, wait=True, cancel_futures=True)
-        held.callback(client.abort)  # first of all, however this block ends: nothing goes on behind its back
+        held.callback(
+            registries.abort
+        )  # first of all, however this block ends: nothing goes on behind its back
         for reference in references:
             pulls[reference] = pool.submit(_pulled, tools, reference, earlier.get(str(reference)))
-        _watch(pulls, done, brake, client)
+        _watch(pulls, done, registries)
         pulled = [result for each in pulls.values() if (result := _result(each)) is not None]
     return PullOutcome(
         images=tuple(each.result for each in pulled if each.result is not None),
@@ -126,7 +133,7 @@ def _pulled(tools: PullTools, reference: Reference, earlier: ImageResult | None)
     return pulled
 
 
-def _watch(pulls: Mapping[Reference, Future[Pulled]], task: Task, brake: Brake, client: Client) -> None:
+def _watch(pulls: Mapping[Reference, Future[Pulled]], task: Task, registries: Registries) -> None:
     """Show each image as it is done, until all are; an error that ends the run ends the watching."""
     names = {future: reference for reference, future in pulls.items()}
     pending = set(names)
@@ -136,8 +143,8 @@ def _watch(pulls: Mapping[Reference, Future[Pulled]], task: Task, brake: Brake, 
             if _result(future) is not None:
                 task.describe(str(names[future]))
                 task.advance()
-        if brake.is_on:
-            client.abort()
+        if registries.brake.is_on:
+            registries.abort()
 
 
 def _result(future: Future[Pulled]) -> Pulled | None:

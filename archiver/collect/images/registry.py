@@ -1,11 +1,13 @@
-"""One repository of a registry, as something that is asked by tag and digest: no HTTP above this layer.
+"""One repository at one place, as something that is asked by tag and digest: no HTTP above this layer.
 
 Source: OCI distribution-spec v1.1, "Pull"; Docker Registry HTTP API V2.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Generator
 
 from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS, Descriptor
@@ -24,39 +26,53 @@ from archiver.core.manifest import Manifest, parse_manifest
 if TYPE_CHECKING:
     import requests
 
+    from archiver.collect.images.endpoints import Endpoint
     from archiver.collect.images.transport import Transport
-    from archiver.collect.retry import Retrier
-    from archiver.core.reference import Reference
 
 _ACCEPT = {"Accept": ", ".join(sorted(MANIFESTS | INDEXES))}
+_RANGED = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})
+_CONTENT_RANGE = re.compile(r"\Abytes ([0-9]{1,19})-[0-9]{1,19}/([0-9]{1,19}|\*)\Z")
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
 
 
 @dataclass(frozen=True)
 class Document:
-    """A manifest or index: what it is called, its exact bytes, and what they say."""
+    """A manifest or index: what it is called, its exact bytes, what they say, and what place sent it, if one did."""
 
     descriptor: Descriptor
     data: bytes
     manifest: Manifest
+    location: str = ""
 
 
-class Repository:
-    """Reads one repository. May be used by several threads.
+@dataclass(frozen=True)
+class BlobBody:
+    """A blob on its way: the byte that it begins at, and what comes from there on. Close ``chunks``."""
+
+    start: int
+    chunks: Generator[bytes, None, None]
+
+
+class Source:
+    """Reads one repository at one place; each call is a single attempt. May be used by several threads.
 
     Args:
         transport: speaks HTTP.
-        retrier: tries again.
-        reference: any reference into the repository.
+        endpoint: the place.
     """
 
-    def __init__(self, transport: Transport, retrier: Retrier, reference: Reference) -> None:
-        self._transport, self._retrier, self._reference = transport, retrier, reference
+    def __init__(self, transport: Transport, endpoint: Endpoint) -> None:
+        self._transport, self._endpoint = transport, endpoint
 
     @property
-    def name(self) -> str:
-        """``registry/repository``."""
-        return self._reference.name
+    def registry(self) -> str:
+        """The host that is asked, as settings and limits name it."""
+        return self._endpoint.registry
+
+    @property
+    def location(self) -> str:
+        """What reports call the place, such as ``docker.io`` or ``harbor.example.org/dockerhub``."""
+        return self._endpoint.location
 
     def head_manifest(self, selector: str) -> Descriptor | None:
         """Ask what a tag or digest is, without getting it (Docker Hub does not count such requests).
@@ -69,7 +85,7 @@ class Repository:
             FetchError: the registry cannot be asked.
         """
         try:
-            response = self._retrier.run(self._reference.registry, lambda: self._manifest("HEAD", selector))
+            response = self._manifest("HEAD", selector)
         except StatusRefused:  # a registry without HEAD; getting it will tell
             return None
         self._transport.client.discard(response)
@@ -94,33 +110,9 @@ class Repository:
             InvalidDocument, InvalidDigest: it is malformed.
             FetchError: the registry cannot be asked.
         """
-        return self._retrier.run(self._reference.registry, lambda: self._document(selector, expected))
-
-    def open_blob(self, descriptor: Descriptor) -> Generator[bytes, None, None]:
-        """Yield a blob's bytes, in a single attempt; whoever writes them checks the digest.
-
-        Raises:
-            SizeMismatch: the registry announces another size than the descriptor does.
-            FetchError: the blob cannot be had.
-        """
-        response = self._transport.request("GET", self._reference, f"blobs/{descriptor.digest}")
-        announced = response.headers.get("Content-Length", "")
-        coded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
-        if announced.isdigit() and int(announced) != descriptor.size and not coded:
-            response.close()
-            raise SizeMismatch(
-                f"the registry announces {announced} bytes, the manifest {descriptor.size}",
-                place=str(descriptor.digest),
-            )
-        return self._transport.client.chunks(response, decode=True)
-
-    def _manifest(self, method: str, selector: str) -> requests.Response:
-        return self._transport.request(method, self._reference, f"manifests/{selector}", _ACCEPT)
-
-    def _document(self, selector: str, expected: Descriptor | None) -> Document:
         response = self._manifest("GET", selector)
         data = self._transport.client.body(response, MANIFEST_LIMIT)
-        place = f"{self.name}/manifests/{selector}"
+        place = f"{self.location}/{self._endpoint.repository}/manifests/{selector}"
         if len(data) > MANIFEST_LIMIT:
             raise ManifestUnsupported(f"larger than the {MANIFEST_LIMIT} bytes accepted", place=place)
         digest = _checked_digest(data, selector, response, place)
@@ -138,7 +130,62 @@ class Repository:
             raise InvalidDocument(
                 f"announced as {expected.media_type!r:.120} but is {media_type!r:.120}", place=place
             )
-        return document
+        return replace(document, location=self.location)
+
+    def open_blob(self, descriptor: Descriptor, start: int = 0) -> BlobBody:
+        """Open a blob; whoever writes its bytes checks the digest.
+
+        Args:
+            descriptor: what it must be.
+            start: how many of its bytes are here already; the answer may begin before them.
+
+        Raises:
+            SizeMismatch: the registry announces another size than the descriptor does.
+            FetchError: the blob cannot be had.
+        """
+        path = f"blobs/{descriptor.digest}"
+        if not start:
+            response = self._transport.request("GET", self._endpoint, path)
+            return self._from_start(response, descriptor)
+        ranged = {"Range": f"bytes={start}-"}
+        response = self._transport.request("GET", self._endpoint, path, ranged, accepted=_RANGED)
+        if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+            return self._continued(response, descriptor, start)
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self._transport.client.discard(response)
+            response = self._transport.request("GET", self._endpoint, path)
+        return self._from_start(response, descriptor)
+
+    def _from_start(self, response: requests.Response, descriptor: Descriptor) -> BlobBody:
+        announced = response.headers.get("Content-Length", "")
+        coded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
+        if announced.isdigit() and int(announced) != descriptor.size and not coded:
+            response.close()
+            raise SizeMismatch(
+                f"the registry announces {announced} bytes, the manifest {descriptor.size}",
+                place=str(descriptor.digest),
+            )
+        return BlobBody(0, self._transport.client.chunks(response, decode=True))
+
+    def _continued(self, response: requests.Response, descriptor: Descriptor, start: int) -> BlobBody:
+        """Check that an answer is the rest that was asked for (RFC 9110, section 14.4)."""
+        told = response.headers.get("Content-Range", "")
+        match = _CONTENT_RANGE.match(told)
+        if match is None or int(match[1]) != start:
+            response.close()
+            raise RegistryError(
+                f"asked for what is behind byte {start}, it sends {told!r:.80}", place=response.url
+            )
+        if match[2] != "*" and int(match[2]) != descriptor.size:
+            response.close()
+            raise SizeMismatch(
+                f"the registry announces {match[2]} bytes, the manifest {descriptor.size}",
+                place=str(descriptor.digest),
+            )
+        return BlobBody(start, self._transport.client.chunks(response))
+
+    def _manifest(self, method: str, selector: str) -> requests.Response:
+        return self._transport.request(method, self._endpoint, f"manifests/{selector}", _ACCEPT)
 
 
 def parsed(data: bytes, digest: Digest, media_type: str, place: str) -> Document:

@@ -1,18 +1,17 @@
-"""The HTTP of registries: addresses, authorization, and what their error answers mean.
+"""The HTTP of registries: authorization, and what their error answers mean.
 
 Source: OCI distribution-spec v1.1 ("Error Codes", "Endpoints").
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Mapping
+from typing import TYPE_CHECKING, Collection, Mapping
 
 from archiver.collect.client import refusal
 from archiver.collect.images.authorization import denied
 from archiver.core import jsontext
 from archiver.core.errors import ArchiverError, AuthenticationFailed, FetchError, ManifestUnknown
 from archiver.core.printable import printable
-from archiver.core.reference import DOCKER_HUB
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 
     from archiver.collect.client import Client
     from archiver.collect.images.authorization import Authorizer
-    from archiver.core.reference import Reference
+    from archiver.collect.images.endpoints import Endpoint
 
-_HUB_API = "registry-1.docker.io"
 _MOST_LOGINS = 2  # answers to 401s a request: one may be a token that another thread got and that has aged
 _ERROR_LIMIT = 64 << 10  # bytes of an error's body
 _MOST_WORDS = 200  # characters of it that go into a message
@@ -36,9 +34,14 @@ class Transport:
         self._authorizer = authorizer
 
     def request(
-        self, method: str, reference: Reference, path: str, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        endpoint: Endpoint,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        accepted: Collection[int] = (200,),
     ) -> requests.Response:
-        """Ask a reference's repository for ``path`` (``manifests/latest``); return the answer, status 200.
+        """Ask a repository for ``path`` (``manifests/latest``); return the answer, of an accepted status.
 
         The caller closes the response.
 
@@ -48,12 +51,12 @@ class Transport:
             ServerBusy: it cannot answer for now.
             FetchError: it cannot be reached, or refuses otherwise.
         """
-        registry, repository = reference.registry, reference.repository
-        url = f"{api_root(reference)}/v2/{repository}/{path}"
+        registry, repository = endpoint.registry, endpoint.repository
+        url = endpoint.url(path)
         authorization = self._authorizer.known(registry, repository)
         for _ in range(_MOST_LOGINS + 1):
             response = self.client.exchange(method, url, headers=headers, authorization=authorization)
-            if response.status_code == 200:
+            if response.status_code in accepted:
                 return response
             if response.status_code != 401 or Origin.of(response.url) != Origin.of(url):
                 raise self._refused(response)
@@ -76,12 +79,6 @@ class Transport:
         if response.status_code in (401, 403):
             return AuthenticationFailed(f"the registry denies access ({error.message})", place=response.url)
         return error
-
-
-def api_root(reference: Reference) -> str:
-    """Return ``scheme://host`` of the registry's API: plain HTTP for this machine, as docker does."""
-    host = _HUB_API if reference.registry == DOCKER_HUB else reference.registry
-    return f"{'http' if reference.is_loopback else 'https'}://{host}"
 
 
 def _detail(body: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.collect.images.credentials import Credential, CredentialStore
+from archiver.collect.images.credentials import Credential, CredentialStore, docker_config
 from archiver.core.errors import AuthenticationFailed
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def helper(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setenv("PATH", str(folder), prepend=":")
 
 
-def test_docker_s_own_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_docker_s_own_folder_is_read(tmp_path: Path) -> None:
     """DOCKER_CONFIG names the folder; without a file there are no credentials."""
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    assert CredentialStore().find("quay.io") is None
+    path = docker_config({"DOCKER_CONFIG": str(tmp_path)})
+    assert CredentialStore(path).find("quay.io") is None
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"quay.io": {"auth": AUTH}}}))
-    assert CredentialStore().find("quay.io") == KEEPER
+    assert CredentialStore(path).find("quay.io") == KEEPER
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from archiver.collect.images.image import ImagePull
 from archiver.collect.images.pull import PullOutcome, pull_images
-from archiver.collect.images.registry import Repository
+from archiver.collect.images.repository import Repository
 from archiver.collect.retry import Patience
 from archiver.core.descriptor import REF_NAME, Platform
 from archiver.core.digest import Digest
@@ -599,14 +599,14 @@ def test_a_defect_of_our_own_costs_one_image(
     """An exception that nobody expected is the failure of the image that brought it out, with its place."""
     registry.image("good:1", b"x")
     registry.image("bad:1", b"y")
-    real = Repository.head_manifest
+    real = Repository.resolve
 
-    def head(self: Repository, selector: str) -> Any:
+    def resolve(self: Repository, tag: str) -> Any:
         if self.name.endswith("/bad"):
             raise KeyError("odd\x1b")
-        return real(self, selector)
+        return real(self, tag)
 
-    monkeypatch.setattr(Repository, "head_manifest", head)
+    monkeypatch.setattr(Repository, "resolve", resolve)
     outcome = pull(layout, registry, "bad:1", "good:1")
     assert [image.reference for image in outcome.images] == [f"{registry.host}/good:1"]
     assert codes(outcome) == ["internal"]
