@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 GENERATOR_SITES ?= build/generators
 
-.PHONY: demo test generator-sites test-generators lint format screenshots bench-crawl bench-frontier clean
+.PHONY: demo test generator-sites test-generators lint format screenshots bench-crawl bench-frontier bench-images clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -44,6 +44,10 @@ bench-crawl: $(VENV)/.installed-test
 # A million URLs queued: time and memory.
 bench-frontier: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python benchmarks/frontier.py
+
+# Side by side with skopeo; needs curl, docker-registry, openssl and skopeo. The registry stays in build/bench-images.
+bench-images: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python benchmarks/images.py
 
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

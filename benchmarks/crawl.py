@@ -3,28 +3,20 @@
 First Debian's python3-doc served by nginx on loopback: each program crawls it in turn, A B A B …, and the
 medians are printed with their ratio. Then the same pages, several times over, on a server whose every answer
 takes 100 ms, with 32 connections: how close a crawl comes to what that latency allows at best.
-
-Wall and processor time are the operating system's own accounting of the finished process and its children
-(wait4); memory is the highest sum of the resident memory of all of them, looked at every 20 ms.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from warcio.archiveiterator import ArchiveIterator
 
+from measuring import fresh, machine, measured
 from servers.real import nginx, python_docs
 
 ROUNDS = 5
@@ -103,11 +95,6 @@ def far() -> None:
     )
 
 
-def machine() -> str:
-    """Return what the figures were measured on."""
-    return f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}"
-
-
 def table(runs: dict[str, list[Run]]) -> None:
     """Print the medians of each program's runs."""
     print(f"{'':24}{'wall s':>8}{'cpu s':>8}{'peak MB':>9}{'URLs':>7}{'URLs/s':>8}{'WARC MB':>9}")
@@ -123,8 +110,8 @@ def archiver(command: list[str], url: str, folder: Path, connections: int = 8) -
     """Archive with this program."""
     spec = folder / "spec.yaml"
     spec.write_text(f"project: bench\ndocs:\n  - seeds: [{url}]\n    connections: {connections}\n")
-    done = measured([*command, "--archives", str(folder / "a"), str(spec)], folder)
-    return Run(*done, *counted(folder / "a" / "bench" / "warc"))
+    done = measured([*command, "--archives", str(folder / "a"), str(spec)], folder / "output")
+    return Run(done.wall, done.cpu, done.memory, *counted(folder / "a" / "bench" / "warc"))
 
 
 def wget(url: str, folder: Path) -> Run:
@@ -142,42 +129,8 @@ def wget(url: str, folder: Path) -> Run:
         str(folder),
         url,
     ]
-    done = measured(command, folder)
-    return Run(*done, *counted(folder))
-
-
-def measured(command: list[str], folder: Path) -> tuple[float, float, int]:
-    """Run a command; return wall seconds, processor seconds and peak memory in bytes, its children's included."""
-    begun = time.perf_counter()
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        over = threading.Event()
-        with ThreadPoolExecutor(1) as executor:
-            peak = executor.submit(peak_memory, process.pid, over)
-            _, status, usage = os.wait4(process.pid, 0)
-            wall = time.perf_counter() - begun
-            over.set()
-        if os.waitstatus_to_exitcode(status) not in FINISHED:
-            sys.exit(f"{command[0]} failed: {(folder / 'output').read_text()[-2000:]}")
-    return wall, usage.ru_utime + usage.ru_stime, peak.result()
-
-
-def peak_memory(pid: int, over: threading.Event) -> int:
-    """Return the highest sum of resident memory, in bytes, of a process and its children until ``over``."""
-    page, peak = os.sysconf("SC_PAGE_SIZE"), 0
-    while not over.wait(0.02):
-        children = read(f"/proc/{pid}/task/{pid}/children").split()
-        statm = (read(f"/proc/{each}/statm").split() for each in (str(pid), *children))
-        peak = max(peak, sum(int(fields[1]) * page for fields in statm if fields))
-    return peak
-
-
-def read(path: str) -> str:
-    """Return a file's text; empty where a process is gone."""
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
+    done = measured(command, folder / "output", FINISHED)
+    return Run(done.wall, done.cpu, done.memory, *counted(folder))
 
 
 def captured(folder: Path) -> set[str]:
@@ -195,13 +148,6 @@ def captured(folder: Path) -> set[str]:
 def counted(folder: Path) -> tuple[int, int]:
     """Return how many URLs are in the WARC files of a folder, and the files' size in bytes."""
     return len(captured(folder)), sum(path.stat().st_size for path in folder.glob("*.warc.gz"))
-
-
-def fresh(folder: Path) -> Path:
-    """Return an empty folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
 
 
 if __name__ == "__main__":
