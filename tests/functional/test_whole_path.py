@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.error
 import zipfile
 import zlib
@@ -30,6 +29,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from servers.browser import browser
 from servers.console import Console, Served, fetch
+from servers.podman import Podman, empty_podman
 from servers.processes import need, wait_until
 from servers.real import skopeo
 
@@ -579,26 +579,11 @@ def test_search_finds_a_known_phrase(served: Served, archived: Archived, bundle:
     assert PHRASE_PAGE not in served.get("/-/search.json?q=xyzzyplughplover").decode()
 
 
-class Podman:
-    """podman with a storage of its own, which goes away with the folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._base = ["podman", "--storage-driver", "vfs", "--root", str(folder / "storage"), "--runroot",
-                      str(folder / "run"), "--tmpdir", str(folder / "libpod"), "--events-backend", "none"]  # fmt: skip
-
-    def run(self, *arguments: str) -> str:
-        """Run a command of podman and return its output."""
-        done = subprocess.run([*self._base, *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"podman {' '.join(arguments)}: {done.stderr}"
-        return done.stdout
-
-
 @pytest.fixture
 def podman() -> Iterator[Podman]:
-    """Podman with an empty storage; it wants a short path, so this is no folder of pytest's."""
-    need("podman")
-    with tempfile.TemporaryDirectory(prefix="podman-") as folder:
-        yield Podman(Path(folder))
+    """Podman with an empty storage."""
+    with empty_podman() as running:
+        yield running
 
 
 def test_skopeo_and_podman_take_the_images_tar(
