@@ -278,6 +278,18 @@ class FileGone(FetchError):
     code = "files.gone"
 
 
+class ChecksumUnknown(FetchError):
+    """The list of checksums that the spec names for a file does not list it, or contradicts itself about it."""
+
+    code = "files.checksum"
+
+
+class NothingListed(FetchError):
+    """An index lists no file that the spec's globs match."""
+
+    code = "files.index"
+
+
 class NotLocked(ArchiverError):
     """What the spec asks for is not in the snapshot that is to be reproduced."""
 
@@ -294,6 +306,12 @@ class PlatformMissing(RegistryError):
     """The image exists, but not for a platform that the spec names."""
 
     code = "registry.platform"
+
+
+class TitleUnsafe(RegistryError):
+    """An artifact titles one of its files with a path that leads out of the folder it would be written to."""
+
+    code = "registry.title"
 
 
 class Stopped(ArchiverError):
