@@ -25,9 +25,13 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+FILESYSTEM_LAYERS = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+"""How the media types of layers that are file systems begin, compressed, encrypted and foreign ones too."""
 MANIFEST_LIMIT = 4 << 20  # bytes; OCI distribution-spec 1.1 asks registries to take at least this much
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
+TITLE = "org.opencontainers.image.title"
+_MOST_URLS = 16
 _MOST_SIZE = (1 << 63) - 1  # image-spec: an int64
 _MEDIA_TYPE = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\Z")
 
@@ -51,11 +55,7 @@ class Platform:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Platform:
         """Read the ``platform`` object of an index entry, or the same keys of an image config."""
-        return cls(
-            str(document.get("os", "")),
-            str(document.get("architecture", "")),
-            str(document.get("variant", "")),
-        )
+        return cls(*(_text(document.get(key)) for key in ("os", "architecture", "variant")))
 
     def to_json(self) -> dict[str, str]:
         """Return the ``platform`` object of an index entry."""
@@ -77,7 +77,10 @@ class Platform:
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A typed pointer to content: media type, digest, size in bytes, and what is said about it."""
+    """A typed pointer to content: media type, digest, size in bytes, and what is said about it.
+
+    ``urls`` are further places where its publisher says it can be had from.
+    """
 
     media_type: str
     digest: Digest
@@ -85,6 +88,7 @@ class Descriptor:
     annotations: Mapping[str, str] = field(default_factory=dict)
     platform: Platform | None = None
     artifact_type: str = ""
+    urls: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, document: Any, *, what: str) -> Descriptor:
@@ -111,6 +115,7 @@ class Descriptor:
             {str(key): str(value) for key, value in annotations.items()},
             Platform.from_json(platform) if isinstance(platform, dict) else None,
             artifact_type(document, what=what),
+            _urls(document.get("urls")),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +131,18 @@ class Descriptor:
             document["annotations"] = dict(self.annotations)
         if self.artifact_type:
             document["artifactType"] = self.artifact_type
+        if self.urls:
+            document["urls"] = list(self.urls)
         return document
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _urls(value: Any) -> tuple[str, ...]:
+    urls = value if isinstance(value, list) else []
+    return tuple(url for url in urls[:_MOST_URLS] if isinstance(url, str))
 
 
 def is_media_type(text: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from archiver.core import jsontext
 from archiver.core.descriptor import (
+    FILESYSTEM_LAYERS,
     IMAGE_CONFIGS,
     INDEXES,
     MANIFEST_LIMIT,
@@ -44,8 +45,14 @@ class Manifest:
 
     @property
     def is_image(self) -> bool:
-        """Whether this is the manifest of something to run, and not of an artifact or an index."""
-        return self.config is not None and self.config.media_type in IMAGE_CONFIGS and not self.artifact_type
+        """Whether this is the manifest of something to run, and not of an artifact or an index.
+
+        An image's config does not make an image: cosign's signatures and BuildKit's attestations have one, but no
+        layer that is a file system.
+        """
+        if self.config is None or self.config.media_type not in IMAGE_CONFIGS or self.artifact_type:
+            return False
+        return not self.layers or any(layer.media_type.startswith(FILESYSTEM_LAYERS) for layer in self.layers)
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
