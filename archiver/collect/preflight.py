@@ -16,6 +16,7 @@ from archiver.collect.web.urls import is_web, resolve
 from archiver.core.errors import InvalidURL, SpecError
 from archiver.core.urlkey import Origin
 from archiver.spec.environment import variables
+from archiver.spec.files import FileIndex
 from archiver.spec.load import load_spec
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def _means_page(base: str, text: str) -> bool:
 def _file_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
     first_line: dict[str, str] = {}
     for index, file in enumerate(loaded.spec.files):
+        if isinstance(file, FileIndex):
+            continue  # several may read one page, each for other links
         place = loaded.place("files", index, "url")
         if file.url in first_line:
             yield SpecError(

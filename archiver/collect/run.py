@@ -31,6 +31,7 @@ from archiver.core.errors import ArchiverError, InvalidDocument, NotArchived, Re
 from archiver.core.progress import NullProgress
 from archiver.core.snapshot import GONE, HEALTHY, SiteResult, Snapshot
 from archiver.core.urlkey import Origin
+from archiver.spec.files import FileSource
 from archiver.store.atomic import sweep_temporaries
 from archiver.store.images import ImageLayout
 from archiver.store.locks import locked
@@ -249,7 +250,7 @@ class _Collector:
         return _Images(results, (*asked.failures, *outcome.failures), outcome.bytes)
 
     def files(self, before: _Before) -> _Files:
-        spec = self.loaded.spec.files
+        spec = [each for each in self.loaded.spec.files if isinstance(each, FileSource)]
         if not spec:
             return _Files()
         outcome = download_files(

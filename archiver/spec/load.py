@@ -164,6 +164,7 @@ _MESSAGES = {
     "model_type": "not a mapping",
     "model_attributes_type": "not a mapping",
     "too_short": "an empty list",
+    "string_too_short": "empty",
     "one_value": "not a single value",
 }
 _HINTS = {
@@ -172,6 +173,9 @@ _HINTS = {
     "model_type": "write its keys on lines of their own, indented",
     "model_attributes_type": "write its keys on lines of their own, indented",
     "too_short": "give at least one",
+    "string_too_short": "give it a value, or leave it out",
+    "greater_than_equal": "give a larger number",
+    "less_than_equal": "give a smaller number",
     "one_value": "write one value, without [ ] or { }",
 }
 
@@ -214,7 +218,7 @@ def _dotted(at: _At) -> str:
 
 def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecError:
     context = detail.get("ctx", {})
-    at: _At = (*detail["loc"], *filter(None, [context.get("at")]))
+    at, known = _walked((*detail["loc"], *context.get("at", ())))
     kind, where = detail["type"], _dotted(at)
     line = lines.get((*at, _KEY)) if kind == "extra_forbidden" else lines.get(at)
     shorter = at
@@ -223,7 +227,6 @@ def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecErr
         line = lines.get(shorter)
     place = f"{path}:{line or 1}"
     if kind == "extra_forbidden":
-        known = _keys_at(at[:-1])
         close = difflib.get_close_matches(str(at[-1]), known, 1, 0.5)
         advice = f"did you mean {close[0]!r}?" if close else f"keys known here: {', '.join(known)}"
         return SpecError(f"unknown key {at[-1]!r}", place=place, hint=advice)
@@ -238,16 +241,28 @@ def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecErr
     return SpecError(f"{where}: {message[:1].lower() + message[1:]}", place=place, hint=hint or _ADVICE)
 
 
-def _keys_at(at: _At) -> list[str]:
-    model: type[BaseModel] = Spec
-    for part in at:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation) or model
-    return list(model.model_fields)
+def _walked(loc: _At) -> tuple[_At, list[str]]:
+    """Return where a spec has what pydantic names by ``loc``, and the keys of the innermost mapping on the way."""
+    at: list[str | int] = []
+    models: list[type[BaseModel]] = [Spec]
+    for part in loc:
+        meant = [model for model in models if len(models) > 1 and model.__name__ == part]
+        if meant:  # no key, but which of several models the value was taken for
+            models = meant
+        elif part != "[key]":
+            at.append(part)
+            inner = [each for model in models for each in _models_at(model, part)]
+            models = inner or models
+    return tuple(at), [key for model in models for key in model.model_fields]
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _models_at(model: type[BaseModel], key: str | int) -> Iterator[type[BaseModel]]:
+    if isinstance(key, str) and key in model.model_fields:
+        yield from _models_in(model.model_fields[key].annotation)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = (_model_in(argument) for argument in getattr(annotation, "__args__", ()))
-    return next(filter(None, inner), None)
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)

@@ -4,55 +4,24 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal, Union
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from archiver.core.descriptor import Platform
-from archiver.core.reference import Reference
-from archiver.core.urlkey import Origin
 from archiver.spec.access import Auth, Cookies, Headers, Proxy
+from archiver.spec.files import FileEntry
+from archiver.spec.images import ImageSet
 from archiver.spec.limits import Limits
+from archiver.spec.registries import RegistryMap
 from archiver.spec.scope import Scope, Traps
-from archiver.spec.values import Model, checked, wrong
+from archiver.spec.values import Model, WebURL, web_url, wrong
 from archiver.store.paths import is_project_name
 
 _MOST_CONTACT = 200
-_SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
 _TAKEN_NAMES = frozenset({"images", "files"})  # the other sources' names in reports
 DISCOVERED = "auto"
 """Stands for the sitemaps that a site itself leads to."""
 _SITEMAP_WORDS: dict[str, tuple[str, ...]] = {"auto": (DISCOVERED,), "none": ()}
 _NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
-
-
-def _web_url(text: str) -> str:
-    if "@" in urlsplit(text).netloc:
-        raise wrong(
-            "a URL here must not have a user name or password in it",
-            "specs and bundles are handed on; take it out, the site must be readable without",
-        )
-    return checked(Origin.of, text, "write it in full, such as https://docs.example.org/v2/")
-
-
-def _reference(text: str) -> str:
-    return checked(Reference.parse, text, "write it as docker does, such as docker.io/library/redis:7")
-
-
-def _platform(text: str) -> str:
-    return checked(Platform.parse, text, "write os/architecture, such as linux/arm64")
-
-
-def _sha256(text: object) -> object:
-    if isinstance(text, str):
-        hexadecimal = text.removeprefix("sha256:")
-        if not _SHA256.match(hexadecimal):
-            raise wrong(
-                f"{text!r:.100} is not a sha256 digest",
-                "write the 64 lowercase hex digits that sha256sum prints",
-            )
-        return hexadecimal
-    return text
 
 
 def _site_name(text: str) -> str:
@@ -85,7 +54,7 @@ def _project_name(text: str) -> str:
 
 
 def _sitemap(text: str) -> str:
-    return text if text == DISCOVERED else _web_url(text)
+    return text if text == DISCOVERED else web_url(text)
 
 
 def _sitemap_list(value: object) -> object:
@@ -99,10 +68,6 @@ def _sitemap_list(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-WebURL = Annotated[str, AfterValidator(_web_url)]
-ImageReference = Annotated[str, AfterValidator(_reference)]
-PlatformName = Annotated[str, AfterValidator(_platform)]
-Sha256 = Annotated[str, BeforeValidator(_sha256)]
 SiteName = Annotated[str, Field(json_schema_extra={"pattern": _NAME}), AfterValidator(_site_name)]
 Contact = Annotated[str, AfterValidator(_header_text)]
 ProjectName = Annotated[str, AfterValidator(_project_name)]
@@ -145,33 +110,6 @@ class DocSite(Model):
         return self
 
 
-class ImageSet(Model):
-    """Container images to pull."""
-
-    platforms: tuple[PlatformName, ...] = Field(
-        ("linux/amd64",), min_length=1, description="which platforms of a multi-platform image to keep"
-    )
-    refs: tuple[ImageReference, ...] = Field((), description="image references")
-    lists: tuple[str, ...] = Field(
-        (),
-        description="files (relative to the spec) or URLs with a reference a line, # comments, ## sections",
-    )
-    sections: tuple[str, ...] = Field((), description="the sections of the lists to take; empty: all")
-
-    @model_validator(mode="after")
-    def _names_something(self) -> ImageSet:
-        if not (self.refs or self.lists):
-            raise wrong("no image is asked for", "give refs, lists, or both; or leave images out")
-        return self
-
-
-class FileSource(Model):
-    """A file to download."""
-
-    url: WebURL
-    sha256: Sha256 | None = Field(None, description="64 hex digits; the download must have this digest")
-
-
 class Spec(Model):
     """What to archive for one project."""
 
@@ -182,7 +120,8 @@ class Spec(Model):
     )
     docs: tuple[DocSite, ...] = ()
     images: ImageSet | None = None
-    files: tuple[FileSource, ...] = ()
+    registries: RegistryMap = Field({}, description="how registries are reached, by host or host/path")
+    files: tuple[FileEntry, ...] = ()
 
     @model_validator(mode="after")
     def _something_is_asked_for(self) -> Spec:

@@ -1,13 +1,18 @@
-"""What the models of a spec share: their settings, and errors that say what to write instead."""
+"""What the models of a spec share: their settings, values of several of them, and errors that say what to write."""
 
 from __future__ import annotations
 
-from typing import Callable
+import re
+from typing import Annotated, Callable
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from archiver.core.errors import ArchiverError
+from archiver.core.urlkey import Origin
+
+_SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
 
 
 class Model(BaseModel):
@@ -16,15 +21,16 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def wrong(message: str, hint: str, *, at: str = "") -> PydanticCustomError:
+def wrong(message: str, hint: str, *, at: str | tuple[str, ...] = ()) -> PydanticCustomError:
     """Return an error that ``load`` takes apart again: the hint travels in its context.
 
     Args:
         message: what is wrong.
         hint: what to write instead.
-        at: the key that it is about, where the value is a mapping.
+        at: the key that it is about, or the keys that lead to it, where the value is a mapping.
     """
-    return PydanticCustomError("spec_value", "{message}", {"message": message, "hint": hint, "at": at})
+    keys = (at,) if isinstance(at, str) else at
+    return PydanticCustomError("spec_value", "{message}", {"message": message, "hint": hint, "at": keys})
 
 
 def checked(parse: Callable[[str], object], text: str, hint: str) -> str:
@@ -36,3 +42,29 @@ def checked(parse: Callable[[str], object], text: str, hint: str) -> str:
         message = error.message if shown in error.message else f"{shown}: {error.message}"
         raise wrong(message, error.hint or hint) from error
     return text
+
+
+def web_url(text: str) -> str:
+    """Return a text that is an http or https URL and has no password in it."""
+    if "@" in urlsplit(text).netloc:
+        raise wrong(
+            "a URL here must not have a user name or password in it",
+            "specs and bundles are handed on; take it out, the site must be readable without",
+        )
+    return checked(Origin.of, text, "write it in full, such as https://docs.example.org/v2/")
+
+
+def _sha256(text: object) -> object:
+    if isinstance(text, str):
+        hexadecimal = text.removeprefix("sha256:")
+        if not _SHA256.match(hexadecimal):
+            raise wrong(
+                f"{text!r:.100} is not a sha256 digest",
+                "write the 64 lowercase hex digits that sha256sum prints",
+            )
+        return hexadecimal
+    return text
+
+
+WebURL = Annotated[str, AfterValidator(web_url)]
+Sha256 = Annotated[str, BeforeValidator(_sha256)]

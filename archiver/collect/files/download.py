@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import requests
 
     from archiver.core.progress import Progress
-    from archiver.spec.model import FileSource
+    from archiver.spec.files import FileSource
     from archiver.store.images import ImageLayout
 
 SOURCE = "files"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from archiver.spec.model import ImageSet
+    from archiver.spec.images import ImageSet
 
 SOURCE = "images"
 _LIMIT = 4 << 20  # bytes of a list

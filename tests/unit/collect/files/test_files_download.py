@@ -18,7 +18,7 @@ from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDocument
 from archiver.core.manifest import parse_manifest
 from archiver.core.progress import NullProgress
-from archiver.spec.model import FileSource
+from archiver.spec.files import FileSource
 from archiver.store.images import ImageLayout
 from servers.site import Reply, serving
 

@@ -10,7 +10,7 @@ import pytest
 from archiver.collect.images.lists import check_lists, read_list, wanted_references
 from archiver.collect.retry import Patience
 from archiver.core.errors import SpecError, Stopped
-from archiver.spec.model import ImageSet
+from archiver.spec.images import ImageSet
 from servers.site import Reply, serving
 
 TEXT = """\ufeff# before any section
