@@ -47,6 +47,15 @@ class BlobReader:
         except FileNotFoundError:
             return None
 
+    def begun(self, digest: Digest) -> int:
+        """Return how many bytes of a blob under way are here; 0 where there are none."""
+        path = self._root / partial_blob_path(digest)
+        with storage_errors(path):
+            try:
+                return path.stat().st_size
+            except FileNotFoundError:
+                return 0
+
     def open(self, digest: Digest) -> IO[bytes]:
         """Open a blob. Raises NotArchived where it is not here."""
         path = self.path(digest)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 20
-_WRITE_BACK = 16 << 20  # bytes after which the system is told to begin writing them to the disk
+_WRITE_BACK = 8 << 20  # bytes after which the system is told to begin writing them to the disk
 
 
 @contextmanager

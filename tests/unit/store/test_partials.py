@@ -67,6 +67,7 @@ class TestBlobs:
         with pytest.raises(ConnectionError):
             broken_off()
         assert files(tmp_path) == [partial_blob_path(DIGEST)]
+        assert (store.size(DIGEST), store.begun(DIGEST), store.begun(Digest.of(b""))) == (None, 70_000, 0)
         with store.resumable(DIGEST, SIZE) as blob:
             assert blob.received == 70_000
             blob.write(DATA[70_000:])
@@ -283,7 +284,7 @@ class TestBlobs:
             for _ in range(10):
                 blob.write(chunk)
             blob.finish()
-        assert told == [(0, 20 << 20), (20 << 20, 20 << 20)]
+        assert told == [(at << 20, 10 << 20) for at in (0, 10, 20, 30, 40)]
 
 
 class TestDownloads:
