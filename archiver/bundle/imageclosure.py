@@ -5,22 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Mapping, Sequence
 
-from archiver.core.descriptor import (
-    MANIFEST_LIMIT,
-    Descriptor,
-    Platform,
-)
+from archiver.core.descriptor import Descriptor, Platform
 from archiver.core.digest import Digest
 from archiver.core.errors import ArchiverError, BundleIncomplete
-from archiver.core.manifest import Manifest, parse_manifest
 from archiver.core.snapshot import Failure
+from archiver.store.imagewalk import walk_image
 
 if TYPE_CHECKING:
+    from archiver.core.manifest import Manifest
     from archiver.core.snapshot import ImageResult, Snapshot
     from archiver.store.blobs import BlobReader
+    from archiver.store.imagewalk import StoredManifest
 
 _PREFERRED = Platform("linux", "amd64")
-_DEEPEST = 4  # indexes within indexes
 
 
 @dataclass(frozen=True)
@@ -110,16 +107,38 @@ def _content(result: ImageResult, store: BlobReader, preference: Sequence[Platfo
             f"{result.reference} points to a manifest that is not here", place=result.digest
         )
     root = Descriptor(result.media_type, root_digest, size)
-    walk = _Walk(store, result)
-    walk.visit(root, 0)
-    missing = set(walk.kept) - set(walk.manifests)
+    found = _walked(result, store, root)
+    manifests = {each.descriptor.digest: each.manifest for each in found if not each.manifest.is_index}
+    missing = {Digest.parse(text) for text in result.manifests} - set(manifests)
     if missing:
         raise BundleIncomplete(
             f"{result.reference} does not list this manifest, though the snapshot says so",
             place=str(min(missing)),
         )
-    default, platform = _default(result, walk.manifests, preference)
-    return ImageContent(replace(result, size=sum(walk.blobs.values())), root, walk.blobs, default, platform)
+    blobs: dict[Digest, int] = {}
+    for each in found:
+        for pointer in (*each.manifest.blobs, each.descriptor):
+            blobs[pointer.digest] = _checked_size(result, store, pointer)
+    default, platform = _default(result, manifests, preference)
+    return ImageContent(replace(result, size=sum(blobs.values())), root, blobs, default, platform)
+
+
+def _walked(result: ImageResult, store: BlobReader, root: Descriptor) -> tuple[StoredManifest, ...]:
+    kept = {Digest.parse(text) for text in result.manifests}
+    try:
+        return walk_image(store, root, kept.__contains__)
+    except ArchiverError as error:
+        raise BundleIncomplete(
+            f"a manifest of {result.reference} cannot be used: {error.message}", place=error.place
+        ) from error
+
+
+def _checked_size(result: ImageResult, store: BlobReader, pointer: Descriptor) -> int:
+    size = store.size(pointer.digest)
+    if size != pointer.size:
+        problem = "is not here" if size is None else f"has {size} bytes instead of {pointer.size}"
+        raise BundleIncomplete(f"a blob of {result.reference} {problem}", place=str(pointer.digest))
+    return size
 
 
 def _default(
@@ -138,54 +157,3 @@ def _default(
         return None, ""
     name, manifest = runnable[0]
     return manifest, name
-
-
-class _Walk:
-    """Collects what an image needs, from its root down."""
-
-    def __init__(self, store: BlobReader, result: ImageResult) -> None:
-        self._store, self._reference = store, result.reference
-        self.kept = {Digest.parse(text) for text in result.manifests}
-        self.blobs: dict[Digest, int] = {}
-        self.manifests: dict[Digest, Manifest] = {}
-
-    def visit(self, at: Descriptor, depth: int) -> bool:
-        """Collect a manifest or index and what it needs; say whether anything is kept for it."""
-        manifest = self._read(at)
-        if not manifest.is_index:
-            self.manifests[at.digest] = manifest
-            for pointer in manifest.blobs:
-                self._take(pointer)
-            self._take(at)
-            return True
-        if depth == _DEEPEST:
-            raise BundleIncomplete("indexes are nested too deeply", place=str(at.digest))
-        wanted = [self._wanted(child, depth) for child in manifest.manifests]
-        if any(wanted):
-            self._take(at)
-        return any(wanted)
-
-    def _wanted(self, child: Descriptor, depth: int) -> bool:
-        if child.digest in self.kept:
-            return self.visit(child, depth + 1)
-        nested = child.digest not in self.manifests and self._is_index(child)
-        return nested and self.visit(child, depth + 1)
-
-    def _is_index(self, child: Descriptor) -> bool:
-        return Manifest(child.media_type).is_index and self._store.size(child.digest) is not None
-
-    def _read(self, at: Descriptor) -> Manifest:
-        try:
-            data = self._store.read(at.digest, MANIFEST_LIMIT)
-            return parse_manifest(data, at.media_type, what=str(at.digest))
-        except ArchiverError as error:
-            raise BundleIncomplete(
-                f"a manifest of {self._reference} cannot be used: {error.message}", place=str(at.digest)
-            ) from error
-
-    def _take(self, pointer: Descriptor) -> None:
-        size = self._store.size(pointer.digest)
-        if size != pointer.size:
-            problem = "is not here" if size is None else f"has {size} bytes instead of {pointer.size}"
-            raise BundleIncomplete(f"a blob of {self._reference} {problem}", place=str(pointer.digest))
-        self.blobs[pointer.digest] = size
