@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import io
 
-from archiver.cli.progress import BarProgress, LineProgress, progress_for
+from archiver.cli.bars import BarProgress
+from archiver.cli.progress import progress_for
 from archiver.core.progress import NullProgress
+from archiver.offline.lineprogress import LineProgress
 
 
 class Terminal(io.StringIO):
