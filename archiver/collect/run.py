@@ -35,6 +35,7 @@ from archiver.spec.files import FileSource
 from archiver.store.atomic import sweep_temporaries
 from archiver.store.images import ImageLayout
 from archiver.store.locks import locked
+from archiver.store.runs import note_begun, note_finished
 from archiver.store.snapshots import (
     good_snapshot,
     list_snapshots,
@@ -139,6 +140,7 @@ def archive_project(
         before = _last_good(paths, progress)
         interrupted = state.unfinished
         run, resumed = _begin(paths, state, str(loaded.digest))
+        note_begun(paths, run)
         if resumed:
             progress.note(f"{paths.name}: continuing the run of {run}")
         elif interrupted:
@@ -157,6 +159,7 @@ def archive_project(
             raise KeyboardInterrupt
         snapshot, told = _written(paths, loaded, run, sites=sites, images=images, files=files)
         state.finish()
+        note_finished(paths)
     moved = sum(site.bytes for site in sites.results) + images.bytes + files.bytes
     return RunResult(snapshot, told, paths, moved, resumed)
 

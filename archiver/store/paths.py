@@ -65,6 +65,11 @@ class ProjectPaths:
         return self.root / "good"
 
     @property
+    def unfinished(self) -> Path:
+        """Holds the id of the run that was begun and not finished, where there is one."""
+        return self.root / "unfinished"
+
+    @property
     def lock(self) -> Path:
         """Locked while a run works on the project."""
         return self.root / ".lock"
@@ -120,13 +125,13 @@ class ArchivePaths:
     def projects(self) -> tuple[str, ...]:
         """The names of the projects that have at least one snapshot, sorted."""
         with storage_errors(self.root):
-            return tuple(
-                sorted(
-                    folder.name
-                    for folder in self.root.iterdir()
-                    if is_project_name(folder.name) and _has_snapshot(folder / "snapshots")
-                )
-            )
+            return tuple(paths.name for paths in self.project_folders() if _has_snapshot(paths.snapshots))
+
+    def project_folders(self) -> tuple[ProjectPaths, ...]:
+        """The folders that can be a project's, sorted by name: of some there may be no snapshot yet."""
+        with storage_errors(self.root):
+            names = (entry.name for entry in self.root.iterdir() if entry.is_dir())
+            return tuple(ProjectPaths(self.root / name) for name in sorted(names) if is_project_name(name))
 
 
 def is_archive(root: Path) -> bool:
