@@ -10,8 +10,15 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Sequence
 
-from archiver.collect.web.coordinator import BUSY_HOST, DEAD_HOST, ROBOTS
-from archiver.collect.web.scope import NOT_WEB, OTHER_LOCALE, OTHER_VERSION, OUTSIDE
+from archiver.collect.web.reasons import (
+    BUSY_HOST,
+    DEAD_HOST,
+    NOT_WEB,
+    OTHER_LOCALE,
+    OTHER_VERSION,
+    OUTSIDE,
+    ROBOTS,
+)
 from archiver.core.amounts import count_text, size_text
 from archiver.core.report import SiteReport
 from archiver.core.snapshot import HEALTHY

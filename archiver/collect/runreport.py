@@ -6,8 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Iterable, Sequence
 
-from archiver.collect.web.report import MOST_MISSING
-from archiver.core.report import Entry, Listing, Report, SetReport
+from archiver.core.report import MOST_MISSING, Entry, Listing, Report, SetReport
 
 if TYPE_CHECKING:
     from archiver.core.report import SiteReport

@@ -14,6 +14,8 @@ FORMAT = "archiver-report/1"
 FAILED = "failed"
 BROKEN = "broken link"
 """Why what a sitemap lists is not here, where another listing tells more."""
+MOST_MISSING = 10_000
+"""URLs or references listed for one reason, of those that should be here."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Iterator
 import pytest
 
 from archiver.collect.preflight import checked_spec
-from archiver.collect.web import coordinator, discovery, frontier, limits, scope, traps, verdicts
+from archiver.collect.web import limits, reasons, traps
 from archiver.collect.web.report import is_missed
 from archiver.collect.web.scope import Scope
 from archiver.core.errors import FetchError
@@ -23,15 +23,15 @@ _BLOCK = re.compile(r"^```yaml\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
 
 REASONS = {
-    *(scope.EXCLUDED, scope.OUTSIDE, scope.NOT_WEB, scope.OTHER_VERSION, scope.OTHER_LOCALE),
+    *(reasons.EXCLUDED, reasons.OUTSIDE, reasons.NOT_WEB, reasons.OTHER_VERSION, reasons.OTHER_LOCALE),
     *(traps.TOO_DEEP, traps.REPEATED, traps.CALENDAR, traps.QUERIES, traps.SESSION, traps.SORTED),
-    *(frontier.REDIRECT_LOOP, frontier.TOO_MANY_REDIRECTS, frontier.NOT_THERE, discovery.TOO_LONG),
-    *(coordinator.ROBOTS, coordinator.PRIVATE, coordinator.DEAD_HOST, coordinator.BUSY_HOST),
+    *(reasons.REDIRECT_LOOP, reasons.TOO_MANY_REDIRECTS, reasons.NOT_THERE, reasons.TOO_LONG),
+    *(reasons.ROBOTS, reasons.PRIVATE, reasons.DEAD_HOST, reasons.BUSY_HOST),
     *limits.REASONS,
 }
 MARKS = {
-    *(verdicts.SOFT_404, verdicts.LOGIN, verdicts.PARKED, verdicts.NOT_THE_FILE, verdicts.CATCH_ALL),
-    verdicts.SCRIPT_ONLY,
+    *(reasons.SOFT_404, reasons.LOGIN, reasons.PARKED, reasons.NOT_THE_FILE, reasons.CATCH_ALL),
+    reasons.SCRIPT_ONLY,
 }
 
 

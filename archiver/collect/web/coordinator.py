@@ -21,6 +21,7 @@ from archiver.collect.web.documents.pool import Reading
 from archiver.collect.web.frontier import SITEMAP, Found
 from archiver.collect.web.lanes import Arrival, Job
 from archiver.collect.web.limits import PAGES
+from archiver.collect.web.reasons import BUSY_HOST, DEAD_HOST, PRIVATE, ROBOTS
 from archiver.collect.web.robots import RobotsPolicy
 from archiver.collect.web.urls import origin_of
 from archiver.core.capture import PAGE
@@ -64,11 +65,6 @@ _PASSING = frozenset({500, 502, 503, 504})  # what may be another answer a momen
 _OVERLOAD = frozenset({502, 503, 504})
 _WORTH_TELLING = 5.0  # seconds of a pause
 _ROBOTS_HINT = "set `robots: ignore` for this site in the spec if you may archive it all the same"
-ROBOTS = "robots"
-PRIVATE = "private address"
-DEAD_HOST = "host unreachable"
-BUSY_HOST = "host too busy"
-"""Why a URL is not asked for."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archiver.collect.web.frontier import REDIRECT_LOOP, Found
-from archiver.collect.web.scope import NOT_WEB, Scope
+from archiver.collect.web.frontier import Found
+from archiver.collect.web.reasons import NOT_WEB, REDIRECT_LOOP, TOO_LONG
+from archiver.collect.web.scope import Scope
 from archiver.collect.web.traps import TrapGuard
 from archiver.collect.web.urls import LONGEST, is_web, resolve
 from archiver.core.capture import PAGE, REQUISITE
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from archiver.core.progress import Progress
     from archiver.spec.model import DocSite
 
-TOO_LONG = "too long"
 _RECENT = 50_000  # links remembered in memory
 _FRAME, _GUESSED_REQUISITE, _GUESSED_PAGE = "frame", "guessed requisite", "guessed page"  # ways to be met
 

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Iterable, Mapping
 
 from archiver.collect.web.documents.mediatype import is_html
 from archiver.collect.web.probe import MOST_PROBE_REDIRECTS, ProbeAnswer, led_away, probe_urls
+from archiver.collect.web.reasons import CATCH_ALL, LOGIN, NOT_THE_FILE, PARKED, SOFT_404
 from archiver.collect.web.urls import origin_of
 from archiver.collect.web.verdicts import (
-    CATCH_ALL,
-    LOGIN,
-    NOT_THE_FILE,
-    PARKED,
-    SOFT_404,
     Answer,
     Verdict,
     is_catch_all,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Iterator
 
+from archiver.collect.web.reasons import NOT_THERE, REDIRECT_LOOP, TOO_MANY_REDIRECTS
 from archiver.collect.web.urls import origin_of
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
@@ -23,9 +24,6 @@ _QUEUED, _DONE, _REREAD = 0, 1, 2
 _LINKED, _GUESSED, _GUESSED_WRONG = 0, 1, 2
 _MOST_HELD = 500  # statements
 _MOST_HOPS = 20  # redirects in a row
-TOO_MANY_REDIRECTS = "too many redirects"
-NOT_THERE = "guessed, not there"
-REDIRECT_LOOP = "trap: redirect loop"
 SITEMAP = "sitemap"
 """What a URL is asked for as, beside ``PAGE`` and ``REQUISITE``; it is archived as a requisite."""
 _LESSER = {REQUISITE: (), PAGE: (REQUISITE,), SITEMAP: (REQUISITE, PAGE)}  # what turns out to be one

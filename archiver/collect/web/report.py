@@ -7,17 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
-from archiver.collect.web.coordinator import BUSY_HOST, DEAD_HOST, ROBOTS
-from archiver.collect.web.discovery import TOO_LONG
 from archiver.collect.web.editions import found_editions
-from archiver.collect.web.frontier import REDIRECT_LOOP, TOO_MANY_REDIRECTS
 from archiver.collect.web.limits import REASONS
-from archiver.collect.web.scope import OTHER_LOCALE, OTHER_VERSION, OUTSIDE
+from archiver.collect.web.reasons import (
+    BUSY_HOST,
+    DEAD_HOST,
+    OTHER_LOCALE,
+    OTHER_VERSION,
+    OUTSIDE,
+    REDIRECT_LOOP,
+    ROBOTS,
+    TOO_LONG,
+    TOO_MANY_REDIRECTS,
+)
 from archiver.collect.web.urls import is_web, origin_of, resolve
 from archiver.core.capture import PAGE
 from archiver.core.report import (
     BROKEN,
     FAILED,
+    MOST_MISSING,
     Coverage,
     EditionReport,
     Entry,
@@ -32,8 +40,6 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.core.snapshot import SiteResult
 
-MOST_MISSING = 10_000
-"""URLs listed for one reason, of those that should be here."""
 MOST_OTHERS = 1_000
 """URLs listed for one reason, of all others; and hosts, and sitemaps."""
 MOST_EDITIONS = 200

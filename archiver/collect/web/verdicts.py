@@ -30,6 +30,7 @@ from archiver.collect.web.documents.facts import (
     likeness,
     without_url,
 )
+from archiver.collect.web.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404
 from archiver.core.capture import PAGE
 from archiver.core.printable import printable
 from archiver.core.urlidentity import twins_key
@@ -37,14 +38,6 @@ from archiver.core.urlidentity import twins_key
 if TYPE_CHECKING:
     from archiver.collect.web.documents.document import Facts
     from archiver.collect.web.probe import ProbeAnswer
-
-SOFT_404 = "soft 404"
-LOGIN = "login page"
-PARKED = "parked domain"
-NOT_THE_FILE = "not the file asked for"
-SCRIPT_ONLY = "script only"
-CATCH_ALL = "catch-all"
-"""Of an origin: it answers every URL with the same page, so nothing tells what exists."""
 
 _ERRORS = frozenset({ERROR_TITLE, ERROR_HEADING})
 _QUOTED = 200  # characters of a title or URL in a reason

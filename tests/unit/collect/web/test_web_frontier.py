@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.collect.web.frontier import NOT_THERE, SITEMAP, Found, Frontier, RunState
+from archiver.collect.web.frontier import SITEMAP, Found, Frontier, RunState
+from archiver.collect.web.reasons import NOT_THERE
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.snapshot import BrokenLink, Failure

@@ -9,12 +9,8 @@ import pytest
 
 from archiver.collect.web.documents.read import read_document
 from archiver.collect.web.probe import ProbeAnswer
+from archiver.collect.web.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404
 from archiver.collect.web.verdicts import (
-    LOGIN,
-    NOT_THE_FILE,
-    PARKED,
-    SCRIPT_ONLY,
-    SOFT_404,
     Answer,
     asks_to_log_in,
     is_catch_all,
