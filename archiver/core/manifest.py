@@ -15,6 +15,7 @@ from archiver.core.descriptor import (
     INDEXES,
     MANIFEST_LIMIT,
     MANIFESTS,
+    OCI_EMPTY,
     Descriptor,
     artifact_type,
 )
@@ -55,6 +56,19 @@ class Manifest:
         return not self.layers or any(layer.media_type.startswith(FILESYSTEM_LAYERS) for layer in self.layers)
 
     @property
+    def artifact_kind(self) -> str:
+        """What kind of artifact this is; empty for an image, and for an index that does not say.
+
+        Where there is no ``artifactType`` it is the config's media type, as the specification has it, and the first
+        layer's where the config is an image's or the empty one: cosign's signatures can be told by that alone.
+        """
+        if self.is_image or self.artifact_type:
+            return self.artifact_type
+        if self.config is not None and self.config.media_type not in IMAGE_CONFIGS | {OCI_EMPTY}:
+            return self.config.media_type
+        return self.layers[0].media_type if self.layers else ""
+
+    @property
     def blobs(self) -> tuple[Descriptor, ...]:
         """The blobs a manifest points to, config first; empty for an index."""
         return ((self.config,) if self.config else ()) + self.layers
@@ -87,20 +101,25 @@ def parse_manifest(data: bytes, media_type: str, *, what: str) -> Manifest:
         return Manifest(
             kind,
             manifests=_pointers(document, "manifests", what),
+            subject=_subject(document, what),
             artifact_type=artifact_type(document, what=what),
         )
     if kind in MANIFESTS:
         if "manifests" in document:
             raise InvalidDocument("an image manifest must not list manifests", place=what)
-        subject = document.get("subject")
         return Manifest(
             kind,
             config=Descriptor.from_json(document.get("config"), what=what),
             layers=_pointers(document, "layers", what),
-            subject=Descriptor.from_json(subject, what=what) if subject else None,
+            subject=_subject(document, what),
             artifact_type=artifact_type(document, what=what),
         )
     raise InvalidDocument(f"media type {kind!r:.120} is not a manifest or index", place=what)
+
+
+def _subject(document: dict[str, Any], what: str) -> Descriptor | None:
+    subject = document.get("subject")
+    return Descriptor.from_json(subject, what=what) if subject else None
 
 
 def _pointers(document: dict[str, Any], key: str, what: str) -> tuple[Descriptor, ...]:
