@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, BinaryIO, Callable, Iterator, Mapping
 from urllib.parse import parse_qs
 
 from servers.content import OCI_INDEX
@@ -47,10 +47,23 @@ class Passed:
         return self.asked.line
 
 
+@dataclass(frozen=True)
+class _Paused(Reply):
+    """An answer that stops after so many bytes until it is told to go on."""
+
+    at: int = 0
+
+
+@dataclass(frozen=True)
+class _Endless(Reply):
+    """An answer that says its body again and again, without telling its length."""
+
+
 @dataclass
 class _Rule:
     pattern: str
-    change: Change
+    change: Change | None
+    hold: Callable[[Asked], object] | None
     times: int
 
 
@@ -75,6 +88,7 @@ class Front:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _until: int = 0
     _reached: Callable[[], None] | None = None
+    _going_on: threading.Event = field(default_factory=threading.Event)
 
     # ---- what is to be done to answers
 
@@ -87,10 +101,25 @@ class Front:
             times: how often; by default always.
         """
         with self._lock:
-            self._rules.insert(0, _Rule(pattern, change, times))
+            self._rules.insert(0, _Rule(pattern, change, None, times))
+
+    def hold(self, pattern: str, until: Callable[[Asked], object], *, times: int = -1) -> None:
+        """Call a function, which may take its time, before requests that a glob matches are passed on."""
+        with self._lock:
+            self._rules.insert(0, _Rule(pattern, None, until, times))
+
+    def pause(self, pattern: str, at: int) -> None:
+        """Stop the next answer to such a request after so many bytes of its body, until ``go_on``."""
+        self._going_on.clear()
+        self.alter(pattern, lambda _asked, reply: _Paused(**vars(reply), at=at), times=1)
+
+    def go_on(self) -> None:
+        """Go on with what was paused."""
+        self._going_on.set()
 
     def behave(self) -> None:
         """Forget all that is to be done to answers."""
+        self.go_on()
         with self._lock:
             self._rules.clear()
 
@@ -138,6 +167,11 @@ class Front:
             return self._paged(truth, path, parse_qs(query))
         return truth
 
+    def ignoring_range(self, asked: Asked, reply: Reply) -> Reply:
+        """Change an answer to that of a server which knows no ranges."""
+        headers = {name: value for name, value in asked.headers.items() if name != "range"}
+        return self._truth(replace(asked, headers=headers)) if "range" in asked.headers else reply
+
     def _truth(self, asked: Asked) -> Reply:
         with closing(http.client.HTTPConnection(self.registry.host, timeout=60)) as connection:
             headers = {
@@ -174,8 +208,10 @@ class Front:
             rule = next((r for r in self._rules if r.times and fnmatchcase(asked.line, r.pattern)), None)
             if rule is not None:
                 rule.times -= 1
+        if rule is not None and rule.hold is not None:
+            rule.hold(asked)
         reply = self._reply(asked)
-        return rule.change(asked, reply) if rule is not None else reply
+        return rule.change(asked, reply) if rule is not None and rule.change is not None else reply
 
     def _count(self, passed: Passed, size: int) -> None:
         action = None
@@ -207,6 +243,11 @@ def corrupted(asked: Asked, reply: Reply) -> Reply:
     if body:
         body[len(body) // 2] ^= 1
     return replace(reply, body=bytes(body))
+
+
+def endless(_asked: Asked, reply: Reply) -> Reply:
+    """Let the body begin again at its end, for ever."""
+    return _Endless(reply.body, reply.status, reply.headers)
 
 
 def with_headers(**headers: str) -> Change:
@@ -276,21 +317,34 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
             self.send_response_only(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
+            if not isinstance(reply, _Endless):
+                length = len(reply.body) if reply.length is None else reply.length
+                self.send_header("Content-Length", str(length))
             self.end_headers()
-            if self.command == "HEAD":
-                return
-            body = memoryview(reply.body)[: reply.cut]
-            try:
-                for start in range(0, len(body), _PIECE):
-                    self.wfile.write(body[start : start + _PIECE])
-                    front._count(passed, len(body[start : start + _PIECE]))
-            except ConnectionError:  # the client has seen enough
-                self.close_connection = True
-            if reply.cut is not None or reply.length is not None:
-                self.close_connection = True
+            if self.command != "HEAD":
+                self.close_connection |= not _sent(front, passed, reply, self.wfile)
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
 
     return Handler
+
+
+def _sent(front: Front, passed: Passed, reply: Reply, stream: BinaryIO) -> bool:
+    """Send a body; return whether the connection is fit for another answer."""
+    body = memoryview(reply.body)[: reply.cut]
+    try:
+        _send(front, passed, reply, body, stream)
+        while isinstance(reply, _Endless):
+            _send(front, passed, reply, body, stream)
+    except ConnectionError:  # the client has seen enough
+        return False
+    return reply.cut is None and reply.length is None
+
+
+def _send(front: Front, passed: Passed, reply: Reply, body: memoryview, stream: BinaryIO) -> None:
+    for start in range(0, len(body), _PIECE):
+        if isinstance(reply, _Paused) and start >= reply.at:
+            front._going_on.wait()
+        stream.write(body[start : start + _PIECE])
+        front._count(passed, len(body[start : start + _PIECE]))

@@ -45,13 +45,19 @@ def proxying(port: int, user: str = "") -> Iterator[Proxy]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_HEAD(self) -> None:
+            self._pass_on()
+
         def do_GET(self) -> None:
+            self._pass_on()
+
+        def _pass_on(self) -> None:
             if not self._welcome():
                 return
             target = "/" + self.path.split("/", 3)[3]
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN}
             with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
-                connection.request("GET", target, headers=headers)
+                connection.request(self.command, target, headers=headers)
                 response = connection.getresponse()
                 body = response.read()
             self.send_response_only(response.status)

@@ -1,0 +1,90 @@
+"""A project that mirrors images: its spec, its runs, and what they leave in the archive."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from servers.real import skopeo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from servers.console import Console, Outcome
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project of an archive, driven through the command line."""
+
+    console: Console
+    name: str = "sample"
+
+    def spec(self, **keys: Any) -> Path:
+        """Write the project's spec, over what it was before."""
+        return self.console.write(f"{self.name}.yaml", json.dumps({"project": self.name, **keys}))
+
+    def archive(self, *options: str, code: int = 0, **keys: Any) -> Outcome:
+        """Run ``archive --json`` with a spec of these keys; it must end with the exit code."""
+        outcome = self.console.run("archive", self.spec(**keys), "--json", *options)
+        assert outcome.code == code, f"ended with {outcome.code}, not {code}\n{outcome.said}"
+        return outcome
+
+    @property
+    def folder(self) -> Path:
+        """The project's part of the archive."""
+        return self.console.folder / "archives" / self.name
+
+    @property
+    def layout(self) -> Path:
+        """The archive's image layout."""
+        return self.console.folder / "archives" / "images"
+
+    def records(self) -> list[Any]:
+        """Return the records of all snapshots, oldest first."""
+        paths = sorted((self.folder / "snapshots").glob("*Z.json"))
+        return [json.loads(path.read_text("utf-8")) for path in paths]
+
+    @property
+    def record(self) -> Any:
+        """The newest snapshot's record."""
+        return self.records()[-1]
+
+    def images(self) -> dict[str, Any]:
+        """Return the newest snapshot's images by reference, without what only refers to them."""
+        return {image["reference"]: image for image in self.record["images"] if not image["refers_to"]}
+
+    def extras(self) -> list[Any]:
+        """Return the signatures, SBOMs and attestations of the newest snapshot."""
+        return [image for image in self.record["images"] if image["refers_to"]]
+
+    def failures(self) -> dict[str, str]:
+        """Return the newest snapshot's failures: what was asked for, and the error's code."""
+        return {failure["subject"]: failure["code"] for failure in self.record["failures"]}
+
+    def has(self, digest: str) -> bool:
+        """Say whether the archive has a blob."""
+        return self.blob(digest).is_file()
+
+    def blob(self, digest: str) -> Path:
+        """Return where the archive has a blob, if it does."""
+        return self.layout / "blobs" / digest.replace(":", "/")
+
+    def tags(self) -> dict[str, str]:
+        """Return what the layout's index says: each name, and the digest that it stands for."""
+        entries = json.loads((self.layout / "index.json").read_text())["manifests"]
+        named = [entry for entry in entries if entry.get("annotations")]
+        return {entry["annotations"]["org.opencontainers.image.ref.name"]: entry["digest"] for entry in named}
+
+    def digests(self) -> set[str]:
+        """Return the digests of all entries of the layout's index, with and without a name."""
+        return {
+            entry["digest"] for entry in json.loads((self.layout / "index.json").read_text())["manifests"]
+        }
+
+    def judge(self) -> None:
+        """Let skopeo read every name of the layout, and compare what it finds there with the index."""
+        for name, digest in self.tags().items():
+            raw = skopeo("inspect", "--raw", f"oci:{self.layout}:{name}")
+            assert raw.encode() == self.blob(digest).read_bytes(), name
