@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
 
-from archiver.bundle.searchindex import ensure_search_index
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
+from archiver.cli.stopping import stopping
 from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.preflight import check_environment, checked_spec
 from archiver.collect.run import archive_project
@@ -105,7 +103,11 @@ def _error(error: ArchiverError) -> dict[str, Any]:
 
 
 def index_for_search(archive: ArchivePaths, result: RunResult, progress: Progress) -> None:
-    """Build the search index of a new snapshot; without it the snapshot is complete all the same."""
+    """Build the search index of a new snapshot that has pages; without it the snapshot is complete all the same."""
+    if not result.snapshot.captures:
+        return
+    from archiver.bundle.searchindex import ensure_search_index  # noqa: PLC0415 - its parsers are slow to import
+
     try:
         ensure_search_index(archive.project(result.snapshot.project), result.snapshot.id, progress)
     except (StoreError, KeyboardInterrupt):
@@ -114,23 +116,6 @@ def index_for_search(archive: ArchivePaths, result: RunResult, progress: Progres
             "serve, search and bundle make it when they need it"
         )
         raise
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C (or SIGTERM) sets before it raises KeyboardInterrupt as usual."""
-    stop = threading.Event()
-
-    def interrupt(number: int, frame: Any) -> None:
-        stop.set()
-        signal.default_int_handler(number, frame)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def exit_code_of(snapshot: Snapshot) -> int:

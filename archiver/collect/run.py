@@ -17,6 +17,7 @@ from archiver.collect.images.lists import wanted_references
 from archiver.collect.images.pull import pull_images
 from archiver.collect.reportpage import report_page
 from archiver.collect.runreport import run_report
+from archiver.collect.useragent import user_agent
 from archiver.collect.view import Wanted, merged_captures, with_carried
 from archiver.collect.web.crawl import crawl
 from archiver.collect.web.credentials import Credentials, Proxy
@@ -46,7 +47,7 @@ from archiver.store.snapshots import (
     write_report,
     write_snapshot,
 )
-from archiver.version import PROGRAM, VERSION
+from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
     import threading
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from archiver.core.report import Report, SiteReport
     from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult
     from archiver.spec.load import LoadedSpec
-    from archiver.spec.model import DocSite, Spec
+    from archiver.spec.model import DocSite
     from archiver.store.paths import ArchivePaths, ProjectPaths
 
 
@@ -268,11 +269,6 @@ class _Collector:
         paths = outcome.paths  # a carried file takes the path that is its own beside today's others
         earlier = [replace(file, path=paths[file.url]) for file in before.files if file.url in paths]
         return _Files(with_carried(wanted, outcome.files, earlier), outcome.failures, outcome.bytes)
-
-
-def user_agent(spec: Spec) -> str:
-    """Return the User-Agent that a spec's requests carry: the program, and whom to write to."""
-    return f"archiver/{VERSION}" + (f" (+{spec.contact})" if spec.contact else "")
 
 
 def _last_good(paths: ProjectPaths, progress: Progress) -> _Before:
