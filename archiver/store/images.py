@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Iterable, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, Sequence
 
 from archiver.core import jsontext
 from archiver.core.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 INDEX_LIMIT = 64 << 20
-STORE_LOCK = ".store.lock"  # writers share it for a run; prune will hold it alone
+STORE_LOCK = ".store.lock"  # writers share it for a run; prune holds it alone
 _INDEX_LOCK = ".index.lock"
 
 
@@ -67,12 +67,16 @@ class ImageLayout:
         """Share the store with other writers for as long as the block lasts; prune waits."""
         return shared_lock(self.root / STORE_LOCK)
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Have the store alone for as long as the block lasts. Raises LockHeld while a run may write."""
+        return locked(self.root / STORE_LOCK, "the images")
+
     def sweep(self) -> None:
         """Remove what crashed writers left; does nothing while another run uses the store.
 
         What is under way stays for the run that goes on with it.
         """
-        with suppress(LockHeld), locked(self.root / STORE_LOCK, "the images"):
+        with suppress(LockHeld), self.alone():
             for folder in (self.root, self.root / PARTIALS, *(self.root / "blobs").iterdir()):
                 sweep_temporaries(folder)
 
@@ -99,9 +103,16 @@ class ImageLayout:
                 raise NotArchived(
                     f"cannot name {name or 'it'}: no such manifest", place=str(descriptor.digest)
                 )
+        self._rewrite(lambda before: pointing(before, wanted))
+
+    def replace_entries(self, entries: Sequence[Descriptor]) -> None:
+        """Give index.json other entries. The caller has the store ``alone``, so nobody else's get lost."""
+        self._rewrite(lambda _: tuple(entries))
+
+    def _rewrite(self, change: Callable[[tuple[Descriptor, ...]], tuple[Descriptor, ...]]) -> None:
         with waiting_lock(self.root / _INDEX_LOCK):
             before = self.entries()
-            entries = _pointing(before, wanted)
+            entries = change(before)
             if entries != before:
                 self._write_index(entries)
 
@@ -119,7 +130,7 @@ def blob_reader(root: Path) -> BlobReader:
     return BlobReader(root)
 
 
-def _pointing(
+def pointing(
     entries: Sequence[Descriptor], wanted: Iterable[tuple[str, Descriptor]]
 ) -> tuple[Descriptor, ...]:
     """Return the entries of an index after names were made to point to something: the named ones, then the rest."""

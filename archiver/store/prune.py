@@ -1,0 +1,195 @@
+"""Freeing what no snapshot needs: find what nothing reaches, then sweep it away.
+
+Pointers go before bytes: ``images/index.json`` is rewritten first, so that the layout is valid wherever a sweep ends.
+"""
+
+from __future__ import annotations
+
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Container, Iterator, Mapping, Sequence
+
+from archiver.core.clock import is_snapshot_id
+from archiver.core.descriptor import REF_NAME, Descriptor
+from archiver.core.digest import Digest
+from archiver.core.errors import InvalidDigest
+from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors
+from archiver.store.blobs import BlobReader
+from archiver.store.images import ImageLayout, pointing, read_index
+from archiver.store.mark import mark, readable
+from archiver.store.partials import PARTIALS
+from archiver.store.runs import unfinished_since
+from archiver.store.snapshots import list_snapshots, read_snapshot
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from archiver.core.snapshot import Snapshot
+    from archiver.store.paths import ArchivePaths
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A file that nothing needs, and its size in bytes."""
+
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """What nothing needs in an archive, and what stays.
+
+    Attributes:
+        snapshots: how many snapshots there are; all of them are kept.
+        unfinished: the projects whose run is not finished; what was written since it began stays as well.
+        kept: the sizes in bytes of the blobs that stay.
+        entries: the entries that the layout's index is to have.
+        lost: the names that go from it, since no snapshot has them.
+        restored: the names in it that go back to what a snapshot has for them, since nothing needs what they name now.
+        blobs: the blobs that go.
+        partials: what came of blobs and downloads that no run goes on with.
+        temporaries: what crashed writers left.
+        search: the search indexes of snapshots that are no more.
+    """
+
+    snapshots: int
+    unfinished: tuple[str, ...]
+    kept: tuple[int, ...]
+    entries: tuple[Descriptor, ...]
+    lost: tuple[str, ...]
+    restored: tuple[str, ...]
+    blobs: tuple[Stale, ...]
+    partials: tuple[Stale, ...]
+    temporaries: tuple[Stale, ...]
+    search: tuple[Stale, ...]
+
+    @property
+    def files(self) -> tuple[Stale, ...]:
+        """All files that go."""
+        return (*self.blobs, *self.partials, *self.temporaries, *self.search)
+
+
+def find_garbage(archive: ArchivePaths) -> Garbage:
+    """Find what nothing needs. Only reads and takes no lock, so while a run is under way it is an estimate.
+
+    Raises:
+        RecordCorrupt: a snapshot's record, or a manifest that one reaches, is missing or damaged.
+        NotArchived, InvalidDocument, InvalidDigest: the layout's index is.
+        StoreError: or a subclass, for what the file system refuses.
+    """
+    root = archive.images
+    entries = read_index(root)
+    begun = {paths.name: unfinished_since(paths) for paths in archive.project_folders()}
+    since = min((moment for moment in begun.values() if moment is not None), default=inf)
+    store, found = BlobReader(root), tuple(_blobs(root))
+    young = {digest for digest, status in found if status.st_mtime >= since}
+    reached = mark(store, _snapshots(archive), [entry for entry in entries if entry.digest in young])
+    needed = reached.blobs | young
+    kept, lost, restored = _swept(entries, needed, reached.names)
+    return Garbage(
+        snapshots=reached.snapshots,
+        unfinished=tuple(name for name, moment in begun.items() if moment is not None),
+        kept=tuple(status.st_size for digest, status in found if digest in needed),
+        entries=kept,
+        lost=lost,
+        restored=restored,
+        blobs=tuple(
+            Stale(store.path(digest), status.st_size) for digest, status in found if digest not in needed
+        ),
+        partials=tuple(_stale_partials(root / PARTIALS, since)),
+        temporaries=tuple(_temporaries(root)),
+        search=tuple(_stale_search_indexes(archive)),
+    )
+
+
+def prune(archive: ArchivePaths) -> Garbage:
+    """Remove what nothing needs, and return what that was.
+
+    Raises:
+        LockHeld: a run is under way.
+        StoreError: or a subclass, for what the file system refuses; calling again goes on.
+        RecordCorrupt, NotArchived, InvalidDocument, InvalidDigest: as ``find_garbage``; nothing is removed then.
+    """
+    read_index(archive.images)  # opening for writing would make an empty layout of one without an index
+    layout = ImageLayout(archive.images)
+    with layout.alone():
+        garbage = find_garbage(archive)
+        layout.replace_entries(garbage.entries)
+        for stale in garbage.files:
+            with storage_errors(stale.path):
+                stale.path.unlink(missing_ok=True)
+    return garbage
+
+
+def _snapshots(archive: ArchivePaths) -> Iterator[Snapshot]:
+    for paths in archive.project_folders():
+        for name in list_snapshots(paths):
+            with readable(f"snapshot {name} of {paths.name}"):
+                snapshot = read_snapshot(paths, name)
+            yield snapshot
+
+
+def _swept(
+    entries: Sequence[Descriptor], needed: Container[Digest], meant: Mapping[str, Descriptor]
+) -> tuple[tuple[Descriptor, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the entries that an index is to have, the names that go, and those that go back to what they meant."""
+    kept = tuple(entry for entry in entries if entry.digest in needed)
+    free = [entry.annotations[REF_NAME] for entry in entries
+            if entry.digest not in needed and REF_NAME in entry.annotations]  # fmt: skip
+    restored = tuple(name for name in free if name in meant)
+    if restored:
+        kept = pointing(kept, [(name, meant[name]) for name in restored])
+    return kept, tuple(name for name in free if name not in meant), restored
+
+
+def _blobs(root: Path) -> Iterator[tuple[Digest, os.stat_result]]:
+    for algorithm in _entries(root / "blobs"):
+        for path, status in _files(algorithm) if algorithm.is_dir() else ():
+            with suppress(InvalidDigest):  # what is no blob is not ours
+                yield Digest.parse(f"{algorithm.name}:{path.name}"), status
+
+
+def _stale_partials(folder: Path, since: float) -> Iterator[Stale]:
+    found = dict(_files(folder))
+    for path, status in found.items():
+        content = found.get(path.with_suffix(""), status)  # a note is as old as what it is about
+        if content.st_mtime < since and not path.name.startswith(TEMPORARY_PREFIX):
+            yield Stale(path, status.st_size)
+
+
+def _temporaries(root: Path) -> Iterator[Stale]:
+    for folder in (root, root / PARTIALS, *_entries(root / "blobs")):
+        for path, status in _files(folder) if folder.is_dir() else ():
+            if path.name.startswith(TEMPORARY_PREFIX):
+                yield Stale(path, status.st_size)
+
+
+def _stale_search_indexes(archive: ArchivePaths) -> Iterator[Stale]:
+    for paths in archive.project_folders():
+        kept = set(list_snapshots(paths))
+        for path, status in _files(paths.indexes):
+            if is_snapshot_id(path.stem) and path.stem not in kept:
+                yield Stale(path, status.st_size)
+
+
+def _entries(folder: Path) -> list[Path]:
+    with storage_errors(folder):
+        try:
+            return sorted(folder.iterdir())
+        except FileNotFoundError:
+            return []
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in _entries(folder):
+        with storage_errors(path):
+            try:
+                status = path.lstat()
+            except FileNotFoundError:  # a run under way has just removed it
+                continue
+        if stat.S_ISREG(status.st_mode):
+            yield path, status
