@@ -13,7 +13,8 @@ from archiver.core.descriptor import Platform
 
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
-    from archiver.core.snapshot import FileResult, ImageResult
+    from archiver.core.report import SiteReport
+    from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult, SiteResult
 
 _Result = TypeVar("_Result", bound="ImageResult | FileResult")
 
@@ -37,6 +38,17 @@ def merged_captures(
         if capture.url not in view and (capture.kind != PAGE or in_scope(capture.url)):
             view[capture.url] = capture
     return list(view.values()), len(view) - fetched
+
+
+@dataclass(frozen=True)
+class Sites:
+    """What a run has of the doc sites, and says about them."""
+
+    results: tuple[SiteResult, ...] = ()
+    captures: tuple[Capture, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    broken_links: tuple[BrokenLink, ...] = ()
+    reports: tuple[SiteReport, ...] = ()
 
 
 @dataclass(frozen=True)
