@@ -1,0 +1,138 @@
+"""``archiver prune`` on archives of real registries: what goes, what stays, and skopeo's word that it is whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archiver.store.images import ImageLayout
+from servers.processes import need
+from servers.real import skopeo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from servers.console import Console
+    from servers.real import Registry
+
+BASE = b"a layer that images share " * 4000
+
+
+@pytest.fixture(autouse=True)
+def judge() -> None:
+    """Every test here has skopeo's judgement."""
+    need("skopeo")
+
+
+def archive(console: Console, project: str, *references: str) -> None:
+    """Archive images as a project."""
+    lines = "".join(f"    - {reference}\n" for reference in references)
+    spec = f"project: {project}\nimages:\n  platforms: [linux/amd64, linux/arm64]\n  refs:\n{lines}"
+    console.succeed("archive", "-q", console.write(f"{project}.yaml", spec))
+
+
+def resolved(layout: Path) -> dict[str, str]:
+    """Let skopeo copy every name of the layout with all that is here of it; return the digests."""
+    entries = json.loads((layout / "index.json").read_text())["manifests"]
+    (layout.parent / "copies").mkdir(exist_ok=True)
+    found = {}
+    for entry in entries:
+        name = entry.get("annotations", {}).get("org.opencontainers.image.ref.name")
+        if name:
+            target = layout.parent / "copies" / entry["digest"][-12:]
+            skopeo("copy", "--all", f"oci:{layout}:{name}", f"dir:{target}")
+            found[name] = entry["digest"]
+    return found
+
+
+def blobs(layout: Path) -> set[str]:
+    """Return the digests of all blobs."""
+    return {f"sha256:{path.name}" for path in (layout / "blobs/sha256").iterdir()}
+
+
+def test_a_project_s_own_goes_and_what_it_shared_stays(
+    console: Console, registry: Registry, tmp_path: Path
+) -> None:
+    """A project's folder is removed by hand: its blobs and names go; shared layers and every other tag stay."""
+    kept = registry.image("prune/kept:1", BASE, b"kept")
+    arm = registry.image("prune/kept:arm", BASE, b"arm", platform="linux/arm64")
+    both = registry.index("prune/kept:both", (kept, "linux/amd64"), (arm, "linux/arm64"))
+    gone = registry.image("prune/gone:1", BASE, b"gone")
+    archive(console, "first", f"{registry.host}/prune/kept:1", f"{registry.host}/prune/kept:both")
+    archive(console, "second", f"{registry.host}/prune/gone:1", f"{registry.host}/prune/kept:1")
+    layout = tmp_path / "archives/images"
+    before = blobs(layout)
+    assert console.succeed("prune", "--apply").out.startswith("freed 0 bytes\n")
+    assert blobs(layout) == before
+
+    shutil.rmtree(tmp_path / "archives/second")
+    told = console.succeed("prune")
+    assert "would free" in told.out
+    assert f"{registry.host}/prune/gone:1" in told.out
+    assert blobs(layout) == before, "without --apply nothing goes"
+
+    done = console.succeed("prune", "--apply", "--json").json
+    assert done["applied"] is True
+    assert done["names"] == {"lost": [f"{registry.host}/prune/gone:1"], "restored": []}
+    assert before - blobs(layout) == {gone.digest, gone.config, gone.layers[1]}
+    assert done["blobs"]["count"] == 3
+    assert resolved(layout) == {
+        f"{registry.host}/prune/kept:1": kept.digest,
+        f"{registry.host}/prune/kept:both": both.digest,
+    }
+    assert console.succeed("prune", "--json").json["bytes"] == 0
+
+
+def test_a_moved_tag_s_earlier_image_stays(console: Console, registry: Registry, tmp_path: Path) -> None:
+    """Upstream moves a tag: the earlier image stays under its digest with the snapshot that had it, and goes with it."""
+    reference = f"{registry.host}/prune/moving:1"
+    old = registry.image("prune/moving:1", BASE, b"old")
+    archive(console, "moving", reference)
+    new = registry.image("prune/moving:1", BASE, b"new")
+    archive(console, "moving", reference)
+    layout = tmp_path / "archives/images"
+    assert console.succeed("prune", "--apply", "--json").json["bytes"] == 0
+    assert {old.digest, new.digest} <= blobs(layout)
+    assert resolved(layout) == {reference: new.digest}
+
+    *_, second = sorted((tmp_path / "archives/moving/snapshots").glob("*Z.json"))
+    second.unlink()  # then the newest snapshot that is left says what the tag means
+    assert console.succeed("prune", "--apply", "--json").json["names"] == {
+        "lost": [],
+        "restored": [reference],
+    }
+    assert new.digest not in blobs(layout)
+    assert resolved(layout) == {reference: old.digest}
+
+
+def test_not_beside_a_run(console: Console, registry: Registry, tmp_path: Path) -> None:
+    """While a run may write, --apply ends with exit code 6, and the dry run still tells."""
+    registry.image("prune/busy:1", BASE)
+    archive(console, "busy", f"{registry.host}/prune/busy:1")
+    with ImageLayout(tmp_path / "archives/images").writing():
+        assert console.run("prune", "--apply").code == 6
+        console.succeed("prune")
+    console.succeed("prune", "--apply")
+
+
+def test_damage_stops_it(console: Console, registry: Registry, tmp_path: Path) -> None:
+    """A damaged snapshot record is named, the exit code is 5, and nothing is removed."""
+    registry.image("prune/damaged:1", BASE)
+    archive(console, "damaged", f"{registry.host}/prune/damaged:1")
+    loose = ImageLayout(tmp_path / "archives/images").blobs.put(b"reached by nothing")
+    (record,) = (tmp_path / "archives/damaged/snapshots").glob("*Z.json")
+    record.write_bytes(b"{}")
+    for arguments in (("prune",), ("prune", "--apply")):
+        outcome = console.run(*arguments)
+        assert outcome.code == 5
+        assert record.name in outcome.err
+        assert "hint: nothing is removed" in outcome.err
+    assert str(loose) in blobs(tmp_path / "archives/images")
+
+
+def test_where_there_is_no_archive(console: Console) -> None:
+    """A folder that is no archive is a usage error."""
+    assert console.run("prune").code == 2
