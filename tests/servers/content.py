@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
+import tarfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +117,16 @@ class Filling:
         }
         made = self.manifest(name, {**document, **more})
         return Made(made.media_type, made.digest, made.size, (described.digest,), packed.digest)
+
+
+def packed(text: str) -> bytes:
+    """Return a layer, not compressed, with a file that has this text: what runtimes can unpack."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        entry = tarfile.TarInfo("text")
+        entry.size = len(text.encode())
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    return made.getvalue()
 
 
 def repository_of(name: str) -> str:

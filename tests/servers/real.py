@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
-from servers.content import OCI_LAYER, OCI_MANIFEST, Filling, Made, repository_of
+from servers.content import OCI_LAYER, OCI_MANIFEST, Filling, Made, packed, repository_of
 from servers.processes import PATIENCE, accepts, free_port, need, running, wait_until
 
 if TYPE_CHECKING:
@@ -354,13 +354,9 @@ def add_index(layout: Path, tag: str, variants: dict[str, str]) -> None:
 
 def tiny_layout(layout: Path, tag: str, text: str) -> str:
     """Make an OCI layout with one image whose only layer holds a file with ``text``; return the layer's digest."""
-    plain = io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w") as archive:
-        entry = tarfile.TarInfo("text")
-        entry.size = len(text.encode())
-        archive.addfile(entry, io.BytesIO(text.encode()))
-    layer = gzip.compress(plain.getvalue(), mtime=0)
-    diff = "sha256:" + hashlib.sha256(plain.getvalue()).hexdigest()
+    plain = packed(text)
+    layer = gzip.compress(plain, mtime=0)
+    diff = "sha256:" + hashlib.sha256(plain).hexdigest()
     config = _json(
         {
             "architecture": "amd64",
