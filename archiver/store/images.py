@@ -56,12 +56,8 @@ class ImageLayout:
         self.blobs = BlobStore(root)
         with storage_errors(root):
             make_folder(root / "blobs" / "sha256")
-        if not (root / "index.json").is_file():
-            with waiting_lock(root / _INDEX_LOCK):
-                if not (root / "index.json").is_file():
-                    self._write_index(())
-        if not (root / "oci-layout").is_file():
-            write_atomically(root / "oci-layout", LAYOUT)
+        if not ((root / "index.json").is_file() and (root / "oci-layout").is_file()):
+            self._begin()
 
     def writing(self) -> AbstractContextManager[None]:
         """Share the store with other writers for as long as the block lasts; prune waits."""
@@ -108,6 +104,16 @@ class ImageLayout:
     def replace_entries(self, entries: Sequence[Descriptor]) -> None:
         """Give index.json other entries. The caller has the store ``alone``, so nobody else's get lost."""
         self._rewrite(lambda _: tuple(entries))
+
+    def _begin(self) -> None:
+        with (
+            self.writing(),
+            waiting_lock(self.root / _INDEX_LOCK),
+        ):  # another run may begin, or sweep, just now
+            if not (self.root / "index.json").is_file():
+                self._write_index(())
+            if not (self.root / "oci-layout").is_file():
+                write_atomically(self.root / "oci-layout", LAYOUT)
 
     def _rewrite(self, change: Callable[[tuple[Descriptor, ...]], tuple[Descriptor, ...]]) -> None:
         with waiting_lock(self.root / _INDEX_LOCK):

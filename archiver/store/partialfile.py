@@ -113,7 +113,8 @@ class PartialFile:
         # are said not to be needed, and does not wait for them.
         if hasattr(os, "posix_fadvise"):
             start = self._written_back
-            os.posix_fadvise(self._descriptor, start, self.size - start, os.POSIX_FADV_DONTNEED)
+            with suppress(OSError):  # it was advice
+                os.posix_fadvise(self._descriptor, start, self.size - start, os.POSIX_FADV_DONTNEED)
         self._written_back = self.size
 
 
