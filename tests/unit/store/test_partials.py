@@ -4,6 +4,8 @@ import fcntl
 import hashlib
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
 import threading
@@ -36,6 +38,47 @@ def note_of(root, url=URL):
     """Return the path of the note on a URL's content."""
     path = root / partial_download_path(url)
     return path.with_name(path.name + ".json")
+
+
+def run(program, *arguments):
+    """Run a program in a process of its own and return its exit code."""
+    return subprocess.run([sys.executable, "-c", program, *map(str, arguments)], check=False).returncode
+
+
+# Goes on with a blob or a URL's content, and is killed after so many bytes.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from archiver.core.digest import Digest
+from archiver.store.blobs import BlobStore
+root, name, most, step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+url = name if "//" in name else ""
+data = memoryview(bytes(range(256)) * 1000)
+store = BlobStore(root)
+opened = store.resumable_download(url) if url else store.resumable(Digest.parse(name), len(data))
+with opened as content:
+    if url and not content.received:
+        content.restart(etag="a", modified="")
+    begun = content.received
+    while content.received < len(data):
+        if content.received - begun >= most:
+            os.kill(os.getpid(), signal.SIGKILL)
+        content.write(data[content.received:content.received + step])
+    content.finish()
+"""
+FULL = """
+import resource, sys
+from pathlib import Path
+from archiver.core.digest import Digest
+from archiver.core.errors import StorageFull
+from archiver.store.blobs import BlobStore
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with BlobStore(Path(sys.argv[1])).resumable(Digest.parse(sys.argv[2]), None) as blob:
+        blob.write(bytes(range(256)) * 1000)
+except StorageFull:
+    sys.exit(7)
+"""
 
 
 class TestBlobs:
@@ -76,19 +119,32 @@ class TestBlobs:
 
     def test_going_on_after_a_kill(self, tmp_path):
         """A killed process's bytes are there for the next, and its lock is gone."""
-        program = (
-            "import os, signal, sys; from pathlib import Path\n"
-            "from archiver.core.digest import Digest; from archiver.store.blobs import BlobStore\n"
-            "with BlobStore(Path(sys.argv[1])).resumable(Digest.parse(sys.argv[2]), None) as blob:\n"
-            "    blob.write(bytes(range(256)) * 400)\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
-        subprocess.run([sys.executable, "-c", program, str(tmp_path), str(DIGEST)], check=False)
+        assert run(KILLED, tmp_path, DIGEST, 102_400, 1024) == -signal.SIGKILL
         with BlobStore(tmp_path).resumable(DIGEST, SIZE) as blob:
-            assert blob.received == 256 * 400
+            assert blob.received == 102_400
             blob.write(DATA[blob.received :])
             blob.finish()
         assert BlobStore(tmp_path).size(DIGEST) == len(DATA)
+
+    @pytest.mark.parametrize("name", [str(DIGEST), URL])
+    @pytest.mark.parametrize("seed", range(3))
+    def test_killed_again_and_again(self, tmp_path, name, seed):
+        """However often and wherever a writer is killed, what is whole in the end is right, and nothing is left over."""
+        chance = random.Random(seed)
+        attempts = 0
+        while run(KILLED, tmp_path, name, chance.randrange(1, SIZE), chance.randrange(500, 100_000)):
+            attempts += 1
+        assert attempts
+        assert files(tmp_path) == [f"blobs/sha256/{DIGEST.hex}"]
+        assert BlobStore(tmp_path).read(DIGEST, SIZE) == DATA
+
+    def test_a_full_disk_leaves_what_was_written(self, tmp_path):
+        """Where there is no space left, what there was space for is gone on from later."""
+        assert run(FULL, tmp_path, DIGEST) == 7
+        with BlobStore(tmp_path).resumable(DIGEST, SIZE) as blob:
+            assert blob.received == 100_000
+            blob.write(DATA[100_000:])
+            blob.finish()
 
     def test_all_came_and_only_the_finish_is_left(self, tmp_path):
         """Who is killed after the last byte has nothing to ask for: finishing checks what is here."""
