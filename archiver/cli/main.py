@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 # Keeper's commands: module and one line of help. The reader's are defined in archiver.offline.commands.
 KEEPER = {
     "check": ("archiver.cli.check", "check a spec without using the network"),
+    "plan": ("archiver.cli.plan", "show what archiving would fetch, without fetching it"),
     "schema": ("archiver.cli.schema", "print the JSON Schema of specs"),
     "archive": ("archiver.cli.archive", "archive what specs ask for"),
     "bundle": ("archiver.cli.bundle", "make one file of a project, to be handed over"),
+    "prune": ("archiver.cli.prune", "free what no snapshot needs"),
     "demo": ("archiver.cli.demo", "run the whole pipeline against a site and a registry on this machine"),
 }
 

@@ -13,7 +13,8 @@ from archiver.core.digest import Digest
 from archiver.core.printable import printable
 
 if TYPE_CHECKING:
-    from archiver.collect.plan.model import Amount, Origin, Plan, PlannedImage
+    from archiver.collect.images.ratelimit import RateLimit
+    from archiver.collect.plan.model import Amount, Plan, PlannedImage
 
 _INDENT = "  "
 _SHORT_DIGEST = 12  # hex digits, as docker shows them
@@ -69,20 +70,21 @@ def _images(plan: Plan, width: int | None) -> Iterator[str]:
 
 def _image_rows(plan: Plan) -> Iterator[Sequence[str]]:
     """Yield the images in the spec's order; where lists or sections ask for them, below headings that say which."""
-    grouped = any(image.origin != plan.images[0].origin for image in plan.images)
-    for origin, group in groupby(plan.images, key=lambda image: image.origin):
+    grouped = len({_asked_by(image) for image in plan.images}) > 1
+    for place, group in groupby(plan.images, key=_asked_by):
         images = list(group)
         if grouped:
             asked = sum(not image.refers_to for image in images)
-            yield (f"{_origin_text(origin)}: {count_text(asked, 'image')}",)
+            yield (f"{place}: {count_text(asked, 'image')}",)
         for image in images:
             yield _image_row(image, plan.platforms)
 
 
-def _origin_text(origin: Origin) -> str:
-    if not origin.list:
+def _asked_by(image: PlannedImage) -> str:
+    where = image.asked
+    if not where.list:
         return "the spec itself"
-    return printable(f"{origin.list}, section {origin.section}" if origin.section else origin.list)
+    return printable(f"{where.list}, section {where.section}" if where.section else where.list)
 
 
 def _image_row(image: PlannedImage, wanted: Sequence[str]) -> Sequence[str]:
@@ -158,15 +160,16 @@ def _registries(plan: Plan, _: int | None) -> Iterator[str]:
             f"{count_text(load.counted, 'counted request')}"
         )
         told = [f"this plan took {load.used:,} such requests"] if load.used else []
-        if load.limit is not None:
-            of = f"{load.limit.remaining:,} of {load.limit.limit:,} in {_hours(load.limit.window)}"
-            told.append(f"the registry says that {of} are left")
+        told += [f"the registry says: {_limit_text(load.limit)}"] if load.limit else []
         if told:
             yield f"{_INDENT}  {'; '.join(told)}"
 
 
-def _hours(seconds: int) -> str:
-    return f"{seconds // 3600} h" if seconds >= 3600 else f"{seconds} s"
+def _limit_text(limit: RateLimit) -> str:
+    allowed = "" if limit.limit is None else f"{limit.limit:,} allowed"
+    window = "" if limit.window is None else f"in {limit.window / 3600:.3g} h"
+    left = "" if limit.remaining is None else f"{limit.remaining:,} left"
+    return ", ".join(filter(None, (f"{allowed} {window}".strip() if allowed else "", left)))
 
 
 def _total(plan: Plan, _: int | None) -> Iterator[str]:

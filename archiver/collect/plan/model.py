@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from archiver.collect.images.ratelimit import RateLimit
+    from archiver.collect.images.selection import Mention, Unexpanded
     from archiver.core.snapshot import Failure
 
 NEW = "new"
@@ -20,14 +22,8 @@ FAILED = "failed"
 """Nobody could say what it is; the plan's failures tell why."""
 UNKNOWN = "unknown"
 """Nobody was asked."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a spec asks for an image: a list's path or URL and the section in it; both empty for the spec itself."""
-
-    list: str = ""
-    section: str = ""
+INDEX = "index"
+"""Kind of what is not expanded: a page or document that lists files."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +50,24 @@ class PlannedImage:
 
     Attributes:
         reference: what it is asked for by.
-        origin: where the spec asks for it.
+        asked: where the spec asks for it.
         state: NEW, MOVED, UNCHANGED, GONE, FAILED or UNKNOWN.
         digest: what the reference means now; empty where that is not known.
         before: what it means in the last good snapshot; empty where that does not have it.
         platforms: of what would be kept; empty for what runs nowhere.
         amount: how much it is; None where that is not known.
-        counted: how many manifests are to be fetched for it, each a request that Docker Hub counts.
-        location: the registry or mirror that said what the reference means; empty where none did.
+        location: the registry or mirror that its content would come from; empty where that is not known.
         refers_to: the digest of the manifest that this artifact is about; empty for what the spec itself asks for.
         artifact_type: what kind of artifact it is; empty for an image.
     """
 
     reference: str
-    origin: Origin
+    asked: Mention
     state: str
     digest: str = ""
     before: str = ""
     platforms: tuple[str, ...] = ()
     amount: Amount | None = None
-    counted: int = 0
     location: str = ""
     refers_to: str = ""
     artifact_type: str = ""
@@ -85,14 +79,16 @@ class PlannedFile:
 
     Attributes:
         url: where it is.
+        state: NEW, MOVED, UNCHANGED, GONE, FAILED, or UNKNOWN where its server does not say whether it is unchanged.
         index: the index that lists it; empty where the spec names the file itself.
-        state: NEW, MOVED, UNCHANGED, GONE, FAILED or UNKNOWN.
+        name: its own name, as its server gives it; empty where nobody said.
         amount: how much it is; None where nobody said.
     """
 
     url: str
-    index: str
     state: str
+    index: str = ""
+    name: str = ""
     amount: Amount | None = None
 
 
@@ -105,38 +101,14 @@ class PlannedSite:
 
 
 @dataclass(frozen=True)
-class Unexpanded:
-    """Something that names images or files which only the network can tell.
-
-    Attributes:
-        kind: ``tags`` of a repository, ``list`` of images at a URL, or ``index`` of files.
-        subject: the repository, or the URL.
-        detail: what of it the spec asks for, in words; empty where that is all.
-    """
-
-    kind: str
-    subject: str
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class RateLimit:
-    """What a registry says about its limit of counted requests: so many in ``window`` seconds, and what is left."""
-
-    limit: int
-    remaining: int
-    window: int
-
-
-@dataclass(frozen=True)
 class RegistryLoad:
     """What archiving would ask of one registry or mirror.
 
     Attributes:
-        registry: the host, with a prefix where it is a mirror below one.
+        registry: the host, with a path where it is a mirror below one.
         images: how many images it would give.
         fetch: how much.
-        counted: how many counted requests that takes: GETs of manifests.
+        counted: how many requests of the kind that Docker Hub counts that takes: GETs of manifests.
         used: how many of them making this plan took.
         limit: what the registry says about them; None where it says nothing.
     """

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from archiver.cli.plantext import plan_text, platforms_text
+from archiver.collect.images.ratelimit import RateLimit
+from archiver.collect.images.selection import LIST, TAGS, Mention, Unexpanded
 from archiver.collect.plan.model import (
     FAILED,
     MOVED,
@@ -12,14 +14,11 @@ from archiver.collect.plan.model import (
     UNCHANGED,
     UNKNOWN,
     Amount,
-    Origin,
     Plan,
     PlannedFile,
     PlannedImage,
     PlannedSite,
-    RateLimit,
     RegistryLoad,
-    Unexpanded,
 )
 from archiver.core.snapshot import Failure
 
@@ -32,12 +31,11 @@ def _image(name: str, state: str = NEW, **keys: object) -> PlannedImage:
     known = state not in (FAILED, UNKNOWN)
     image = PlannedImage(
         f"docker.io/team/{name}",
-        Origin(),
+        Mention(),
         state,
         digest=DIGEST if known else "",
         platforms=BOTH if known else (),
         amount=amount,
-        counted=3,
         location="docker.io" if known else "",
     )
     return replace(image, **keys)
@@ -81,9 +79,9 @@ def test_images_stand_below_what_asks_for_them():
     lines = plan_text(
         _plan(
             _image("one:1"),
-            _image("two:1", origin=Origin("list.txt", "base")),
-            _image("three:1", origin=Origin("list.txt", "base")),
-            _image("four:1", origin=Origin("list.txt", "more")),
+            _image("two:1", asked=Mention("list.txt", "base")),
+            _image("three:1", asked=Mention("list.txt", "base")),
+            _image("four:1", asked=Mention("list.txt", "more")),
         )
     ).splitlines()
     assert [line for line in lines if line.startswith(("list", "the"))] == [
@@ -113,7 +111,7 @@ def test_registries_say_what_they_count():
     load = RegistryLoad("docker.io", 94, 12_300_000_000, 188, 188, RateLimit(200, 12, 21600))
     text = plan_text(_plan(_image("one:1"), registries=(load,)))
     assert "docker.io: 94 images, 12.3 GB to fetch, 188 counted requests\n" in text
-    assert "this plan took 188 such requests; the registry says that 12 of 200 in 6 h are left" in text
+    assert "this plan took 188 such requests; the registry says: 200 allowed in 6 h, 12 left" in text
 
 
 def test_offline_is_a_list_of_names():
@@ -121,11 +119,11 @@ def test_offline_is_a_list_of_names():
     plan = _plan(
         _image("one:1", UNKNOWN),
         offline=True,
-        files=(PlannedFile("https://example.org/tool.tgz", "", UNKNOWN),),
+        files=(PlannedFile("https://example.org/tool.tgz", UNKNOWN),),
         sites=(PlannedSite("docs", ("https://example.org/a/", "https://example.org/b/")),),
         unexpanded=(
-            Unexpanded("tags", "docker.io/team/x", "v1.*"),
-            Unexpanded("list", "https://example.org/l.txt"),
+            Unexpanded(TAGS, "docker.io/team/x", "v1.*"),
+            Unexpanded(LIST, "https://example.org/l.txt"),
         ),
     )
     assert plan_text(plan).splitlines()[2:] == [

@@ -1,0 +1,360 @@
+"""``archiver plan SPEC...``: what archiving would fetch, told truly and without fetching it."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+import termios
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator
+
+import pytest
+
+from servers.console import Console
+from servers.front import fronting
+from servers.processes import end, free_port
+from servers.real import nginx
+
+if TYPE_CHECKING:
+    from servers.console import Outcome
+    from servers.front import Front
+    from servers.real import Registry
+
+ROOT = Path(__file__).resolve().parents[2]
+LIST = ROOT / "specs" / "lists" / "kubesphere-images-list-v3.1.0.txt"
+# Ends the program the moment it looks a name up, connects or sends. (urllib3 binds a socket to find out about IPv6.)
+_WITHOUT_NETWORK = """
+import os, sys
+def watch(event, args):
+    if event.startswith("socket.") and event not in ("socket.__new__", "socket.bind"):
+        os.write(2, f"used the network: {event} {args}".encode())
+        os._exit(99)
+sys.addaudithook(watch)
+from archiver.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Console:
+    """The program on a machine without any network."""
+    return Console(tmp_path, (sys.executable, "-c", _WITHOUT_NETWORK))
+
+
+def _spec(console: Console, **keys: Any) -> Path:
+    return console.write("sample.yaml", json.dumps({"project": "sample", **keys}))
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    return [line.strip() for line in outcome.out.splitlines()]
+
+
+def test_offline_lists_every_image_of_the_real_list(cut_off: Console) -> None:
+    """KubeSphere's spec, planned without a network: each image of its list, by section, and no word of a failure."""
+    outcome = cut_off.succeed("plan", "--offline", ROOT / "specs" / "kubesphere.yaml")
+    lines = _lines(outcome)
+    names = [line for line in LIST.read_text().splitlines() if not line.startswith("##")]
+    sections = [line.lstrip("#") for line in LIST.read_text().splitlines() if line.startswith("##")]
+    assert len(names) == 95
+    for name in names:
+        host = "docker.io/" if "/" in name else "docker.io/library/"
+        assert lines.count(host + name) == 1, name
+    assert [line for line in lines if ", section " in line] == [
+        line for section in sections for line in lines if f", section {section}:" in line
+    ]
+    assert len(sections) == sum(", section " in line for line in lines)
+    assert "sizes unknown" in lines[-1]
+
+
+def test_offline_tells_what_only_the_network_can(cut_off: Console) -> None:
+    """Tags to be chosen, lists that are URLs and indexes are named as such; exact tags are images; all of it exit 0."""
+    images = {
+        "platforms": "all",
+        "refs": ["redis:7"],
+        "repositories": [
+            {"repository": "quay.io/team/tool", "tags": ["v3.*"], "latest": 2},
+            {"repository": "quay.io/team/fixed", "tags": ["1.0", "1.1"]},
+        ],
+        "lists": ["https://example.org/list.txt"],
+    }
+    files = [
+        {"url": "https://example.org/tool.tgz"},
+        {"index": "https://example.org/releases/", "include": ["*.tar.gz"]},
+    ]
+    spec = _spec(cut_off, images=images, files=files)
+    lines = _lines(cut_off.succeed("plan", "--offline", spec))
+    assert "3 images for all platforms" in lines
+    for name in ("docker.io/library/redis:7", "quay.io/team/fixed:1.0", "quay.io/team/fixed:1.1"):
+        assert name in lines
+    start = lines.index("only the network can tell")
+    assert lines[start + 1].startswith("tags of quay.io/team/tool (v3.*")
+    assert lines[start + 2] == "the image list https://example.org/list.txt"
+    assert lines[start + 3] == "files that https://example.org/releases/ lists (*.tar.gz)"
+    document = cut_off.succeed("plan", "--offline", "--json", spec).json
+    assert [each["kind"] for each in document["unexpanded"]] == ["tags", "list", "index"]
+    assert document["offline"] is True
+    assert {image["state"] for image in document["images"]} == {"unknown"}
+
+
+def test_a_bad_spec_is_refused(console: Console) -> None:
+    """A spec that is not valid ends a plan with exit code 2 and its line, before anybody is asked."""
+    spec = console.write("bad.yaml", "project: sample\nimages:\n  refs: ['Not A Reference']\n")
+    for options in ([], ["--offline"]):
+        outcome = console.run("plan", *options, spec)
+        assert outcome.code == 2
+        assert "bad.yaml:3" in outcome.err
+    assert sorted(path.name for path in console.folder.iterdir()) == ["bad.yaml"]
+
+
+# ---- with registries
+
+
+@pytest.fixture
+def front(registry: Registry) -> Iterator[Front]:
+    """Debian's registry, with what was asked of it counted."""
+    with fronting(registry) as running:
+        yield running
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> str:
+    """A repository's name that no other test uses."""
+    return "plan/" + hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]
+
+
+def _planned(console: Console, spec: Path, *options: str, code: int = 0) -> Any:
+    outcome = console.run("plan", "--json", *options, spec)
+    assert outcome.code == code, outcome.said
+    return outcome.json
+
+
+def _noise(size: int, seed: int) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def _fetched(front: Front) -> tuple[int, int]:
+    """Return how many manifests were got so far, and how many bytes of manifests and blobs were sent."""
+    got = [passed for passed in front.passed if passed.line.startswith("GET ") and passed.status == 200]
+    return sum("/manifests/" in passed.line for passed in got), sum(passed.sent for passed in got)
+
+
+def test_a_plan_is_what_archiving_then_fetches(console: Console, front: Front, repository: str) -> None:
+    """Bytes and counted requests as planned are those that the registry then sees; shared layers count once."""
+    shared, registry = _noise(300_000, 1), front.registry
+    one = registry.image(f"{repository}:one", shared, _noise(100_000, 2))
+    arm = registry.image(f"{repository}:arm", _noise(50_000, 3), platform="linux/arm64")
+    registry.image(f"{repository}:two", shared, _noise(20_000, 4))
+    registry.index(f"{repository}:both", (one, "linux/amd64"), (arm, "linux/arm64"))
+    names = [f"{front.host}/{repository}:{tag}" for tag in ("one", "two", "both")]
+    spec = _spec(console, images={"platforms": "all", "refs": names})
+    plan = _planned(console, spec)
+    assert [image["reference"] for image in plan["images"]] == names
+    assert {image["state"] for image in plan["images"]} == {"new"}
+    first, second, both = (image["amount"] for image in plan["images"])
+    assert first["size"] == first["fetch"] > 400_000
+    assert second["size"] > 300_000 > second["fetch"] > 20_000
+    assert both["size"] > 450_000 > both["fetch"] > 50_000
+    assert [image["platforms"] for image in plan["images"]] == [
+        ["linux/amd64"],
+        ["linux/amd64"],
+        ["linux/amd64", "linux/arm64"],
+    ]
+    total = plan["total"]
+    assert total["fetch"] == total["size"] == sum(image["amount"]["fetch"] for image in plan["images"])
+    (load,) = plan["registries"]
+    assert (load["registry"], load["images"], load["fetch"]) == (front.host, 3, total["fetch"])
+    manifests, _ = _fetched(front)
+    assert load["used"] == load["counted"] == manifests == 4
+    assert not (console.folder / "archives").exists()
+    front.forget()
+    console.succeed("archive", spec)
+    assert _fetched(front) == (load["counted"], total["fetch"])
+
+
+def test_after_archiving_there_is_nothing_to_fetch(console: Console, front: Front, repository: str) -> None:
+    """A second plan says that all is here and unchanged, and itself gets nothing."""
+    front.registry.image(f"{repository}:one", _noise(1000, 1))
+    spec = _spec(console, images={"refs": [f"{front.host}/{repository}:one"]})
+    console.succeed("archive", spec)
+    front.forget()
+    before = _tree(console.folder)
+    plan = _planned(console, spec)
+    (image,) = plan["images"]
+    assert image["state"] == "unchanged"
+    assert plan["total"] == {"size": image["amount"]["size"], "here": image["amount"]["size"], "fetch": 0}
+    assert _fetched(front) == (0, 0)
+    assert sum(load["counted"] for load in plan["registries"]) == 0
+    text = console.succeed("plan", spec).out
+    assert "unchanged" in text
+    assert text.rstrip().endswith("0 bytes to fetch")
+    assert _tree(console.folder) == before
+
+
+def test_a_moved_tag_is_told(console: Console, registry: Registry, repository: str) -> None:
+    """A tag that means another digest than in the last good snapshot has moved; what is shared is here."""
+    shared = _noise(200_000, 1)
+    old = registry.image(f"{repository}:one", shared, _noise(1000, 2))
+    spec = _spec(console, images={"refs": [f"{registry.host}/{repository}:one"]})
+    console.succeed("archive", spec)
+    new = registry.image(f"{repository}:one", shared, _noise(2000, 3))
+    (image,) = _planned(console, spec)["images"]
+    assert (image["state"], image["before"], image["digest"]) == ("moved", old.digest, new.digest)
+    assert image["amount"]["here"] > 200_000
+    assert 10_000 > image["amount"]["fetch"] > 2000
+
+
+def test_what_is_gone_and_what_never_was(console: Console, registry: Registry, repository: str) -> None:
+    """A tag that upstream deleted is gone, one that it never had has failed; the rest is planned; exit 3."""
+    registry.image(f"{repository}:stays", _noise(1000, 1))
+    gone = registry.image(f"{repository}:goes", _noise(1000, 2))
+    names = [f"{registry.host}/{repository}:{tag}" for tag in ("stays", "goes")]
+    console.succeed("archive", _spec(console, images={"refs": names}))
+    registry.delete(f"{repository}:goes", gone)
+    spec = _spec(console, images={"refs": [*names, f"{registry.host}/{repository}:never"]})
+    outcome = console.run("plan", spec)
+    assert outcome.code == 3
+    plan = _planned(console, spec, code=3)
+    assert [image["state"] for image in plan["images"]] == ["unchanged", "gone", "failed"]
+    assert {failure["subject"]: failure["code"] for failure in plan["failures"]} == {
+        names[1]: "registry.gone",
+        f"{registry.host}/{repository}:never": "registry.unknown",
+    }
+    assert "2 FAILED:" in outcome.out
+
+
+def test_failures_do_not_keep_the_rest_from_being_planned(
+    console: Console, registry: Registry, repository: str
+) -> None:
+    """A dead registry, a platform that is not there and a bad line of a list are told; what works is planned; exit 3."""
+    registry.image(f"{repository}:one", _noise(1000, 1))
+    dead = f"127.0.0.1:{free_port()}/team/tool:1.0"
+    good = f"{registry.host}/{repository}:one"
+    images = {"platforms": ["linux/amd64", "linux/s390x"], "refs": [dead, good], "referrers": False}
+    plan = _planned(console, _spec(console, images=images), code=3)
+    assert [image["state"] for image in plan["images"]] == ["failed", "new"]
+    assert {failure["subject"]: failure["code"] for failure in plan["failures"]}[dead] == "fetch.unreachable"
+
+
+def test_artifacts_come_along(console: Console, registry: Registry, repository: str) -> None:
+    """A signature at cosign's tag is planned below its image, and archived with it; without referrers it is not."""
+    image = registry.image(f"{repository}:one", _noise(1000, 1))
+    tag = image.digest.replace(":", "-") + ".sig"
+    registry.artifact(f"{repository}:{tag}", b"signed", "application/vnd.dev.cosign.simplesigning.v1+json")
+    images = {"refs": [f"{registry.host}/{repository}:one"]}
+    plan = _planned(console, _spec(console, images=images))
+    assert [each["refers_to"] for each in plan["images"]] == ["", image.digest]
+    assert "1 artifact along with them" in console.succeed("plan", _spec(console, images=images)).out
+    without = _planned(console, _spec(console, images={**images, "referrers": False}))
+    assert len(without["images"]) == 1
+
+
+def test_a_mirror_that_would_answer_is_named(
+    console: Console, front: Front, registry: Registry, repository: str
+) -> None:
+    """Content comes from the mirror that is asked first, and the plan says so."""
+    registry.image(f"{repository}:one", _noise(1000, 1))
+    spec = _spec(
+        console,
+        images={"refs": [f"{registry.host}/{repository}:one"]},
+        registries={registry.host: {"mirrors": [front.host]}},
+    )
+    plan = _planned(console, spec)
+    assert plan["images"][0]["location"] == front.host
+    assert [load["registry"] for load in plan["registries"] if load["images"]] == [front.host]
+    row = next(line for line in console.succeed("plan", spec).out.splitlines() if repository in line)
+    assert front.host in row
+
+
+def test_interrupting_leaves_nothing(console: Console, front: Front, repository: str) -> None:
+    """Ctrl-C ends a plan at once with exit code 130, and there is no trace of it on the disk."""
+    front.registry.image(f"{repository}:one", _noise(1000, 1))
+    spec = _spec(console, images={"refs": [f"{front.host}/{repository}:one"]})
+    asked = threading.Event()
+    ended = threading.Event()
+    front.hold("GET */manifests/*", lambda _: (asked.set(), ended.wait(60)))
+    before = {*_tree(console.folder), console.folder / "console.log"}
+    with console.started("plan", spec) as process:
+        assert asked.wait(60)
+        assert end(process, signal.SIGINT) == 130
+    ended.set()
+    assert set(_tree(console.folder)) == before
+
+
+def test_a_terminal_gets_lines_that_fit(console: Console, registry: Registry, repository: str) -> None:
+    """On a terminal of 80 columns no line is wider; elsewhere nothing of what is known is left out."""
+    for tag in ("one", "two"):
+        registry.image(f"{repository}:{tag}", _noise(1000, 1))
+    spec = _spec(console, images={"refs": [f"{registry.host}/{repository}:{tag}" for tag in ("one", "two")]})
+    plain = console.succeed("plan", spec).out
+    assert "DIGEST" in plain
+    control, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    environment = {key: value for key, value in console.environment.items() if key != "COLUMNS"}
+    command = [*console.program, "plan", "--quiet", str(spec)]
+    done = subprocess.run(command, cwd=console.folder, env=environment, stdout=terminal, check=True)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end of a terminal that is closed
+        while piece := os.read(control, 1 << 16):
+            shown += piece
+    os.close(control)
+    assert done.returncode == 0
+    lines = shown.decode().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(repository in line for line in lines) == 2
+
+
+def _tree(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+# ---- with files
+
+
+def test_files_are_asked_about_and_not_fetched(console: Console, tmp_path: Path) -> None:
+    """Size by HEAD, what an index lists, what is gone; after archiving they are here, and nothing was got before."""
+    root = tmp_path / "www"
+    (root / "releases").mkdir(parents=True)
+    (root / "tool.bin").write_bytes(_noise(70_000, 1))
+    for name in ("a-1.0.tar.gz", "b-1.0.tar.gz", "c-1.0.zip"):
+        (root / "releases" / name).write_bytes(gzip.compress(_noise(5000, 2)))
+    links = "".join(f'<a href="{name}">x</a>' for name in ("a-1.0.tar.gz", "b-1.0.tar.gz", "c-1.0.zip"))
+    (root / "releases" / "index.html").write_text(f"<!doctype html><title>Releases</title>{links}")
+    (tmp_path / "nginx").mkdir()
+    with nginx(root, tmp_path / "nginx") as site:
+        files = [
+            {"url": f"{site.url}/tool.bin"},
+            {"url": f"{site.url}/never.bin"},
+            {"index": f"{site.url}/releases/", "include": ["*.tar.gz"]},
+        ]
+        spec = _spec(console, files=files)
+        plan = _planned(console, spec, code=3)
+        names = ["tool.bin", "never.bin", "a-1.0.tar.gz", "b-1.0.tar.gz"]
+        assert [file["url"].rpartition("/")[2] for file in plan["files"]] == names
+        assert [file["state"] for file in plan["files"]] == ["new", "failed", "new", "new"]
+        assert plan["files"][0]["amount"] == {"size": 70_000, "here": 0, "fetch": 70_000}
+        assert plan["files"][2]["index"] == f"{site.url}/releases/"
+        assert [failure["code"] for failure in plan["failures"]] == ["fetch.status"]
+        asked = site.requests()
+        assert [line for line in asked if line.startswith("GET")] == ["GET 200 /releases/"]
+        assert not (console.folder / "archives").exists()
+        assert console.run("archive", spec).code == 3
+        sent = sum((root / name).stat().st_size for name in ("tool.bin", "releases/a-1.0.tar.gz"))
+        plan = _planned(console, spec, code=3)
+        assert [file["state"] for file in plan["files"]] == ["unchanged", "failed", "unchanged", "unchanged"]
+        assert plan["total"]["fetch"] == 0
+        assert plan["total"]["here"] >= sent
+        (root / "tool.bin").write_bytes(_noise(80_000, 3))
+        (root / "releases" / "b-1.0.tar.gz").unlink()
+        plan = _planned(console, spec, code=3)
+        assert [file["state"] for file in plan["files"]] == ["moved", "failed", "unchanged", "gone"]
+        assert plan["total"]["fetch"] == 80_000
