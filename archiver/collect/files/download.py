@@ -1,48 +1,41 @@
-"""Downloading single files into the layout's blobs: streamed, hashed, and fetched again only if changed."""
+"""Downloading files into the layout's blobs: several at a time, failures listed, the rest kept.
+
+A file is entered into the layout as soon as it is whole, so that a run that is killed has it. What came of the
+others stays under way in the store, and the next run goes on from there where the server can.
+"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Generator, Iterable, Iterator, Mapping, Sequence
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Sequence
 
-from archiver.collect.client import Client, refusal
-from archiver.collect.filekinds import begins_like_page, promises_file
-from archiver.collect.files.artifact import EMPTY, FILE_TYPE, StoredFile, media_type_of, validator
+from archiver.collect.client import Client
+from archiver.collect.files.artifacts import Artifacts
+from archiver.collect.files.checksumlists import ChecksumLists
 from archiver.collect.files.naming import distinct_paths
+from archiver.collect.files.selection import SOURCE
+from archiver.collect.files.transfer import Received, Request, Transfer
 from archiver.collect.meter import Meter
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
-from archiver.core.capture import HTML_TYPES
-from archiver.core.clock import iso, utc_now
-from archiver.core.descriptor import MANIFEST_LIMIT, OCI_MANIFEST, Descriptor
-from archiver.core.digest import Digest
-from archiver.core.errors import (
-    ContentError,
-    FetchError,
-    InvalidDigest,
-    InvalidDocument,
-    InvalidURL,
-    NotArchived,
-    RecordCorrupt,
-    Stopped,
-    UnexpectedContent,
-)
+from archiver.core.errors import ContentError, FetchError, LockHeld, Stopped
 from archiver.core.snapshot import Failure, FileResult
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     import threading
 
-    import requests
-
-    from archiver.core.progress import Progress
-    from archiver.spec.files import FileSource
+    from archiver.collect.files.kept import KeptFile
+    from archiver.collect.files.selection import FileSelection, WantedFile
+    from archiver.core.digest import Digest
+    from archiver.core.errors import ArchiverError
+    from archiver.core.progress import Progress, Task
     from archiver.store.images import ImageLayout
+    from archiver.store.partials import ResumableDownload
 
-SOURCE = "files"
-_PACKED = (".gz", ".tgz", ".svgz", ".br", ".zst")
+_A_HOST = 4  # downloads at a time
+_SLICE = 0.5  # seconds; how soon a run that is stopped from outside ends what it waits for
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class DownloadOutcome:
     Attributes:
         files: what is here now, in the order asked; each URL once.
         failures: what could not be got, in the same order.
-        paths: where a bundle has each URL, whether it could be got or not; those that cannot be named have none.
+        paths: where a bundle has each URL that is wanted, got or not; those that cannot be named have none.
         bytes: what came over the network as bodies, repetitions included.
     """
 
@@ -63,37 +56,36 @@ class DownloadOutcome:
 
 
 def download_files(
-    files: Sequence[FileSource],
+    selection: FileSelection,
     layout: ImageLayout,
     *,
-    previous: Iterable[FileResult] = (),
+    previous: Sequence[FileResult] = (),
+    began: str = "",
     user_agent: str,
     progress: Progress,
     stop: threading.Event,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> DownloadOutcome:
-    """Download files into a layout, each URL once.
+    """Download files into a layout.
 
-    A file with a known digest that is here already costs no request; any other that is here is asked
-    for conditionally.
+    A file with a known digest that is here already costs no request, nor does one that this run has got before it
+    was interrupted; any other that is here is asked for conditionally.
 
     Args:
-        files: what to download.
-        layout: where to; the caller holds its ``writing()``. What is whole enters its index at the end, however
-            it comes.
-        previous: the files of the last good snapshot, which know when they were fetched.
+        selection: what to download, and what else needs a path beside it.
+        layout: where to; the caller holds its ``writing()``. What is whole enters its index at once.
+        previous: the files of the last good snapshot.
+        began: when this run began, as in snapshots; empty where that does not matter.
         user_agent: what to call ourselves.
-        progress: gets the tasks ``files`` and ``downloads``.
+        progress: gets the tasks ``files`` and ``downloads``, and notes of files that have changed.
         stop: set from outside to end early: the outcome then has what was finished until then.
         patience: time limits and retries.
 
     Raises:
         StoreError: or a subclass, when the archive cannot be written.
     """
-    wanted = tuple({file.url: file for file in files}.values())
-    paths, unnameable = distinct_paths(file.url for file in wanted)
-    results: list[FileResult] = []
-    failures: list[Failure] = []
+    wanted = selection.files
+    paths, unnameable = distinct_paths(selection.digests)
     brake = Brake(stop)
     with ExitStack() as held:
         client = held.enter_context(Client(user_agent, patience, brake))
@@ -102,169 +94,155 @@ def download_files(
         bytes_done = progress.task("downloads", "B")
         held.callback(bytes_done.close)
         meter = Meter(bytes_done)
+        retrier = Retrier(patience, brake, progress)
+        urls = {url for file in wanted for url in (file.url, file.checksums)}
+        artifacts = Artifacts(layout, urls, previous)
         downloader = _Downloader(
-            layout, client, Retrier(patience, brake, progress), meter, _kept_files(layout, previous)
+            layout=layout,
+            artifacts=artifacts,
+            lists=ChecksumLists(layout.blobs, artifacts, client, retrier, meter),
+            client=client,
+            retrier=retrier,
+            brake=brake,
+            meter=meter,
+            previous={file.url: file for file in previous},
+            began=began,
+            progress=progress,
         )
-        held.callback(lambda: layout.point(("", artifact) for artifact in downloader.artifacts))
-        for file in wanted:
-            done.describe(file.url)
-            try:
-                if file.url in unnameable:
-                    raise unnameable[file.url]
-                results.append(downloader.get(file, paths[file.url]))
-            except Stopped:
-                break
-            except (FetchError, ContentError, InvalidURL) as error:
-                failures.append(Failure(SOURCE, file.url, error.code, str(error)))
-            done.advance()
-    return DownloadOutcome(tuple(results), tuple(failures), paths, meter.bytes)
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A file that is here already: what is known of it, its artifact, and when it was fetched (as in snapshots)."""
-
-    file: StoredFile
-    manifest: Digest
-    fetched: str
-
-
-class _Downloader:
-    def __init__(
-        self,
-        layout: ImageLayout,
-        client: Client,
-        retrier: Retrier,
-        meter: Meter,
-        kept: Mapping[str, tuple[_Kept, ...]],
-    ) -> None:
-        self._layout, self._client, self._retrier, self._meter = layout, client, retrier, meter
-        self._kept = kept
-        self.artifacts: list[Descriptor] = []
-
-    def get(self, source: FileSource, path: str) -> FileResult:
-        """Make sure that a file is here. Raises FetchError, ContentError, StoreError or Stopped."""
-        digest = Digest.parse(f"sha256:{source.sha256}") if source.sha256 else None
-        kept = self._kept.get(source.url, ())
-        if digest is not None:
-            found = next((each for each in kept if each.file.digest == digest), None)
-            if found is not None:
-                return _result(found, path)
-            kept = ()
-        newest = max(kept, key=lambda each: each.fetched, default=None)
-        host = Origin.of(source.url).netloc
-        return _result(self._retrier.run(host, lambda: self._attempt(source.url, digest, newest)), path)
-
-    def _attempt(self, url: str, digest: Digest | None, newest: _Kept | None) -> _Kept:
-        response = self._client.open(url, _conditions(newest))
-        if response.status_code == 304:
-            response.close()
-            if newest is None:
-                raise refusal(response)
-            return newest
-        media_type = media_type_of(response.headers.get("Content-Type", ""))
-        if digest is None and media_type in HTML_TYPES and promises_file(url):
-            response.close()
-            raise UnexpectedContent(
-                f"the server sends a web page ({media_type}) in place of the file", place=url
-            )
-        found, size = self._stored(url, response, digest)
-        return self._wrapped(
-            StoredFile(
-                url=url,
-                title=_name(url),
-                digest=found,
-                size=size,
-                media_type=media_type,
-                etag=validator(response.headers.get("ETag", "")),
-                modified=validator(response.headers.get("Last-Modified", "")),
-            )
-        )
-
-    def _stored(self, url: str, response: requests.Response, digest: Digest | None) -> tuple[Digest, int]:
-        """Stream a body into the store. One cut short is noticed by its Content-Length or its chunks."""
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdigit():
-            self._meter.expect(int(announced))
-        with closing(self._chunks(response)) as chunks:
-            if digest is None:
-                return self._layout.blobs.put_chunks(_without_page(chunks, url))
-            size = 0
-            with self._layout.blobs.writer(digest) as writer:
-                for chunk in chunks:
-                    size += len(chunk)
-                    writer.write(chunk)
-        return digest, size
-
-    def _chunks(self, response: requests.Response) -> Generator[bytes, None, None]:
-        # No coding was asked for. A server that has x.tar.gz and calls it "gzip" means the file itself.
-        coding = response.headers.get("Content-Encoding", "identity").lower()
-        decode = coding != "identity" and not _name(response.url).lower().endswith(_PACKED)
-        for chunk in self._client.chunks(response, decode=decode):
-            self._meter.received(len(chunk))
-            yield chunk
-
-    def _wrapped(self, file: StoredFile) -> _Kept:
-        """Store the artifact of a file whose content is stored, and note it for the index."""
-        self._layout.blobs.put(EMPTY)
-        data = file.to_manifest()
-        digest = self._layout.blobs.put(data)
-        self.artifacts.append(Descriptor(OCI_MANIFEST, digest, len(data), artifact_type=FILE_TYPE))
-        return _Kept(file, digest, iso(utc_now()))
-
-
-def _without_page(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
-    """Pass a file on. Raises UnexpectedContent where it is a web page that is only called something else."""
-    first = next(chunks, b"")
-    if begins_like_page(first) and promises_file(url):
-        raise UnexpectedContent("the server sends a web page in place of the file", place=url)
-    yield first
-    yield from chunks
-
-
-def _conditions(kept: _Kept | None) -> Mapping[str, str]:
-    if kept is None:
-        return {}
-    said = {"If-None-Match": kept.file.etag, "If-Modified-Since": kept.file.modified}
-    return {name: value for name, value in said.items() if value}
-
-
-def _result(kept: _Kept, path: str) -> FileResult:
-    return FileResult(
-        url=kept.file.url,
-        path=path,
-        digest=str(kept.file.digest),
-        size=kept.file.size,
-        media_type=kept.file.media_type,
-        manifest=str(kept.manifest),
-        fetched=kept.fetched,
+        pool = held.enter_context(_pools())
+        held.callback(client.abort)  # first of all, however this block ends: nothing goes on behind its back
+        futures = {
+            file.url: pool(Origin.of(file.url).netloc).submit(_result, downloader, file, paths[file.url])
+            for file in wanted
+            if file.url in paths
+        }
+        _watch(futures.values(), done, brake, client)
+        came = [
+            futures[file.url].result() if file.url in futures else _failure(file, unnameable[file.url])
+            for file in wanted
+        ]
+    return DownloadOutcome(
+        tuple(each for each in came if isinstance(each, FileResult)),
+        tuple(each for each in came if isinstance(each, Failure)),
+        paths,
+        meter.bytes,
     )
 
 
-def _name(url: str) -> str:
-    """Return the last part of a URL's path."""
-    return unquote(urlsplit(url).path.rpartition("/")[2])
+@contextmanager
+def _pools() -> Iterator[Callable[[str], ThreadPoolExecutor]]:
+    """Give each host threads of its own while a block lasts; what has not begun at its end is dropped."""
+    pools: dict[str, ThreadPoolExecutor] = {}
+
+    def pool(host: str) -> ThreadPoolExecutor:
+        if host not in pools:
+            pools[host] = ThreadPoolExecutor(_A_HOST, thread_name_prefix=f"files {host}")
+        return pools[host]
+
+    try:
+        yield pool
+    finally:
+        for each in pools.values():
+            each.shutdown(wait=True, cancel_futures=True)
 
 
-def _kept_files(layout: ImageLayout, previous: Iterable[FileResult]) -> Mapping[str, tuple[_Kept, ...]]:
-    """Return by URL the files that are here whole.
+def _watch(
+    futures: Iterable[Future[FileResult | Failure | None]], task: Task, brake: Brake, client: Client
+) -> None:
+    """Count the files that are done, until all are; an error that ends the run ends the watching."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=_SLICE, return_when=FIRST_COMPLETED)
+        for future in done:
+            if (came := future.result()) is not None:
+                task.describe(came.url if isinstance(came, FileResult) else came.subject)
+                task.advance()
+        if brake.is_on:
+            client.abort()
 
-    When a file was fetched is what the previous snapshot says. Of one that it does not have (another project's,
-    or from a run that was interrupted) the artifact's time on disk is all that is known.
-    """
-    fetched = {(file.url, file.manifest): file.fetched for file in previous}
-    found: dict[str, tuple[_Kept, ...]] = {}
-    for entry in layout.entries():
-        if entry.artifact_type != FILE_TYPE:
-            continue
-        try:
-            data = layout.blobs.read(entry.digest, MANIFEST_LIMIT)
-            file = StoredFile.from_manifest(data, what=str(entry.digest))
-        except (RecordCorrupt, NotArchived, InvalidDocument, InvalidDigest):
-            continue  # then it is fetched anew
-        if layout.blobs.size(file.digest) == file.size:
-            written = layout.blobs.path(entry.digest).stat().st_mtime
-            moment = iso(datetime.fromtimestamp(int(written), timezone.utc))
-            known = fetched.get((file.url, str(entry.digest)), moment)
-            found[file.url] = (*found.get(file.url, ()), _Kept(file, entry.digest, known))
-    return found
+
+def _result(downloader: _Downloader, wanted: WantedFile, path: str) -> FileResult | Failure | None:
+    """Return what came of a file; None where the run is being stopped."""
+    try:
+        return downloader.get(wanted).result(path, wanted.index)
+    except Stopped:
+        return None
+    except (FetchError, ContentError) as error:
+        return _failure(wanted, error)
+
+
+def _failure(wanted: WantedFile, error: ArchiverError) -> Failure:
+    return Failure(SOURCE, wanted.url, error.code, str(error), referrer=wanted.index)
+
+
+@dataclass(frozen=True)
+class _Downloader:
+    """Makes sure that files are here; the attributes are what it needs for that. Used by several threads."""
+
+    layout: ImageLayout
+    artifacts: Artifacts
+    lists: ChecksumLists
+    client: Client
+    retrier: Retrier
+    brake: Brake
+    meter: Meter
+    previous: Mapping[str, FileResult]
+    began: str
+    progress: Progress
+
+    def get(self, wanted: WantedFile) -> KeptFile:
+        """Return a file that is here now, whole. Raises FetchError, ContentError, StoreError or Stopped."""
+        self.brake.check()
+        digest = self.lists.get(wanted.checksums).of(wanted.url) if wanted.checksums else wanted.digest
+        found = self._ready(wanted.url, digest) or self._got(wanted, digest)
+        earlier = self.previous.get(wanted.url)
+        if earlier is not None and earlier.digest != str(found.file.digest):
+            self.progress.note(
+                f"{wanted.url} has changed under the same name: it was {earlier.digest}, it is {found.file.digest}"
+            )
+        return found
+
+    def _ready(self, url: str, digest: Digest | None) -> KeptFile | None:
+        """Return a file that is here, where there is no need to ask for it."""
+        for kept in self.artifacts.of(url):
+            current = bool(self.began) and kept.fetched >= self.began
+            if kept.file.digest == digest if digest is not None else current:
+                return kept
+        return None
+
+    def _got(self, wanted: WantedFile, digest: Digest | None) -> KeptFile:
+        with self._alone(wanted.url) as partial:
+            if found := self._ready(wanted.url, digest):  # another run was quicker
+                return found
+            earlier = self.previous.get(wanted.url)
+            request = Request(
+                url=wanted.url,
+                digest=digest,
+                kept=next(iter(self.artifacts.of(wanted.url)), None) if digest is None else None,
+                listed=bool(wanted.index),
+                had=earlier.fetched if earlier is not None else "",
+            )
+            transfer = Transfer(request, partial, self.client, self.meter)
+            host = Origin.of(wanted.url).netloc
+            came = self.retrier.run(host, transfer.attempt, came=lambda: transfer.received)
+            if isinstance(came, Received):
+                return self.artifacts.keep(came.digest, came.size, came.answer)
+            return came
+
+    @contextmanager
+    def _alone(self, url: str) -> Iterator[ResumableDownload]:
+        """Have a URL's content under way for ourselves, waiting where another run has it."""
+        with ExitStack() as held:
+            waited = False
+            while True:
+                try:
+                    partial = held.enter_context(self.layout.blobs.resumable_download(url))
+                    break
+                except LockHeld:
+                    if not waited:
+                        self.progress.note(f"another run is downloading {url}; waiting for it")
+                    waited = True
+                    self.brake.wait(_SLICE)
+            if waited:
+                self.artifacts.look_again(url)
+            yield partial

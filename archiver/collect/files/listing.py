@@ -50,49 +50,57 @@ def listed_files(document: bytes, url: str, content_type: str) -> tuple[str, ...
     return tuple(link for link in dict.fromkeys(found) if _file_name(link))
 
 
-def chosen_files(
-    listed: Sequence[str], include: Iterable[str], exclude: Iterable[str], *, place: str
-) -> tuple[str, ...]:
-    """Return those of an index's files that are wanted.
+class Choice:
+    """The choice among an index's files by globs.
 
     A glob with a ``/`` is matched with the whole URL, and its ``*`` stands for folders as well; any other one
     with the last part of the URL's path, percent-escapes undone. Case counts.
 
     Args:
-        listed: as ``listed_files`` returns them.
         include: globs, of which at least one must match.
         exclude: globs of which none may match.
-        place: the index's URL, for errors.
-
-    Raises:
-        NothingListed: none is wanted: the index has changed, or a glob is wrong.
-        UnexpectedContent: more than ``MOST_FILES`` are.
     """
-    wanted, unwanted = Globs(include), Globs(exclude)
-    chosen = tuple(url for url in listed if wanted.match(url) and not unwanted.match(url))
-    if not chosen:
-        raise NothingListed(f"none of the {len(listed)} files that the index lists is wanted", place=place)
-    if len(chosen) > MOST_FILES:
-        raise UnexpectedContent(
-            f"the index lists {len(chosen)} of the files wanted, more than the {MOST_FILES} accepted",
-            place=place,
-        )
-    return chosen
+
+    def __init__(self, include: Iterable[str], exclude: Iterable[str]) -> None:
+        self._wanted, self._unwanted = _Globs(include), _Globs(exclude)
+
+    def takes(self, url: str) -> bool:
+        """Say whether a file is wanted if it is listed."""
+        return self._wanted.match(url) and not self._unwanted.match(url)
+
+    def among(self, listed: Sequence[str], place: str) -> tuple[str, ...]:
+        """Return those of an index's files that are wanted.
+
+        Args:
+            listed: as ``listed_files`` returns them.
+            place: the index's URL, for errors.
+
+        Raises:
+            NothingListed: none is wanted: the index has changed, or a glob is wrong.
+            UnexpectedContent: more than ``MOST_FILES`` are.
+        """
+        chosen = tuple(filter(self.takes, listed))
+        if not chosen:
+            raise NothingListed(
+                f"none of the {len(listed)} files that the index lists is wanted", place=place
+            )
+        if len(chosen) > MOST_FILES:
+            raise UnexpectedContent(
+                f"the index lists {len(chosen)} files that are wanted, more than the {MOST_FILES} accepted",
+                place=place,
+            )
+        return chosen
 
 
-class Globs:
-    """The globs of an index, ready to be asked; ``chosen_files`` says what they are matched with."""
-
+class _Globs:
     def __init__(self, globs: Iterable[str]) -> None:
         globs = tuple(globs)
         self._names = _any_of(glob for glob in globs if "/" not in glob)
         self._urls = _any_of(glob for glob in globs if "/" in glob)
 
     def match(self, url: str) -> bool:
-        """Say whether one of them matches."""
-        return bool(self._names and self._names.match(_file_name(url))) or bool(
-            self._urls and self._urls.match(url)
-        )
+        by_name = self._names is not None and self._names.match(_file_name(url)) is not None
+        return by_name or (self._urls is not None and self._urls.match(url) is not None)
 
 
 def _any_of(globs: Iterable[str]) -> re.Pattern[str] | None:

@@ -12,6 +12,7 @@ import pytest
 
 from archiver.collect.files.artifact import FILE_TYPE, StoredFile
 from archiver.collect.files.download import DownloadOutcome, download_files
+from archiver.collect.files.selection import FileSelection, WantedFile
 from archiver.collect.retry import Patience
 from archiver.core.descriptor import MANIFEST_LIMIT, OCI_MANIFEST
 from archiver.core.digest import Digest
@@ -20,7 +21,7 @@ from archiver.core.manifest import parse_manifest
 from archiver.core.progress import NullProgress
 from archiver.spec.files import FileSource
 from archiver.store.images import ImageLayout
-from servers.site import Reply, serving
+from servers.site import Asked, Reply, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,13 +44,14 @@ def download(layout: ImageLayout, *files: Any, **more: Any) -> DownloadOutcome:
         FileSource(url=file) if isinstance(file, str) else FileSource(url=file[0], sha256=file[1])
         for file in files
     ]
+    selection = FileSelection(tuple(map(WantedFile.of, sources)))
     settings: dict[str, Any] = {
         "progress": NullProgress(),
         "stop": threading.Event(),
         "patience": HASTY,
         **more,
     }
-    return download_files(sources, layout, user_agent="archiver/test", **settings)
+    return download_files(selection, layout, user_agent="archiver/test", **settings)
 
 
 def codes(outcome: DownloadOutcome) -> list[str]:
@@ -83,14 +85,17 @@ def test_a_file_arrives_as_an_artifact(layout: ImageLayout) -> None:
     ]
 
 
-def test_the_same_download_gives_the_same_artifact(tmp_path: Path) -> None:
-    """Nothing of the time or the run is in the manifest."""
-    with serving({"/tool.tgz": TARBALL}) as site:
-        manifests = {
-            download(ImageLayout(tmp_path / name), site.url("/tool.tgz")).files[0].manifest
-            for name in ("a", "b")
-        }
-    assert len(manifests) == 1
+def test_the_same_download_again_keeps_its_artifact(layout: ImageLayout) -> None:
+    """A server that knows no conditions sends everything again: same content, same validators, so nothing is written."""
+    always = Reply(CONTENT, type="application/gzip", headers=(("ETag", '"v1"'),))
+    with serving({"/tool.tgz": always}) as site:
+        first = download(layout, site.url("/tool.tgz"))
+        before = blobs(layout)
+        second = download(layout, site.url("/tool.tgz"), previous=first.files)
+        assert len(site.asked) == 2
+    assert second.files == first.files
+    assert blobs(layout) == before
+    assert len(layout.entries()) == 1
 
 
 def test_a_known_digest_is_checked(layout: ImageLayout) -> None:
@@ -165,7 +170,7 @@ def test_a_changed_file_is_fetched_and_the_old_one_stays(layout: ImageLayout) ->
     """Another ETag, another content: both artifacts are in the index."""
     with serving({"/tool.tgz": TARBALL}) as site:
         download(layout, site.url("/tool.tgz"))
-        site.answers["/tool.tgz"] = Reply(b"new", type="application/gzip", etag='"v2"')
+        site.answers["/tool.tgz"] = Reply(b"\x1f\x8b\x08", type="application/gzip", etag='"v2"')
         outcome = download(layout, site.url("/tool.tgz"))
     assert outcome.files[0].size == 3
     assert len(layout.entries()) == 2
@@ -207,27 +212,18 @@ def test_urls_that_name_no_file_are_failures(layout: ImageLayout) -> None:
     assert codes(outcome) == ["url.invalid", "url.invalid"]
 
 
-def test_stopping_keeps_what_is_whole_and_nothing_else(layout: ImageLayout) -> None:
-    """Stopped during the second file: the first is there, no part of the second, and no failure."""
+def test_stopping_keeps_what_is_whole(layout: ImageLayout) -> None:
+    """Stopped during the second file: the first is there, the second has no name, and there is no failure."""
     stop = threading.Event()
 
-    class Stopping(NullProgress):
-        def task(self, label: str, unit: str, total: int | None = None) -> Any:
-            task = super().task(label, unit, total)
-            seen = []
+    def stopping(_: Asked) -> Reply:
+        while not layout.entries():  # the first file is entered as soon as it is whole
+            stop.wait(0.01)
+        stop.set()
+        return Reply(CONTENT[::-1], type="")
 
-            def advance(count: int = 1) -> None:
-                seen.append(count)
-                if sum(seen) > len(CONTENT):
-                    stop.set()
-
-            if unit == "B":
-                task.advance = advance  # type: ignore[method-assign]  # stands in for the real one
-            return task
-
-    other = Reply(CONTENT[::-1], type="")
-    with serving({"/a.tgz": TARBALL, "/b.tgz": other}) as site:
-        outcome = download(layout, site.url("/a.tgz"), site.url("/b.tgz"), stop=stop, progress=Stopping())
+    with serving({"/a.tgz": TARBALL, "/b.tgz": stopping}) as site:
+        outcome = download(layout, site.url("/a.tgz"), site.url("/b.tgz"), stop=stop)
     assert [file.digest for file in outcome.files] == [f"sha256:{SHA256}"]
     assert outcome.failures == ()
     assert len(blobs(layout)) == 3

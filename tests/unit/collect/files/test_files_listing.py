@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from archiver.collect.files.listing import LIMIT, MOST_FILES, chosen_files, listed_files
+from archiver.collect.files.listing import LIMIT, MOST_FILES, Choice, listed_files
 from archiver.core.errors import NothingListed, UnexpectedContent
 
 NGINX = b"""<html>
@@ -86,7 +86,7 @@ def test_json_of_releases() -> None:
         assert ASSET in listed
         assert "https://api.github.com/repos/kubesphere/kubekey/zipball/v3.1.1" in listed
         assert not [link for link in listed if "README" in link]
-    assert chosen_files(listed, ["*-linux-amd64.tar.gz"], [], place=url) == (ASSET,)
+    assert Choice(["*-linux-amd64.tar.gz"], []).among(listed, url) == (ASSET,)
 
 
 def test_links_are_relative_to_base_href() -> None:
@@ -143,24 +143,24 @@ LISTED = (
 )
 def test_globs_choose(include: list[str], exclude: list[str], expected: list[int]) -> None:
     """Names by their last part as people read it, whole URLs where the glob has a slash; in the index's order."""
-    assert chosen_files(LISTED, include, exclude, place=INDEX) == tuple(LISTED[each] for each in expected)
+    assert Choice(include, exclude).among(LISTED, INDEX) == tuple(LISTED[each] for each in expected)
 
 
 @pytest.mark.parametrize("listed", [LISTED, ()])
 def test_nothing_chosen_is_an_error(listed: tuple[str, ...]) -> None:
     """An index that lists nothing of what is wanted, or nothing at all, has changed: nobody wants nothing."""
     with pytest.raises(NothingListed, match=f"{len(listed)} files"):
-        chosen_files(listed, ["*.rpm"], [], place=INDEX)
+        Choice(["*.rpm"], []).among(listed, INDEX)
     with pytest.raises(NothingListed):
-        chosen_files(listed, ["*"], ["*"], place=INDEX)
+        Choice(["*"], ["*"]).among(listed, INDEX)
 
 
 def test_too_much_is_an_error() -> None:
     """A glob that takes more than anybody means is refused, not cut."""
     many = [f"https://h/{number}.tgz" for number in range(MOST_FILES + 1)]
-    assert len(chosen_files(many[1:], ["*"], [], place=INDEX)) == MOST_FILES
+    assert len(Choice(["*"], []).among(many[1:], INDEX)) == MOST_FILES
     with pytest.raises(UnexpectedContent, match="more than"):
-        chosen_files(many, ["*"], [], place=INDEX)
+        Choice(["*"], []).among(many, INDEX)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_hostile_globs_cost_no_time() -> None:
     """Globs are the keeper's and URLs are not; many stars and a long URL take a moment."""
     many = [f"https://h/{'a' * 8000}b"] * 3
     with pytest.raises(NothingListed):
-        chosen_files(many, ["*a*a*a*a*a*a*a*a*c"], [], place=INDEX)
+        Choice(["*a*a*a*a*a*a*a*a*c"], []).among(many, INDEX)
 
 
 def test_junk_is_read_without_a_crash() -> None:
