@@ -127,7 +127,7 @@ def falls_short(
     Args:
         now: what this run got of the reference.
         earlier: what an earlier one got.
-        wanted: the platforms that the spec asks for.
+        wanted: the platforms that the spec asks for; none of them stand for all.
         failed: the platforms that could not be got; None stands for any, where it is not known which one failed.
     """
 
@@ -138,7 +138,7 @@ def falls_short(
         count(now, platform) < count(earlier, platform)
         and any(lost is None or _alike(str(lost), platform) for lost in failed)
         for platform in earlier.platforms
-        if not platform or any(Platform.parse(platform).matches(each) for each in wanted)
+        if not (platform and wanted) or any(Platform.parse(platform).matches(each) for each in wanted)
     )
 
 

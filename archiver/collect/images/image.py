@@ -1,57 +1,50 @@
 """Pulling one image: from its reference down to the last layer, and up again with what points to it.
 
-The way down reads every manifest from the store where it is here already, so an unchanged image
-costs one HEAD request. The way up writes: blobs, manifests, indexes. Names come last and together (pull.py).
+The way down (walk.py) reads every manifest from the store where it is here already, so an unchanged image costs HEAD
+requests only. The way up writes: blobs, manifests, indexes. Names come last and together (pull.py).
 
 Sources: OCI image-spec v1.1 image-index.md and manifest.md; Docker schema 2.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Iterable, Mapping
 
-from archiver.collect.images.registry import Document, parsed
-from archiver.core import jsontext
+from archiver.collect.images.reading import ManifestReader, Memo
+from archiver.collect.images.referrers import Referrers, subjects_of
+from archiver.collect.images.walk import CONFIG_LIMIT, UNUSABLE, Leaf, Miss, Tree, indexes, walk
+from archiver.collect.view import falls_short
 from archiver.core.clock import iso, utc_now
-from archiver.core.descriptor import (
-    INDEXES,
-    MANIFEST_LIMIT,
-    MANIFESTS,
-    Descriptor,
-    Platform,
-)
+from archiver.core.descriptor import MANIFEST_LIMIT, Descriptor
 from archiver.core.errors import (
     ArchiverError,
-    ContentError,
-    FetchError,
     InternalError,
-    InvalidDigest,
-    InvalidDocument,
-    ManifestUnsupported,
+    ManifestUnknown,
     NotArchived,
     PlatformMissing,
     RecordCorrupt,
     Stopped,
     StoreError,
+    TagGone,
 )
 from archiver.core.snapshot import Failure, ImageResult
 
 if TYPE_CHECKING:
-    from archiver.collect.images.blobs import BlobFetcher, Fetch
+    from archiver.collect.images.blobs import BlobFetcher
     from archiver.collect.images.registries import Registries
+    from archiver.collect.images.registry import Document
     from archiver.collect.meter import Meter
+    from archiver.core.descriptor import Platform
     from archiver.core.digest import Digest
+    from archiver.core.progress import Progress
     from archiver.core.reference import Reference
     from archiver.store.images import ImageLayout
 
 SOURCE = "images"
-_CONFIG_LIMIT = 8 << 20  # bytes
-_MOST_DEPTH = 2  # an index, and an index in it
-_MOST_MANIFESTS = 256  # of one image; each costs a request
-_WORD = re.compile(r"\A[A-Za-z0-9._+-]{0,64}\Z")
-_UNUSABLE = (FetchError, ContentError, InvalidDocument, InvalidDigest)  # what ends an image and not the run
+Named = tuple[str, Descriptor]
+"""A name, or none, and what it is to point to, as ``ImageLayout.point`` takes it."""
 
 
 @dataclass(frozen=True)
@@ -59,35 +52,29 @@ class Pulled:
     """What came of one reference.
 
     Attributes:
-        result: what is here of it now, if anything is.
-        named: what the layout is to point to for it, as ``ImageLayout.point`` takes it.
+        results: what is here of it now, if anything is, and behind it what refers to it.
+        named: what the layout is to point to for it.
         failures: what went wrong.
-        failed: the platforms that could not be got though upstream has them; None where it is not known which.
     """
 
-    result: ImageResult | None
-    named: tuple[tuple[str, Descriptor], ...]
-    failures: tuple[Failure, ...]
-    failed: tuple[Platform | None, ...]
+    results: tuple[ImageResult, ...] = ()
+    named: tuple[Named, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Leaf:
-    """A manifest to keep, the indexes above it (outermost first), and the platform, if the index says it."""
+class Claims:
+    """What is being looked for already: tags that mean one digest have one set of signatures."""
 
-    descriptor: Descriptor
-    parents: tuple[Document, ...]
-    platform: Platform | None
+    def __init__(self) -> None:
+        self._claimed: set[tuple[str, Digest]] = set()
+        self._lock = threading.Lock()
 
-
-@dataclass(frozen=True)
-class _Begun:
-    """A leaf whose blobs are under way. What has no ``platform`` runs nowhere: an artifact."""
-
-    leaf: _Leaf
-    document: Document
-    platform: Platform | None
-    fetches: tuple[Fetch, ...]
+    def claim(self, repository: str, subject: Digest) -> bool:
+        """Say whether the caller is the first to look for what refers to a manifest."""
+        with self._lock:
+            first = (repository, subject) not in self._claimed
+            self._claimed.add((repository, subject))
+            return first
 
 
 @dataclass(frozen=True)
@@ -97,10 +84,14 @@ class PullTools:
     Attributes:
         layout: where images go.
         known: the entries that the layout's index had when the run began.
-        platforms: which platforms of a multi-platform image to keep.
+        platforms: which platforms of a multi-platform image to keep; empty for all.
         registries: where images come from.
         fetcher: gets blobs.
         meter: is told of bytes.
+        progress: is told of tags that moved.
+        earlier: the images of the last good snapshot, by reference.
+        asked: the references that the run is about.
+        referrers: whether to look for signatures, SBOMs and attestations.
     """
 
     layout: ImageLayout
@@ -109,190 +100,121 @@ class PullTools:
     registries: Registries
     fetcher: BlobFetcher
     meter: Meter
+    progress: Progress
+    earlier: Mapping[str, ImageResult]
+    asked: frozenset[Reference]
+    referrers: bool
+    memo: Memo = field(default_factory=Memo)
+    claims: Claims = field(default_factory=Claims)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is whole of a tree now, and what is missing of it."""
+
+    root: Document
+    leaves: tuple[Leaf, ...]
+    misses: tuple[Miss, ...]
 
 
 class ImagePull:
-    """The pull of one image; used once."""
+    """The pull of one image; used once.
 
-    def __init__(self, tools: PullTools, reference: Reference) -> None:
-        self._tools, self._reference = tools, reference
+    Args:
+        tools: what the pulls of the run share.
+        reference: the image.
+        pinned: what its tag is to mean, whatever upstream says.
+    """
+
+    def __init__(self, tools: PullTools, reference: Reference, pinned: Digest | None = None) -> None:
+        self._tools, self._reference, self._pinned = tools, reference, pinned
         self._repository = tools.registries.repository(reference)
-        self._failures: list[Failure] = []
-        self._failed: list[Platform | None] = []
-        self._examined = 0
+        self._reader = ManifestReader(
+            self._repository,
+            tools.layout.blobs,
+            tools.known,
+            tools.memo,
+            fetch_config=self._config,
+            came=self._count,
+        )
+        self._failures: dict[Failure, None] = {}
 
     def run(self) -> Pulled:
         """Get the image: store its blobs, then its manifests, then its indexes; what names it is the caller's.
 
-        A platform that cannot be had is a failure beside the ones that can, and so is a defect of this
-        program that only one image brings out.
+        A platform that cannot be had is a failure beside the ones that can, and so is what refers to the image, or a
+        defect of this program that only one image brings out. An image of which a platform failed that its earlier
+        copy has is no result.
 
         Raises:
             StoreError: the archive cannot be written.
-            Stopped: the run is to end.
+            Stopped: the run is to end, before the image itself is whole.
         """
-        result: ImageResult | None = None
-        named: tuple[tuple[str, Descriptor], ...] = ()
+        results: list[ImageResult] = []
+        named: list[Named] = []
         try:
-            root = self._root()
-            resolved = iso(utc_now())
-            begun = self._begin_index(root) if root.manifest.is_index else [self._begin_single(root)]
-            kept = [each for each in begun if self._finish(each)]
-            if kept:
-                result = self._stored(root, kept, resolved)
-                named = (self._name_of(root),)
-        except _UNUSABLE as error:
+            self._pull(results, named)
+        except UNUSABLE as error:
             self._fail(error)
         except (StoreError, Stopped):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the other images are not to suffer
             self._fail(InternalError.of(error))
-        return Pulled(result, named, tuple(self._failures), tuple(self._failed))
+        return Pulled(tuple(results), tuple(named), tuple(self._failures))
 
-    # ---- down: what there is
+    def _pull(self, results: list[ImageResult], named: list[Named]) -> None:
+        root = self._root()
+        resolved = iso(utc_now())
+        tree = walk(root, self._reader, self._tools.platforms)
+        kept = self._kept(tree)
+        for miss in kept.misses:
+            self._fail(miss.error, miss.platform)
+        result = self._result(self._reference, kept, resolved)
+        if result is None:
+            return
+        self._tell_of_move(result)
+        results.append(result)
+        named.append(_named(self._reference, kept.root))
+        if self._tools.referrers:
+            try:
+                self._pull_extras(subjects_of(Tree(root, kept.leaves, ())), resolved, results, named)
+            except Stopped:  # the image itself is whole
+                return
 
     def _root(self) -> Document:
-        digest = self._reference.digest
-        if digest is not None:
-            descriptor = self._tools.known.get(digest)
-        else:
-            descriptor = self._repository.resolve(self._reference.tag).descriptor
-        if descriptor is None:
-            return self._counted(self._repository.get_manifest(self._reference.selector))
-        return self._document(descriptor)
-
-    def _document(self, descriptor: Descriptor) -> Document:
-        """Read a manifest from the store, or get it."""
-        blobs = self._tools.layout.blobs
-        if blobs.size(descriptor.digest) == descriptor.size:
-            try:
-                data = blobs.read(descriptor.digest, MANIFEST_LIMIT)
-                return parsed(data, descriptor.digest, descriptor.media_type, str(descriptor.digest))
-            except RecordCorrupt:  # then get it anew
-                pass
-        return self._counted(self._repository.get_manifest(str(descriptor.digest), descriptor))
-
-    def _counted(self, document: Document) -> Document:
-        self._tools.meter.expect(len(document.data))
-        self._tools.meter.received(len(document.data))
-        return document
-
-    def _begin_index(self, root: Document) -> list[_Begun]:
-        leaves = list(self._leaves(root, ()))
-        covered = [leaf.platform for leaf in leaves if leaf.platform is not None]
-        begun = []
-        for leaf in leaves:
-            try:
-                started = self._begin(leaf)
-            except _UNUSABLE as error:
-                self._fail(error, leaf.platform)
-                continue
-            if started.platform is None or self._is_wanted(started.platform):
-                begun.append(started)
-        covered.extend(each.platform for each in begun if each.platform is not None)
-        if covered or not begun:  # a collection of artifacts is for no platform
-            self._report_missing(root, covered)
-        return sorted(begun, key=lambda each: self._rank(each.platform))
-
-    def _leaves(self, index: Document, above: tuple[Document, ...]) -> Iterator[_Leaf]:
-        """Yield what may be wanted of an index; what has no platform there can be told only by its config."""
-        parents = (*above, index)
-        for child in {each.digest: each for each in index.manifest.manifests}.values():
-            if child.platform is not None and not self._is_wanted(child.platform):
-                continue
-            try:
-                self._examine(child)
-                _check_platform(child.platform, child.digest)
-                if child.media_type in MANIFESTS:
-                    yield _Leaf(child, parents, child.platform)
-                elif child.media_type in INDEXES:
-                    if len(parents) == _MOST_DEPTH:
-                        raise ManifestUnsupported("indexes are nested too deeply", place=str(child.digest))
-                    yield from self._leaves(self._document(child), parents)
-                elif child.platform is not None:
-                    raise ManifestUnsupported(
-                        f"{child.media_type!r:.120} is not a manifest", place=str(child.digest)
-                    )
-            except _UNUSABLE as error:
-                self._fail(error, child.platform)
-
-    def _examine(self, child: Descriptor) -> None:
-        self._examined += 1
-        if self._examined > _MOST_MANIFESTS:
-            raise ManifestUnsupported(
-                f"more than {_MOST_MANIFESTS} manifests to look at", place=str(child.digest)
-            )
-
-    def _begin_single(self, root: Document) -> _Begun:
-        begun = self._begin(_Leaf(root.descriptor, (), None), root)
-        if begun.platform is not None and not self._is_wanted(begun.platform):
-            wanted = ", ".join(map(str, self._tools.platforms))
-            raise PlatformMissing(f"the image is for {begun.platform} only, not for {wanted}")
-        return begun
-
-    def _begin(self, leaf: _Leaf, document: Document | None = None) -> _Begun:
-        """Begin fetching a manifest's blobs; the config first, where only it can tell the platform."""
-        document = document or self._document(leaf.descriptor)
-        platform = leaf.platform or self._platform_in_config(document)
-        if platform is not None and not self._is_wanted(platform):
-            return _Begun(leaf, document, platform, ())
-        fetches = self._tools.fetcher.begin(self._repository, document.manifest.blobs)
-        return _Begun(leaf, document, platform, fetches)
-
-    def _platform_in_config(self, document: Document) -> Platform | None:
-        """Return an image's platform by its config; None for an artifact, which signatures are, too."""
-        config = document.manifest.config
-        if config is None or not document.manifest.is_image:
-            return None
-        if config.size > _CONFIG_LIMIT:
-            raise ManifestUnsupported(f"the config has {config.size} bytes", place=str(config.digest))
-        fetcher, blobs = self._tools.fetcher, self._tools.layout.blobs
-        fetcher.wait(self._repository, fetcher.begin(self._repository, [config]))
         try:
-            data = blobs.read(config.digest, _CONFIG_LIMIT)
-        except RecordCorrupt:
-            fetcher.renew(self._repository, config)
-            data = blobs.read(config.digest, _CONFIG_LIMIT)
-        what = str(config.digest)
-        platform = Platform.from_json(jsontext.load_object(data, limit=_CONFIG_LIMIT, what=what))
-        _check_platform(platform, config.digest)
-        return platform if platform.os and platform.architecture else None
+            return self._reader.root(self._reference, self._pinned)
+        except ManifestUnknown as error:
+            earlier = self._tools.earlier.get(str(self._reference))
+            if earlier is None:
+                raise
+            raise TagGone(
+                f"upstream has it no longer ({error.message}); the copy of {earlier.resolved} is kept",
+                place=error.place,
+            ) from error
 
-    # ---- up: what is kept
+    # ---- what is kept
 
-    def _finish(self, begun: _Begun) -> bool:
-        """Wait for a manifest's blobs and store it; say whether it is whole."""
-        try:
-            self._tools.fetcher.wait(self._repository, begun.fetches)
-        except _UNUSABLE as error:
-            self._fail(error, begun.platform)
-            return False
-        self._store(begun.document)
-        return True
-
-    def _name_of(self, root: Document) -> tuple[str, Descriptor]:
-        target = replace(root.descriptor, artifact_type=root.manifest.artifact_type)
-        # a digest says nothing about what a tag points to, so it names nothing
-        return (str(self._reference) if self._reference.named_tag else "", target)
-
-    def _stored(self, root: Document, kept: Sequence[_Begun], resolved: str) -> ImageResult:
-        nested = {each.descriptor.digest: each for begun in kept for each in begun.leaf.parents[1:]}
-        indexes = [*nested.values(), root] if root.manifest.is_index else []
-        for document in indexes:
+    def _kept(self, tree: Tree) -> _Kept:
+        """Get the blobs of a tree, then store the manifests that are whole, then the indexes above these."""
+        fetcher, misses = self._tools.fetcher, list(tree.misses)
+        begun = [
+            (leaf, fetcher.begin(self._repository, leaf.document.manifest.blobs)) for leaf in tree.leaves
+        ]
+        kept: dict[Digest, Leaf] = {}
+        for leaf, fetches in begun:
+            try:
+                fetcher.wait(self._repository, fetches)
+            except UNUSABLE as error:
+                misses.append(Miss(error, None if leaf.attests else leaf.platform))
+                continue
+            if leaf.attests is None or leaf.attests in kept:
+                self._store(leaf.document)
+                kept[leaf.digest] = leaf
+        leaves = tuple(kept.values())
+        for document in indexes(tree.root, leaves) if leaves else ():
             self._store(document)
-        documents = [*indexes, *(begun.document for begun in kept)]
-        sizes = {each.descriptor.digest: each.descriptor.size for each in documents}
-        sizes.update((blob.digest, blob.size) for each in documents for blob in each.manifest.blobs)
-        return ImageResult(
-            reference=str(self._reference),
-            digest=str(root.descriptor.digest),
-            media_type=root.descriptor.media_type,
-            size=sum(sizes.values()),
-            platforms=tuple(str(begun.platform or "") for begun in kept),
-            manifests=tuple(str(begun.document.descriptor.digest) for begun in kept),
-            resolved=resolved,
-            registry=self._reference.registry,
-        )
+        return _Kept(tree.root, leaves, tuple(misses))
 
     def _store(self, document: Document) -> None:
         descriptor, blobs = document.descriptor, self._tools.layout.blobs
@@ -302,35 +224,82 @@ class ImagePull:
             with blobs.writer(descriptor.digest, descriptor.size) as writer:
                 writer.write(document.data)
 
-    # ---- platforms and failures
+    def _result(
+        self, reference: Reference, kept: _Kept, resolved: str, refers_to: Digest | None = None
+    ) -> ImageResult | None:
+        """Return what to say of a tree; None where nothing is kept of it, or less than an earlier copy has."""
+        if not kept.leaves:
+            return None
+        descriptor, earlier = kept.root.descriptor, self._tools.earlier.get(str(reference))
+        documents = [*indexes(kept.root, kept.leaves), *(leaf.document for leaf in kept.leaves)]
+        sizes = {each.descriptor.digest: each.descriptor.size for each in documents}
+        sizes.update((blob.digest, blob.size) for each in documents for blob in each.manifest.blobs)
+        told = earlier.registry if earlier is not None and earlier.digest == str(descriptor.digest) else ""
+        result = ImageResult(
+            reference=str(reference),
+            digest=str(descriptor.digest),
+            media_type=descriptor.media_type,
+            size=sum(sizes.values()),
+            platforms=tuple(str(leaf.platform or "") if leaf.attests is None else "" for leaf in kept.leaves),
+            manifests=tuple(str(leaf.digest) for leaf in kept.leaves),
+            resolved=resolved,
+            registry=kept.root.location or told or reference.registry,
+            refers_to=str(refers_to or ""),
+            artifact_type=kept.root.manifest.artifact_kind,
+        )
+        failed = [miss.platform for miss in kept.misses if not isinstance(miss.error, PlatformMissing)]
+        wanted = self._tools.platforms if refers_to is None else ()
+        short = earlier is not None and falls_short(result, earlier, wanted, failed)
+        return None if short else result
 
-    def _is_wanted(self, platform: Platform) -> bool:
-        return any(platform.matches(wanted) for wanted in self._tools.platforms)
+    # ---- what refers to it
 
-    def _rank(self, platform: Platform | None) -> int:
-        """Order manifests as the spec orders platforms, artifacts last."""
-        wanted = self._tools.platforms
-        if platform is None:
-            return len(wanted)
-        return next(i for i, each in enumerate(wanted) if platform.matches(each))
+    def _pull_extras(
+        self, subjects: Iterable[Digest], resolved: str, results: list[ImageResult], named: list[Named]
+    ) -> None:
+        tools = self._tools
+        unclaimed = [each for each in subjects if tools.claims.claim(self._repository.name, each)]
+        for found in Referrers(self._repository, self._reader, self._reference).of(unclaimed):
+            if isinstance(found, Miss):
+                self._fail_extra(found.error)
+            elif found.reference not in tools.asked:
+                kept = self._kept(found.tree)
+                for miss in kept.misses:
+                    self._fail_extra(miss.error)
+                result = self._result(found.reference, kept, resolved, found.refers_to)
+                if result is not None:
+                    results.append(result)
+                    named.append(_named(found.reference, kept.root))
 
-    def _report_missing(self, root: Document, covered: Sequence[Platform]) -> None:
-        offered = {str(each.platform) for each in root.manifest.manifests if each.platform is not None}
-        for wanted in self._tools.platforms:
-            if not any(platform.matches(wanted) for platform in covered):
-                has = ", ".join(sorted(offered - {"unknown/unknown"})) or "none"
-                self._fail(PlatformMissing(f"there is no image for {wanted}; there is: {has:.300}"))
+    # ---- what is told
+
+    def _tell_of_move(self, result: ImageResult) -> None:
+        earlier = self._tools.earlier.get(result.reference)
+        if earlier is not None and earlier.digest != result.digest:
+            self._tools.progress.note(
+                f"{result.reference} was {earlier.digest}, and is {result.digest} now; the earlier one is kept"
+            )
 
     def _fail(self, error: ArchiverError, platform: Platform | None = None) -> None:
-        if not isinstance(error, PlatformMissing):
-            self._failed.append(platform)
         message = f"{platform}: {error}" if platform is not None else str(error)
-        self._failures.append(Failure(SOURCE, str(self._reference), error.code, message))
+        self._failures[Failure(SOURCE, str(self._reference), error.code, message)] = None
+
+    def _fail_extra(self, error: ArchiverError) -> None:
+        message = f"of what refers to it (signatures, SBOMs, attestations): {error}"
+        self._failures[Failure(SOURCE, str(self._reference), error.code, message)] = None
+
+    # ---- for the reader
+
+    def _config(self, descriptor: Descriptor) -> bytes:
+        self._tools.fetcher.renew(self._repository, descriptor)
+        return self._tools.layout.blobs.read(descriptor.digest, CONFIG_LIMIT)
+
+    def _count(self, document: Document) -> None:
+        self._tools.meter.expect(len(document.data))
+        self._tools.meter.received(len(document.data))
 
 
-def _check_platform(platform: Platform | None, digest: Digest) -> None:
-    """Refuse a platform that cannot be written as ``os/architecture/variant``."""
-    if platform is not None and not all(
-        map(_WORD.match, (platform.os, platform.architecture, platform.variant))
-    ):
-        raise InvalidDocument("its platform is malformed", place=str(digest))
+def _named(reference: Reference, root: Document) -> Named:
+    target = replace(root.descriptor, artifact_type=root.manifest.artifact_type)
+    # a digest says nothing about what a tag points to, so it names nothing
+    return (str(reference) if reference.named_tag else "", target)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
 from archiver.collect.images.blobs import BlobFetcher
-from archiver.collect.images.image import ImagePull, Pulled, PullTools
-from archiver.collect.images.registries import Registries
+from archiver.collect.images.image import ImagePull, Named, Pulled, PullTools
+from archiver.collect.images.lanes import Lanes
 from archiver.collect.meter import Meter
-from archiver.collect.retry import DEFAULT_PATIENCE, Patience
-from archiver.collect.view import falls_short
 from archiver.core.errors import Stopped
 
 if TYPE_CHECKING:
-    import threading
-
-    from archiver.core.descriptor import Descriptor, Platform
+    from archiver.collect.images.registries import Registries
+    from archiver.core.descriptor import Platform
+    from archiver.core.digest import Digest
     from archiver.core.progress import Progress, Task
     from archiver.core.reference import Reference
     from archiver.core.snapshot import Failure, ImageResult
     from archiver.store.images import ImageLayout
 
-_THREADS = 4
 _SLICE = 0.5  # seconds; how soon a run that is stopped from outside ends what it waits for
 
 
@@ -35,7 +32,8 @@ class PullOutcome:
     """What came of pulling.
 
     Attributes:
-        images: what is whole in the layout now, in the order asked; each reference once.
+        images: what is whole in the layout now, in the order asked, and behind each what refers to it; each
+            reference once.
         failures: what could not be got, in the same order.
         bytes: what came over the network as manifests and blobs, repetitions included.
         blobs_fetched: how many blobs were fetched whole.
@@ -51,12 +49,12 @@ def pull_images(
     wanted: Sequence[Reference],
     platforms: Sequence[Platform],
     layout: ImageLayout,
+    registries: Registries,
     *,
     previous: Iterable[ImageResult] = (),
-    user_agent: str,
+    referrers: bool = True,
+    pinned: Mapping[Reference, Digest] = MappingProxyType({}),
     progress: Progress,
-    stop: threading.Event,
-    patience: Patience = DEFAULT_PATIENCE,
 ) -> PullOutcome:
     """Pull images into a layout; what is there already is not fetched again.
 
@@ -65,37 +63,26 @@ def pull_images(
 
     Args:
         wanted: references; repetitions are ignored.
-        platforms: which platforms of multi-platform images to keep.
+        platforms: which platforms of multi-platform images to keep; empty for all.
         layout: where to; the caller holds its ``writing()``. What is whole is named at the end, however it comes.
+        registries: where from. Their brake ends the work early: the outcome then has what was finished until then.
         previous: the images of the last good snapshot.
-        user_agent: what to call ourselves.
-        progress: gets the tasks ``images`` and ``layers``.
-        stop: set from outside to end early: the outcome then has what was finished until then.
-        patience: time limits and retries.
+        referrers: whether to keep signatures, SBOMs and attestations, each an image of its own.
+        pinned: what tags are to mean, whatever upstream says.
+        progress: gets the tasks ``images`` and ``layers``, and a note of each tag that moved.
 
     Raises:
         StoreError: or a subclass, when the archive cannot be written.
     """
-    registries = Registries.of(
-        {},
-        Path(),
-        environment=os.environ,
-        user_agent=user_agent,
-        progress=progress,
-        stop=stop,
-        patience=patience,
-    )
     references = tuple(dict.fromkeys(wanted))
-    earlier = {image.reference: image for image in previous}
     pulls: dict[Reference, Future[Pulled]] = {}
     with ExitStack() as held:
-        held.enter_context(registries)
         done = progress.task("images", "images", len(references))
         held.callback(done.close)
         layers = progress.task("layers", "B")
         held.callback(layers.close)
         meter = Meter(layers)
-        fetcher = BlobFetcher(layout.blobs, registries.brake, meter)
+        fetcher = BlobFetcher(layout.blobs, registries, meter)
         held.callback(fetcher.close)
         tools = PullTools(
             layout=layout,
@@ -104,33 +91,33 @@ def pull_images(
             registries=registries,
             fetcher=fetcher,
             meter=meter,
+            progress=progress,
+            earlier={image.reference: image for image in previous},
+            asked=frozenset(references),
+            referrers=referrers,
         )
         held.callback(lambda: layout.point(_names(pulls.values())))
-        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="image")
-        held.callback(pool.shutdown, wait=True, cancel_futures=True)
+        lanes = Lanes(registries.connections, "image")
+        held.callback(lanes.close)
         held.callback(
             registries.abort
         )  # first of all, however this block ends: nothing goes on behind its back
         for reference in references:
-            pulls[reference] = pool.submit(_pulled, tools, reference, earlier.get(str(reference)))
+            pull = partial(_pulled, tools, reference, pinned.get(reference))
+            pulls[reference] = lanes.submit(reference.registry, pull)
         _watch(pulls, done, registries)
         pulled = [result for each in pulls.values() if (result := _result(each)) is not None]
+    images = {image.reference: image for each in pulled for image in each.results}
     return PullOutcome(
-        images=tuple(each.result for each in pulled if each.result is not None),
+        images=tuple(images.values()),
         failures=tuple(failure for each in pulled for failure in each.failures),
         bytes=meter.bytes,
         blobs_fetched=fetcher.fetched,
     )
 
 
-def _pulled(tools: PullTools, reference: Reference, earlier: ImageResult | None) -> Pulled:
-    """Pull an image; one that falls short of its earlier copy leaves nothing but its failures."""
-    pulled = ImagePull(tools, reference).run()
-    if pulled.result is None or earlier is None:
-        return pulled
-    if falls_short(pulled.result, earlier, tools.platforms, pulled.failed):
-        return replace(pulled, result=None, named=())
-    return pulled
+def _pulled(tools: PullTools, reference: Reference, pinned: Digest | None) -> Pulled:
+    return ImagePull(tools, reference, pinned).run()
 
 
 def _watch(pulls: Mapping[Reference, Future[Pulled]], task: Task, registries: Registries) -> None:
@@ -154,7 +141,7 @@ def _result(future: Future[Pulled]) -> Pulled | None:
         return None
 
 
-def _names(pulls: Iterable[Future[Pulled]]) -> Iterator[tuple[str, Descriptor]]:
+def _names(pulls: Iterable[Future[Pulled]]) -> Iterator[Named]:
     """Yield what the images that were finished are to be called, also where another one ended the run."""
     for future in pulls:
         if future.done() and not future.cancelled() and future.exception() is None:

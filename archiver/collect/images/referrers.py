@@ -22,6 +22,7 @@ from archiver.core.errors import (
     ManifestUnsupported,
     ResponseBroken,
     ServerBusy,
+    StatusRefused,
 )
 from archiver.core.reference import is_tag
 
@@ -158,10 +159,10 @@ class Referrers:
         )
 
     def _document_at(self, tag: str) -> Document | None:
-        """Return what a tag means; None where there is none."""
+        """Return what a tag means; None where there is none, which not every registry says in the same words."""
         try:
             return self._weighed(self._reader.tagged(tag))
-        except ManifestUnknown:
+        except (ManifestUnknown, StatusRefused):
             return None
 
     def _weighed(self, document: Document) -> Document:

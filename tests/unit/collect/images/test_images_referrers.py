@@ -263,6 +263,13 @@ def test_an_api_that_answers_nonsense_does_not_hide_the_tags(repository: Reposit
     assert (len(extras(found)), codes(found)) == (1, ["fetch.status"])
 
 
+def test_a_tag_that_is_refused_is_not_there(repository: Repository, find: Any) -> None:
+    """A page that is no registry's error document, say, for a tag that most images do not have: no failure."""
+    image = repository.image("app:1", b"x")
+    repository.errors[image.digest.replace(":", "-") + ".att"] = StatusRefused("HTTP 404 Not Found")
+    assert find(image) == []
+
+
 def test_a_registry_that_is_silent_is_asked_no_more(repository: Repository, find: Any) -> None:
     """One miss for the image, not one for each tag that might be there."""
     image = repository.image("app:1", b"x")
