@@ -160,6 +160,12 @@ class HostUnreachable(FetchError):
     code = "fetch.unreachable"
 
 
+class CertificateRefused(HostUnreachable):
+    """The server's certificate is not one to trust, or it does not take ours."""
+
+    code = "fetch.certificate"
+
+
 class FetchTimeout(FetchError):
     """The server did not answer, or stopped sending, within the time allowed."""
 
@@ -186,6 +192,23 @@ class ServerBusy(FetchError):
     def __init__(self, message: str, *, place: str | None = None, wait: float | None = None) -> None:
         super().__init__(message, place=place)
         self.wait = wait
+
+
+class RateLimited(ServerBusy):
+    """The server wants no more requests for now (429); ``window`` is the seconds that its limit counts, if it says so."""
+
+    code = "fetch.limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        place: str | None = None,
+        wait: float | None = None,
+        window: float | None = None,
+    ) -> None:
+        super().__init__(message, place=place, wait=wait)
+        self.window = window
 
 
 class UnexpectedContent(FetchError):
@@ -272,6 +295,12 @@ class TagGone(ManifestUnknown):
     code = "registry.gone"
 
 
+class NoTagMatches(RegistryError):
+    """The repository has no tag that a rule of the spec matches, or none that all of them leave."""
+
+    code = "registry.tags"
+
+
 class FileGone(FetchError):
     """The server had this file when it was archived, and has it no longer; the archived copy stays."""
 
@@ -306,6 +335,12 @@ class PlatformMissing(RegistryError):
     """The image exists, but not for a platform that the spec names."""
 
     code = "registry.platform"
+
+
+class LayerForeign(RegistryError):
+    """A layer that the registry does not distribute cannot be had from its publisher either."""
+
+    code = "registry.foreign"
 
 
 class TitleUnsafe(RegistryError):
