@@ -17,9 +17,9 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 
-from archiver.collect.connections import Connections, WatchedAdapter
+from archiver.collect.connections import Connections
 from archiver.collect.retry import retry_after
-from archiver.core.digest import CHUNK
+from archiver.collect.tls import TrustingAdapter, system_context, tls_error
 from archiver.core.errors import (
     FetchError,
     FetchTimeout,
@@ -33,13 +33,16 @@ from archiver.core.printable import printable
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
     from archiver.collect.retry import Brake, Patience
+    from archiver.collect.tls import TlsPolicy
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 8
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RECEIVED = 112 << 10  # bytes at a time; larger ones cost an mmap each, however little comes (TLS: 16 KiB)
 _SHORT = 16 << 10  # bytes
 _MOST_WORDS = 200  # characters of a server's own that go into a message
 _DIRECT = {"http": "", "https": ""}  # no proxy
@@ -61,6 +64,7 @@ class Client:
         self._local = threading.local()
         self._connections = Connections()
         self._sessions: list[requests.Session] = []
+        self._system: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Client:
@@ -95,10 +99,19 @@ class Client:
         headers: Mapping[str, str] | None = None,
         authorization: str = "",
         form: Mapping[str, str] | None = None,
+        tls: TlsPolicy | None = None,
     ) -> requests.Response:
         """Send a request and follow redirects; return the answer, whatever its status, body unread.
 
-        The caller closes the response. ``authorization`` goes to the URL's own origin only.
+        The caller closes the response.
+
+        Args:
+            method: GET, HEAD or POST.
+            url: an absolute address.
+            headers: further ones.
+            authorization: the value of the Authorization header; it goes to the URL's own origin only.
+            form: what to POST.
+            tls: whose certificates to trust, where it is not the system's authorities alone.
 
         Raises:
             FetchError: or a subclass, where there is no answer; ``place`` is the URL.
@@ -108,7 +121,9 @@ class Client:
         for _ in range(_MOST_REDIRECTS):
             self._brake.check()
             allowed = authorization if _origin(url) == origin else ""
-            response = self._send(method, url, headers or {}, allowed, form)
+            response = self._send(
+                method, url, headers=headers or {}, authorization=allowed, form=form, tls=tls
+            )
             target = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or target is None:
                 return response
@@ -152,7 +167,7 @@ class Client:
                 self._brake.check()
                 began = time.monotonic()
                 with _fetch_errors(response.url):  # read1: what there is, for the sake of brake and pace
-                    chunk = response.raw.read1(CHUNK, decode_content=decode)
+                    chunk = response.raw.read1(_RECEIVED, decode_content=decode)
                 if not chunk:
                     self._brake.check()  # aborting ends a body as well
                     return
@@ -187,12 +202,15 @@ class Client:
         self,
         method: str,
         url: str,
+        *,
         headers: Mapping[str, str],
         authorization: str,
         form: Mapping[str, str] | None,
+        tls: TlsPolicy | None,
     ) -> requests.Response:
+        session = self._session(tls)
         with _fetch_errors(url):
-            return self._session().request(
+            return session.request(
                 method,
                 url,
                 headers=headers,
@@ -204,17 +222,25 @@ class Client:
                 stream=True,
             )
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
+    def _session(self, tls: TlsPolicy | None) -> requests.Session:
+        sessions: dict[TlsPolicy | None, requests.Session] = self._local.__dict__.setdefault("sessions", {})
+        session = sessions.get(tls)
         if session is None:
-            session = self._local.session = _Session()
+            session = sessions[tls] = _Session()
+            adapter = TrustingAdapter(self._connections, tls.context if tls is not None else self._context)
             for scheme in ("http://", "https://"):
-                session.mount(scheme, WatchedAdapter(self._connections))
+                session.mount(scheme, adapter)
             # identity: what is hashed and counted is what the server holds
             session.headers.update({"User-Agent": self._user_agent, "Accept-Encoding": "identity"})
             with self._lock:
                 self._sessions.append(session)
         return session
+
+    def _context(self, _host: str) -> ssl.SSLContext:
+        with self._lock:
+            if self._system is None:
+                self._system = system_context()
+            return self._system
 
 
 def refusal(response: requests.Response, detail: str = "") -> FetchError:
@@ -278,8 +304,14 @@ def _fetch_errors(url: str) -> Iterator[None]:
     """Turn what requests and urllib3 raise into the tree's errors. Never let an OSError out: the store takes it for its own."""
     try:
         yield
+    except requests.ConnectTimeout as error:
+        raise HostUnreachable("cannot connect: no answer within the time allowed", place=url) from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise FetchTimeout("the server did not answer in time", place=url) from error
+    except requests.exceptions.SSLError as error:
+        raise tls_error(error, url) or HostUnreachable(
+            f"cannot connect: {_reason(error)}", place=url
+        ) from error
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
         raise ResponseBroken(f"the response broke off: {_shown(str(error))}", place=url) from error
     except requests.ConnectionError as error:

@@ -1,6 +1,6 @@
 """Trying again, and stopping: how long to wait for servers, and what ends the waiting.
 
-Source: RFC 9110, section 10.2.3 (Retry-After).
+Sources: RFC 9110, section 10.2.3 (Retry-After); RFC 6585, section 4 (429).
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Callable, TypeVar
 
+from archiver.collect.pauses import Pauses
 from archiver.core.errors import (
+    CertificateRefused,
     FetchError,
     FetchTimeout,
     HostUnreachable,
+    RateLimited,
     ResponseBroken,
     ServerBusy,
     Stopped,
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _SLICE = 0.5  # seconds; how soon a pulled brake ends a wait
 _WORTH_TELLING = 5.0  # seconds
+_EPOCH = (
+    1e9  # seconds; Docker Hub has been seen to send a moment, counted from 1970, in place of a time to wait
+)
 _PASSING = (FetchTimeout, ResponseBroken, ServerBusy)
 
 
@@ -43,6 +49,12 @@ class Patience:
         read: how long a server may be silent.
         warm_up: for how long a body may come at any pace.
         slowest: the bytes a second that must have come on average after that.
+        progress: the bytes of a body that make a broken attempt one that got somewhere: attempts count anew.
+        first_pause: the rest that a host gets which wants no more requests for now and does not say for how
+            long; it doubles with each further one.
+        longest_pause: the longest such rest.
+        paused: how long such a host is waited for in all, where it does not say what time its limit is for.
+        unreachable: for how long a host that could not be reached is left alone where another has the same.
     """
 
     attempts: int = 5
@@ -53,6 +65,11 @@ class Patience:
     read: float = 60.0
     warm_up: float = 60.0
     slowest: float = 1000.0
+    progress: int = 64 << 10
+    first_pause: float = 30.0
+    longest_pause: float = 900.0
+    paused: float = 3600.0
+    unreachable: float = 60.0
 
     def is_too_slow(self, received: int, elapsed: float) -> bool:
         """Say whether so many bytes of a body in so many seconds are too few."""
@@ -91,49 +108,93 @@ class Brake:
             self.check()
 
 
+def _no_bytes() -> int:
+    return 0
+
+
 class Retrier:
     """Tries what fails for reasons that pass: broken connections, timeouts, busy servers.
 
     A host that stayed unreachable through all attempts gets a single one from then on, until it
-    answers: a dead registry must not cost its waits once an image. May be used by several threads.
+    answers: a dead registry must not cost its waits once an image. A host that wants no more requests
+    for now gets its rest, from all threads together. May be used by several threads.
     """
 
-    def __init__(self, patience: Patience, brake: Brake, progress: Progress) -> None:
+    def __init__(
+        self,
+        patience: Patience,
+        brake: Brake,
+        progress: Progress,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.patience = patience
-        self._brake, self._progress = brake, progress
-        self._unreachable: set[str] = set()
+        self._brake, self._progress, self._clock = brake, progress, clock
+        self._pauses = Pauses(patience, brake, progress, clock)
+        self._unreachable: dict[str, tuple[float, FetchError]] = {}
 
     def is_unreachable(self, host: str) -> bool:
-        """Say whether a host could not be reached when it was last tried."""
+        """Say whether a host could not be reached, or did not answer, when it was last tried."""
         return host in self._unreachable
 
-    def run(self, host: str, action: Callable[[], _T]) -> _T:
+    def lately_unreachable(self, host: str) -> FetchError | None:
+        """Return why a host could not be reached, if that is so short a time ago that it should be left alone."""
+        since, error = self._unreachable.get(host, (0.0, None))
+        if error is None or self._clock() - since >= self.patience.unreachable:
+            return None
+        return type(error)(error.message, place=host)  # it was another address there
+
+    def run(
+        self,
+        host: str,
+        action: Callable[[], _T],
+        *,
+        came: Callable[[], int] = _no_bytes,
+        pausing: bool = True,
+    ) -> _T:
         """Return what ``action`` returns, trying it again where that may help.
+
+        Args:
+            host: what is asked.
+            action: a single attempt.
+            came: tells the bytes that came so far, where attempts go on from one another.
+            pausing: wait for a host that wants no more requests for now; else that is a failure like others.
 
         Raises:
             Stopped: the work is to end.
             FetchError: the last attempt's failure, or one that no repetition helps.
         """
-        attempt = 0
+        attempt, had = 0, came()
         while True:
             self._brake.check()
+            self._pauses.observe(host, pausing)
+            began = self._clock()
             attempt += 1
             try:
                 result = action()
+            except RateLimited as error:
+                self._brake.check()
+                if not self._pauses.ask(host, error, began) or not pausing:
+                    raise
+                attempt -= 1  # the pauses have a patience of their own
             except FetchError as error:
                 self._brake.check()  # what broke because the work ends is no failure
+                has = came()
+                if has - had >= self.patience.progress:
+                    attempt, had = 1, has
                 if not self._again(host, attempt, error):
                     raise
                 self._brake.wait(self._pause(attempt, error))
             else:
-                self._unreachable.discard(host)
+                self._unreachable.pop(host, None)
+                self._pauses.end(host, began)
                 return result
 
     def _again(self, host: str, attempt: int, error: FetchError) -> bool:
         if isinstance(error, HostUnreachable):
-            if attempt < self.patience.attempts_to_connect and host not in self._unreachable:
+            first = attempt < self.patience.attempts_to_connect and host not in self._unreachable
+            if first and not isinstance(error, CertificateRefused):
                 return True
-            self._unreachable.add(host)
+            self._unreachable[host] = (self._clock(), error)
             return False
         if (
             isinstance(error, ServerBusy)
@@ -141,7 +202,10 @@ class Retrier:
             and error.wait > self.patience.longest_wait
         ):
             return False
-        return isinstance(error, _PASSING) and attempt < self.patience.attempts
+        again = isinstance(error, _PASSING) and attempt < self.patience.attempts
+        if isinstance(error, FetchTimeout) and not again:
+            self._unreachable[host] = (self._clock(), error)
+        return again
 
     def _pause(self, attempt: int, error: FetchError) -> float:
         pause = min(self.patience.first_wait * 2.0 ** (attempt - 1), self.patience.longest_wait)
@@ -156,7 +220,8 @@ def retry_after(value: str) -> float | None:
     """Return the seconds that a Retry-After header asks to wait, at least 0; None where it says nothing."""
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        seconds = float(text[:12])
+        return seconds if seconds < _EPOCH else max(0.0, seconds - time.time())
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:  # "-0000": a time in UTC, of a place unknown

@@ -6,54 +6,100 @@ Sources: RFC 6750; the distribution project's "Token Authentication Specificatio
 
 from __future__ import annotations
 
+import math
 import threading
-from typing import TYPE_CHECKING
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Callable, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from archiver.collect.client import refusal
 from archiver.collect.images.challenge import Challenge, parse_challenges
 from archiver.core import jsontext
-from archiver.core.errors import AuthenticationFailed, InvalidDocument, InvalidURL, StatusRefused
+from archiver.core.errors import (
+    AuthenticationFailed,
+    InvalidDocument,
+    InvalidURL,
+    RateLimited,
+    ServerBusy,
+    StatusRefused,
+)
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     import requests
 
     from archiver.collect.client import Client
-    from archiver.collect.images.credentials import Credential, CredentialStore
+    from archiver.collect.images.credentials import Credential, Credentials
+    from archiver.collect.images.endpoints import Endpoint
+    from archiver.collect.tls import TlsPolicy
 
 _LIMIT = 1 << 20  # bytes of a token server's answer; tokens are a few kilobytes
 _CLIENT_ID = "archiver"
+_NO_POST = frozenset(
+    {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+)  # a token server without OAuth 2.0
+_MARGIN = 10.0  # seconds before a token's end at which it is used no more
+
+
+@dataclass(frozen=True)
+class _Grant:
+    """What a registry accepts, until when on the clock, and what it asked for; ``challenge`` is None for Basic."""
+
+    value: str
+    ends: float
+    challenge: Challenge | None
 
 
 class Authorizer:
     """Finds what to put into the Authorization header, and remembers what a registry accepted.
 
-    Tokens are fetched once a repository and again when the registry refuses them, which is how their
-    end of life shows. May be used by several threads.
+    Tokens are fetched once a repository, again shortly before their end where the token server told it, and
+    again when the registry refuses them. May be used by several threads.
 
     Args:
         client: sends requests to token servers.
         credentials: what is known of the keeper's accounts.
+        tls: how registries' certificates are judged, where the spec says it; also those of their token servers.
+        clock: tells the time in seconds from wherever.
     """
 
-    def __init__(self, client: Client, credentials: CredentialStore) -> None:
-        self._client, self._credentials = client, credentials
-        self._known: dict[tuple[str, str], str] = {}
+    def __init__(
+        self,
+        client: Client,
+        credentials: Credentials,
+        tls: Mapping[str, TlsPolicy],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client, self._credentials, self._tls, self._clock = client, credentials, tls, clock
+        self._grants: dict[tuple[str, str], _Grant] = {}
+        self._by_basic: set[str] = set()
         self._lock = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
 
-    def known(self, registry: str, repository: str) -> str:
-        """Return the header's value to send without being asked; empty where nothing is known yet."""
-        with self._lock:
-            return self._known.get((registry, repository)) or self._known.get((registry, ""), "")
+    def current(self, endpoint: Endpoint) -> str:
+        """Return the header's value to send without being asked; empty where nothing is known yet.
 
-    def answer(self, registry: str, repository: str, refused: str, header: str) -> str:
+        Raises:
+            AuthenticationFailed, FetchError: a token ended, and the token server gives no other one.
+        """
+        grant = self._grant(endpoint)
+        if grant is None:
+            return self._basic(endpoint) if endpoint.registry in self._by_basic else ""
+        if grant.ends > self._clock():
+            return grant.value
+        with self._lock_of(endpoint):
+            grant = self._grant(endpoint) or grant
+            if grant.ends > self._clock() or grant.challenge is None:
+                return grant.value
+            return self._remembered(endpoint, self._way_in(endpoint, (grant.challenge,)))
+
+    def answer(self, endpoint: Endpoint, refused: str, header: str) -> str:
         """Return the header's value that answers a 401.
 
         Args:
-            registry: the registry as references name it.
-            repository: what is to be pulled from.
+            endpoint: what is to be pulled from.
             refused: the value that was sent with the request; empty where none was.
             header: the answer's WWW-Authenticate.
 
@@ -61,48 +107,63 @@ class Authorizer:
             AuthenticationFailed: there is no way in with what is known.
             FetchError: the token server does not answer.
         """
-        with self._lock_of(registry):
-            current = self.known(registry, repository)
-            if current and current != refused:
-                return current  # another thread was here first
-            value, scope = self._way_in(registry, repository, parse_challenges(header))
-            if not value or value == refused:
-                raise denied(registry, repository)
-            with self._lock:
-                self._known[registry, scope] = value
-            return value
+        with self._lock_of(endpoint):
+            grant = self._grant(endpoint)
+            if grant is not None and grant.value != refused:
+                return grant.value  # another thread was here first
+            found = self._way_in(endpoint, parse_challenges(header))
+            if not found.value or found.value == refused:
+                raise denied(endpoint)
+            return self._remembered(endpoint, found)
 
-    def _lock_of(self, registry: str) -> threading.Lock:
+    def _grant(self, endpoint: Endpoint) -> _Grant | None:
         with self._lock:
-            return self._locks.setdefault(registry, threading.Lock())
+            return self._grants.get((endpoint.registry, endpoint.repository))
 
-    def _way_in(self, registry: str, repository: str, challenges: tuple[Challenge, ...]) -> tuple[str, str]:
-        """Return the value and which repository it is for; an empty one stands for the whole registry."""
+    def _lock_of(self, endpoint: Endpoint) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault((endpoint.registry, endpoint.repository), threading.Lock())
+
+    def _remembered(self, endpoint: Endpoint, grant: _Grant) -> str:
+        with self._lock:
+            self._grants[endpoint.registry, endpoint.repository] = grant
+            if grant.value.startswith("Basic "):  # then it wants that for every repository
+                self._by_basic.add(endpoint.registry)
+        return grant.value
+
+    def _way_in(self, endpoint: Endpoint, challenges: tuple[Challenge, ...]) -> _Grant:
         offered = {challenge.scheme: challenge for challenge in reversed(challenges)}
-        credential = self._credentials.find(registry)
         if "bearer" in offered:
-            if credential is not None and credential.registry_token:
-                return f"Bearer {credential.registry_token}", repository
-            return self._bearer(registry, repository, offered["bearer"], credential), repository
+            return self._bearer(endpoint, offered["bearer"])
         if "basic" in offered:
-            return credential.basic if credential else "", ""
+            return _Grant(self._basic(endpoint), math.inf, None)
         names = ", ".join(offered) or "none"
         raise AuthenticationFailed(
-            f"asks for a kind of login that is not known ({names:.80})", place=registry
+            f"asks for a kind of login that is not known ({names:.80})", place=endpoint.registry
         )
 
-    def _bearer(
-        self, registry: str, repository: str, challenge: Challenge, credential: Credential | None
-    ) -> str:
+    def _basic(self, endpoint: Endpoint) -> str:
+        credential = self._credentials.find(endpoint.registry, endpoint.repository)
+        return credential.basic if credential is not None else ""
+
+    def _bearer(self, endpoint: Endpoint, challenge: Challenge) -> _Grant:
+        credential = self._credentials.find(endpoint.registry, endpoint.repository)
+        if credential is not None and credential.registry_token:
+            return _Grant(f"Bearer {credential.registry_token}", math.inf, None)
         realm = challenge.parameters.get("realm", "")
-        _check_realm(realm, registry)
+        _check_realm(realm, endpoint)
         query = {
             "service": challenge.parameters.get("service", ""),
-            "scope": challenge.parameters.get("scope") or f"repository:{repository}:pull",
+            "scope": challenge.parameters.get("scope") or f"repository:{endpoint.repository}:pull",
         }
-        return f"Bearer {self._token(self._ask(realm, query, credential), realm)}"
+        asked = self._clock()
+        answer = self._token_answer(self._ask(endpoint, realm, query, credential), endpoint, realm)
+        return _Grant(f"Bearer {_token(answer, realm)}", asked + _lifetime(answer), challenge)
 
-    def _ask(self, realm: str, query: dict[str, str], credential: Credential | None) -> requests.Response:
+    def _ask(
+        self, endpoint: Endpoint, realm: str, query: Mapping[str, str], credential: Credential | None
+    ) -> requests.Response:
+        tls = self._tls.get(endpoint.registry)
         if credential is not None and credential.identity_token:
             form = {
                 **query,
@@ -110,49 +171,76 @@ class Authorizer:
                 "client_id": _CLIENT_ID,
                 "refresh_token": credential.identity_token,
             }
-            return self._client.exchange("POST", realm, form=form)
+            response = self._client.exchange("POST", realm, form=form, tls=tls)
+            if response.status_code not in _NO_POST or not credential.basic:
+                return response
+            self._client.discard(response)
         asked = urlencode({name: value for name, value in query.items() if value})
         url = realm + ("&" if urlsplit(realm).query else "?") + asked
-        return self._client.exchange("GET", url, authorization=credential.basic if credential else "")
+        authorization = credential.basic if credential is not None else ""
+        return self._client.exchange("GET", url, authorization=authorization, tls=tls)
 
-    def _token(self, response: requests.Response, realm: str) -> str:
-        if response.status_code != 200:
+    def _token_answer(self, response: requests.Response, endpoint: Endpoint, realm: str) -> Mapping[str, Any]:
+        if response.status_code != HTTPStatus.OK:
             with response:
                 error = refusal(response)
+            if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and isinstance(error, ServerBusy):
+                raise RateLimited(error.message, place=realm, wait=error.wait)
             if not isinstance(error, StatusRefused):
                 raise error
             raise AuthenticationFailed(
-                f"the token server answers {error.message}", place=realm, hint="check docker's credentials"
+                f"the token server answers {error.message}", place=realm, hint=_hint(endpoint)
             )
         try:
-            answer = jsontext.load_object(self._client.body(response, _LIMIT), limit=_LIMIT, what=realm)
+            return jsontext.load_object(self._client.body(response, _LIMIT), limit=_LIMIT, what=realm)
         except InvalidDocument as error:
             raise AuthenticationFailed(
                 f"the token server's answer is {error.message}", place=realm
             ) from error
-        token = answer.get("token") or answer.get("access_token")
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
-            raise AuthenticationFailed("the token server gives no usable token", place=realm)
-        return token
 
 
-def denied(registry: str, repository: str) -> AuthenticationFailed:
+def _token(answer: Mapping[str, Any], realm: str) -> str:
+    token = answer.get("token") or answer.get("access_token")
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
+        raise AuthenticationFailed("the token server gives no usable token", place=realm)
+    return token
+
+
+def _lifetime(answer: Mapping[str, Any]) -> float:
+    """Return for how many seconds a token is to be used: not up to its very end, and for ever where none is told."""
+    told = answer.get("expires_in")
+    if isinstance(told, bool) or not isinstance(told, (int, float)) or not told > 0:
+        return math.inf
+    return max(told - _MARGIN, told / 2)
+
+
+def denied(endpoint: Endpoint) -> AuthenticationFailed:
     """Return the error for a registry that lets us not in; many answer so for what does not exist, too."""
     return AuthenticationFailed(
-        f"denies access to {repository}: it needs a login, or does not exist",
-        place=registry,
-        hint=f"run: docker login {registry}",
+        f"denies access to {endpoint.repository}: it needs a login, or does not exist",
+        place=endpoint.registry,
+        hint=_hint(endpoint),
     )
 
 
-def _check_realm(realm: str, registry: str) -> None:
+def _hint(endpoint: Endpoint) -> str:
+    return f"run: docker login {endpoint.registry}, or give auth in the spec's registries"
+
+
+def _check_realm(realm: str, endpoint: Endpoint) -> None:
     """Refuse to send credentials in the clear, or to something that is no address."""
     try:
         origin = Origin.of(realm)
-        fit = origin.scheme == "https" or origin.is_loopback
     except InvalidURL:
         fit = False
+    else:  # a registry that the spec wants spoken to in the clear may have its token server beside it
+        beside = Origin.of(endpoint.root)
+        fit = (
+            origin.scheme == "https"
+            or origin.is_loopback
+            or (origin.scheme, origin.host) == (beside.scheme, beside.host)
+        )
     if not fit:
         raise AuthenticationFailed(
-            f"names {realm!r:.120} as its token server, which is not https", place=registry
+            f"names {realm!r:.120} as its token server, which is not https", place=endpoint.registry
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, Mapping
 
 from archiver.core.reference import DOCKER_HUB, DOCKER_HUB_HOSTS, is_loopback
+from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     from archiver.core.reference import Reference
@@ -38,12 +39,17 @@ class Endpoint:
     @property
     def root(self) -> str:
         """The API's address: ``scheme://host``."""
-        host = _HUB_API if self.registry == DOCKER_HUB else self.registry
-        return f"{self.scheme}://{host}"
+        netloc = _HUB_API if self.registry == DOCKER_HUB else self.registry
+        return f"{self.scheme}://{netloc}"
 
     def url(self, path: str) -> str:
         """Return the address of something of the repository, such as ``manifests/latest``."""
         return f"{self.root}/v2/{self.repository}/{path}"
+
+
+def api_host(registry: str) -> str:
+    """Return the name of the host, without a port, that speaks for a registry."""
+    return Origin.of(Endpoint(registry, "", registry).root).host
 
 
 @dataclass(frozen=True)

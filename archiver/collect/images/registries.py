@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Mapping
 
 from archiver.collect.client import Client
 from archiver.collect.images.authorization import Authorizer
-from archiver.collect.images.credentials import CredentialStore, docker_config
-from archiver.collect.images.endpoints import Endpoint, endpoints_of
+from archiver.collect.images.credentials import Credentials
+from archiver.collect.images.endpoints import Endpoint, api_host, endpoints_of
+from archiver.collect.images.ratelimit import RateLimits
 from archiver.collect.images.registry import Source
 from archiver.collect.images.repository import Repository, Sources
 from archiver.collect.images.transport import Transport
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
+from archiver.collect.tls import TlsPolicy
+from archiver.core.errors import ArchiverError, ManifestUnknown
+from archiver.spec.registries import RegistrySettings
 
 if TYPE_CHECKING:
-    import threading
     from pathlib import Path
     from types import TracebackType
 
     from archiver.core.progress import Progress
     from archiver.core.reference import Reference
-    from archiver.spec.registries import RegistrySettings
 
-_CONNECTIONS = 6
+_CONNECTIONS = RegistrySettings().connections
 
 
 class Registries:
@@ -32,25 +35,31 @@ class Registries:
         client: sends the requests.
         retrier: tries again, for all that asks registries.
         brake: ends the work early.
+        rate_limits: what registries said of their limits.
     """
 
     def __init__(
         self,
         settings: Mapping[str, RegistrySettings],
+        *,
         client: Client,
-        credentials: CredentialStore,
         retrier: Retrier,
         brake: Brake,
+        transport: Transport,
+        progress: Progress,
     ) -> None:
         self.client, self.retrier, self.brake = client, retrier, brake
-        self._settings = settings
-        self._transport = Transport(client, Authorizer(client, credentials))
+        self.rate_limits = transport.limits
+        self._settings, self._transport, self._progress = settings, transport, progress
+        self._sources: dict[Endpoint, Source] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
 
     @classmethod
     def of(
         cls,
         settings: Mapping[str, RegistrySettings],
-        folder: Path,  # noqa: ARG003 - where certificates are looked for
+        folder: Path,
         *,
         environment: Mapping[str, str],
         user_agent: str,
@@ -63,16 +72,32 @@ class Registries:
         Args:
             settings: the spec's ``registries``.
             folder: the folder that relative paths in them start from.
-            environment: the variables that they, and the login files, may refer to.
+            environment: the variables that they refer to, and that say where logins are kept.
             user_agent: what to call ourselves.
-            progress: is told of waits.
+            progress: is told of waits, and of what stands in for what.
             stop: set from outside to end early.
             patience: time limits and retries.
+
+        Raises:
+            SpecError: a variable is not set, or a certificate or key cannot be read.
         """
+        tls = {
+            registry: TlsPolicy.of(api_host(registry), entry.tls, folder)
+            for registry, entry in settings.items()
+            if entry.tls is not None
+        }
+        credentials = Credentials.of(settings, environment)
         brake = Brake(stop)
         client = Client(user_agent, patience, brake)
-        credentials = CredentialStore(docker_config(environment))
-        return cls(settings, client, credentials, Retrier(patience, brake, progress), brake)
+        transport = Transport(client, Authorizer(client, credentials, tls), RateLimits(), tls)
+        return cls(
+            settings,
+            client=client,
+            retrier=Retrier(patience, brake, progress),
+            brake=brake,
+            transport=transport,
+            progress=progress,
+        )
 
     def __enter__(self) -> Registries:
         return self
@@ -94,7 +119,7 @@ class Registries:
             tuple(map(self._source, places.mirrors)),
             tuple(map(self._source, places.fallbacks)),
         )
-        return Repository(reference, sources, self.retrier)
+        return Repository(reference, sources, self.retrier, self._passed_over)
 
     def connections(self, registry: str) -> int:
         """Return how many transfers a registry's host gets at the same time."""
@@ -102,4 +127,16 @@ class Registries:
         return entry.connections if entry is not None else _CONNECTIONS
 
     def _source(self, endpoint: Endpoint) -> Source:
-        return Source(self._transport, endpoint)
+        """Return the one source of a place: it remembers what it learns of it."""
+        with self._lock:
+            return self._sources.setdefault(endpoint, Source(self._transport, endpoint))
+
+    def _passed_over(self, source: Source, error: ArchiverError) -> None:
+        """Say why another place was asked, once a place and kind of failure; what is not there is nothing to tell."""
+        if isinstance(error, ManifestUnknown):
+            return
+        with self._lock:
+            if (source.location, error.code) in self._told:
+                return
+            self._told.add((source.location, error.code))
+        self._progress.note(f"{source.location} is passed over: {error}")

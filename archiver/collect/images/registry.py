@@ -1,27 +1,36 @@
 """One repository at one place, as something that is asked by tag and digest: no HTTP above this layer.
 
-Source: OCI distribution-spec v1.1, "Pull"; Docker Registry HTTP API V2.
+Source: OCI distribution-spec v1.1, "Pull", "Listing Tags", "Listing Referrers"; Docker Registry HTTP API V2.
 """
 
 from __future__ import annotations
 
-import re
+import threading
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Generator
+from typing import TYPE_CHECKING, Any, Collection, Iterator, Mapping
+from urllib.parse import urljoin
 
-from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS, Descriptor
+from requests.utils import parse_header_links
+
+from archiver.collect.images.blobbody import RANGED, BlobBody, blob_body
+from archiver.core import jsontext
+from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS, OCI_INDEX, Descriptor
 from archiver.core.digest import Digest
 from archiver.core.errors import (
     DigestMismatch,
     InvalidDigest,
     InvalidDocument,
+    InvalidURL,
+    ManifestUnknown,
     ManifestUnsupported,
     RegistryError,
     SizeMismatch,
     StatusRefused,
 )
 from archiver.core.manifest import Manifest, parse_manifest
+from archiver.core.reference import is_tag
+from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     import requests
@@ -30,8 +39,14 @@ if TYPE_CHECKING:
     from archiver.collect.images.transport import Transport
 
 _ACCEPT = {"Accept": ", ".join(sorted(MANIFESTS | INDEXES))}
-_RANGED = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})
-_CONTENT_RANGE = re.compile(r"\Abytes ([0-9]{1,19})-[0-9]{1,19}/([0-9]{1,19}|\*)\Z")
+_TAGS_A_PAGE = 1000
+_MOST_TAG_PAGES = 10_000
+_MOST_TAGS = 1_000_000
+_TAGS_LIMIT = 16 << 20  # bytes of a page; some registries send all tags at once
+_MOST_REFERRER_PAGES = 100
+_MOST_REFERRERS = 10_000
+_PROBED = frozenset({200, 400, 404, 405, 501})
+_MOST_LINK = 8192  # characters
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
 
 
@@ -45,14 +60,6 @@ class Document:
     location: str = ""
 
 
-@dataclass(frozen=True)
-class BlobBody:
-    """A blob on its way: the byte that it begins at, and what comes from there on. Close ``chunks``."""
-
-    start: int
-    chunks: Generator[bytes, None, None]
-
-
 class Source:
     """Reads one repository at one place; each call is a single attempt. May be used by several threads.
 
@@ -63,6 +70,8 @@ class Source:
 
     def __init__(self, transport: Transport, endpoint: Endpoint) -> None:
         self._transport, self._endpoint = transport, endpoint
+        self._probing = threading.Lock()
+        self._has_referrers: bool | None = None
 
     @property
     def registry(self) -> str:
@@ -111,6 +120,7 @@ class Source:
             FetchError: the registry cannot be asked.
         """
         response = self._manifest("GET", selector)
+        self._transport.limits.count(self.registry)
         data = self._transport.client.body(response, MANIFEST_LIMIT)
         place = f"{self.location}/{self._endpoint.repository}/manifests/{selector}"
         if len(data) > MANIFEST_LIMIT:
@@ -143,49 +153,115 @@ class Source:
             SizeMismatch: the registry announces another size than the descriptor does.
             FetchError: the blob cannot be had.
         """
-        path = f"blobs/{descriptor.digest}"
-        if not start:
-            response = self._transport.request("GET", self._endpoint, path)
-            return self._from_start(response, descriptor)
-        ranged = {"Range": f"bytes={start}-"}
-        response = self._transport.request("GET", self._endpoint, path, ranged, accepted=_RANGED)
-        if response.status_code == HTTPStatus.PARTIAL_CONTENT:
-            return self._continued(response, descriptor, start)
-        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return blob_body(
+            self._transport.client,
+            lambda headers: self._asked("GET", f"blobs/{descriptor.digest}", headers, RANGED),
+            descriptor,
+            start,
+        )
+
+    def tags(self) -> tuple[str, ...]:
+        """Return all tags, each once. What no tag can be is left out: nobody could ask for it.
+
+        Raises:
+            ManifestUnknown: there is no such repository.
+            RegistryError: the list does not end, or is none.
+            FetchError: the registry cannot be asked.
+        """
+        found: dict[str, None] = {}
+        for response in self._pages(self._endpoint.url(f"tags/list?n={_TAGS_A_PAGE}"), _MOST_TAG_PAGES):
+            listed = self._json(response, _TAGS_LIMIT).get("tags") or []
+            if not isinstance(listed, list):
+                raise RegistryError("its list of tags is none", place=response.url)
+            found.update((tag, None) for tag in listed if isinstance(tag, str) and is_tag(tag))
+            if len(found) > _MOST_TAGS:
+                raise RegistryError(f"lists more than {_MOST_TAGS} tags", place=response.url)
+        return tuple(found)
+
+    def referrers(self, digest: Digest) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest; None where the registry has no API that says it.
+
+        That is asked once, by HEAD as far as possible.
+
+        Raises:
+            InvalidDocument, InvalidDigest: the answer is malformed.
+            RegistryError: it does not end.
+            FetchError: the registry cannot be asked.
+        """
+        url = self._endpoint.url(f"referrers/{digest}")
+        if not self._may_have_referrers(url):
+            return None
+        place = f"{self.location}/{self._endpoint.repository}/referrers/{digest}"
+        found: list[Descriptor] = []
+        try:
+            for response in self._pages(url, _MOST_REFERRER_PAGES):
+                found += self._referrers_page(response, place)
+                if len(found) > _MOST_REFERRERS:
+                    raise RegistryError(f"lists more than {_MOST_REFERRERS} referrers", place=place)
+        except (ManifestUnknown, StatusRefused):
+            if found:
+                raise
+            self._has_referrers = False
+            return None
+        return tuple(found)
+
+    def _referrers_page(self, response: requests.Response, place: str) -> tuple[Descriptor, ...]:
+        if _media_type(response) != OCI_INDEX:  # some page, sent for whatever is not known
             self._transport.client.discard(response)
-            response = self._transport.request("GET", self._endpoint, path)
-        return self._from_start(response, descriptor)
+            raise StatusRefused("lists no referrers", place=place)
+        data = self._transport.client.body(response, MANIFEST_LIMIT)
+        return parse_manifest(data, OCI_INDEX, what=place).manifests
 
-    def _from_start(self, response: requests.Response, descriptor: Descriptor) -> BlobBody:
-        announced = response.headers.get("Content-Length", "")
-        coded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
-        if announced.isdigit() and int(announced) != descriptor.size and not coded:
-            response.close()
-            raise SizeMismatch(
-                f"the registry announces {announced} bytes, the manifest {descriptor.size}",
-                place=str(descriptor.digest),
-            )
-        return BlobBody(0, self._transport.client.chunks(response, decode=True))
+    def _may_have_referrers(self, url: str) -> bool:
+        """Say whether there may be the API, having asked by HEAD once.
 
-    def _continued(self, response: requests.Response, descriptor: Descriptor, start: int) -> BlobBody:
-        """Check that an answer is the rest that was asked for (RFC 9110, section 14.4)."""
-        told = response.headers.get("Content-Range", "")
-        match = _CONTENT_RANGE.match(told)
-        if match is None or int(match[1]) != start:
-            response.close()
-            raise RegistryError(
-                f"asked for what is behind byte {start}, it sends {told!r:.80}", place=response.url
+        The specification knows no HEAD here, so a refusal says little: Harbor hands it on to a registry behind it,
+        which knows nothing of referrers. Only where such a registry stands alone it is believed.
+        """
+        with self._probing:
+            if self._has_referrers is None:
+                response = self._transport.request("HEAD", self._endpoint, url, accepted=_PROBED)
+                self._transport.client.discard(response)
+                self._has_referrers = not _is_unknown_route(response)
+            return self._has_referrers
+
+    def _pages(self, url: str, most: int) -> Iterator[requests.Response]:
+        """Yield the answers of a list that comes in pages (RFC 8288, rel=next); the consumer reads their bodies.
+
+        Raises:
+            RegistryError: there are more pages than ``most``, or they lead in a circle or elsewhere.
+        """
+        seen = {url}
+        for _ in range(most):
+            response = self._transport.request("GET", self._endpoint, url)
+            following = _next_page(response, url)
+            yield response
+            if not following:
+                return
+            if Origin.of(following) != Origin.of(url):
+                raise RegistryError(f"its list goes on elsewhere: {following!r:.200}", place=url)
+            if following in seen:
+                raise RegistryError("its list leads back to a page that was there before", place=following)
+            seen.add(following)
+            url = following
+        raise RegistryError(f"its list has more than {most} pages", place=url)
+
+    def _json(self, response: requests.Response, limit: int) -> Mapping[str, Any]:
+        """Read an answer that is a JSON object."""
+        try:
+            return jsontext.load_object(
+                self._transport.client.body(response, limit), limit=limit, what=response.url
             )
-        if match[2] != "*" and int(match[2]) != descriptor.size:
-            response.close()
-            raise SizeMismatch(
-                f"the registry announces {match[2]} bytes, the manifest {descriptor.size}",
-                place=str(descriptor.digest),
-            )
-        return BlobBody(start, self._transport.client.chunks(response))
+        except InvalidDocument as error:
+            raise RegistryError(f"its answer is {error.message}", place=response.url) from error
+
+    def _asked(
+        self, method: str, path: str, headers: Mapping[str, str], accepted: Collection[int] = (HTTPStatus.OK,)
+    ) -> requests.Response:
+        return self._transport.request(method, self._endpoint, self._endpoint.url(path), headers, accepted)
 
     def _manifest(self, method: str, selector: str) -> requests.Response:
-        return self._transport.request(method, self._endpoint, f"manifests/{selector}", _ACCEPT)
+        return self._asked(method, f"manifests/{selector}", _ACCEPT)
 
 
 def parsed(data: bytes, digest: Digest, media_type: str, place: str) -> Document:
@@ -221,6 +297,35 @@ def _announced_digest(response: requests.Response) -> Digest | None:
         return Digest.parse(text)
     except InvalidDigest as error:
         raise RegistryError(f"announces the digest {text!r:.120}", place=response.url) from error
+
+
+def _next_page(response: requests.Response, url: str) -> str:
+    """Return the address of the next page; empty where this is the last one. Some registries forget the brackets."""
+    for link in parse_header_links(response.headers.get("Link", "")[:_MOST_LINK]):
+        if link.get("rel", "").lower() == "next" and link.get("url"):
+            try:
+                following = urljoin(url, link["url"])
+                Origin.of(following)
+            except (ValueError, InvalidURL) as error:
+                raise RegistryError(
+                    f"its list goes on at no address: {link['url']!r:.200}", place=url
+                ) from error
+            return following
+    return ""
+
+
+def _is_unknown_route(response: requests.Response) -> bool:
+    """Say whether an answer is the one of the distribution project's registry to what is not in its API.
+
+    Harbor has one behind it, and marks what it lets through.
+    """
+    headers = response.headers
+    return (
+        response.status_code == HTTPStatus.NOT_FOUND
+        and "Docker-Distribution-Api-Version" in headers
+        and "X-Request-Id" not in headers
+        and _media_type(response) == "text/plain"
+    )
 
 
 def _media_type(response: requests.Response) -> str:

@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Callable, Iterable, TypeVar
+from typing import TYPE_CHECKING, Callable, Iterable, Mapping, Sequence, TypeVar
 
-from archiver.core.errors import ContentError, FetchError, InvalidDigest, InvalidDocument
+from archiver.core.errors import (
+    ArchiverError,
+    ContentError,
+    FetchError,
+    InvalidDigest,
+    InvalidDocument,
+    ManifestUnknown,
+    RateLimited,
+)
 
 if TYPE_CHECKING:
     from archiver.collect.images.registry import Document, Source
     from archiver.collect.retry import Retrier
     from archiver.core.descriptor import Descriptor
+    from archiver.core.digest import Digest
     from archiver.core.reference import Reference
 
 _T = TypeVar("_T")
@@ -62,10 +71,18 @@ class Repository:
         reference: any reference into the repository.
         sources: its places.
         retrier: tries again, and knows which hosts could not be reached.
+        passed_over: is told of each place that failed where another one was asked in its stead.
     """
 
-    def __init__(self, reference: Reference, sources: Sources, retrier: Retrier) -> None:
+    def __init__(
+        self,
+        reference: Reference,
+        sources: Sources,
+        retrier: Retrier,
+        passed_over: Callable[[Source, ArchiverError], None],
+    ) -> None:
         self._reference, self._sources, self._retrier = reference, sources, retrier
+        self._passed_over = passed_over
 
     @property
     def name(self) -> str:
@@ -81,18 +98,21 @@ class Repository:
         """Return the places in the order that content is to be asked for now."""
         return self._reachable_first(self._sources.for_content)
 
-    def fetch(self, action: Callable[[Source], _T]) -> _T:
+    def fetch(self, action: Callable[[Source], _T], came: Callable[[], int] = lambda: 0) -> _T:
         """Do what gets content by digest at one place after the other, until it works.
+
+        A place that wants no more requests for now is waited for only where no other has the content.
 
         Args:
             action: a single attempt. It is repeated where that may help; one that fails with a FetchError or
                 wrong content is tried at the next place.
+            came: tells the bytes that came so far, where an attempt goes on from what another one got.
 
         Raises:
             FetchError, ContentError, InvalidDocument, InvalidDigest: what failed at the registry itself.
             Stopped: the run is to end.
         """
-        return self._first(self.content_sources(), action)
+        return self._first(self.content_sources(), action, came, rounds=(False, True), failed={})
 
     def resolve(self, tag: str) -> Resolved:
         """Ask what a tag means.
@@ -102,6 +122,24 @@ class Repository:
             FetchError: no place can be asked.
         """
         return self._told(lambda source: Resolved(source.head_manifest(tag), source.location))
+
+    def find(self, tag: str) -> Resolved | None:
+        """Ask what a tag means that need not be there.
+
+        Returns:
+            None where a place says for sure that there is no such tag, and no other one has it: a mirror's word will
+            do, where the registry cannot be reached.
+
+        Raises:
+            FetchError: no place says anything.
+        """
+        failed: dict[Source, ArchiverError] = {}
+        try:
+            return self._told(lambda source: Resolved(source.head_manifest(tag), source.location), failed)
+        except FetchError:
+            if any(isinstance(error, ManifestUnknown) for error in failed.values()):
+                return None
+            raise
 
     def get_manifest(self, selector: str, expected: Descriptor | None = None) -> Document:
         """Get a manifest or index, checked.
@@ -120,18 +158,75 @@ class Repository:
         ask = self.fetch if ":" in selector else self._told
         return ask(lambda source: source.get_manifest(selector, expected))
 
-    def _told(self, action: Callable[[Source], _T]) -> _T:
-        """Do what asks for the meaning of a tag, at one place after the other."""
-        return self._first(self._reachable_first(self._sources.for_tags), action)
+    def tags(self) -> tuple[str, ...]:
+        """Return all tags, each once.
+
+        Raises:
+            ManifestUnknown: there is no such repository.
+            RegistryError: the list does not end, or is none.
+            FetchError: no place can be asked.
+        """
+        return self._told(lambda source: source.tags())
+
+    def referrers(self, digest: Digest) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest: signatures, SBOMs, attestations and the like.
+
+        Returns:
+            None where there is no API that lists it: then the fallback tag may say it (distribution-spec v1.1,
+            "Referrers Tag Schema").
+
+        Raises:
+            InvalidDocument, InvalidDigest, RegistryError: the answer is malformed, too long, or does not end.
+            FetchError: no place can be asked.
+        """
+        return self._told(lambda source: source.referrers(digest))
+
+    def _told(self, action: Callable[[Source], _T], failed: dict[Source, ArchiverError] | None = None) -> _T:
+        """Do what asks for something that is not checked by a digest, at one place after the other."""
+        sources = self._reachable_first(self._sources.for_tags)
+        failed = {} if failed is None else failed
+        return self._first(sources, action, lambda: 0, rounds=(True,), failed=failed)
 
     def _reachable_first(self, sources: Iterable[Source]) -> tuple[Source, ...]:
         return tuple(sorted(sources, key=lambda source: self._retrier.is_unreachable(source.registry)))
 
-    def _first(self, sources: Iterable[Source], action: Callable[[Source], _T]) -> _T:
-        failed: dict[Source, Exception] = {}
-        for source in sources:
-            try:
-                return self._retrier.run(source.registry, partial(action, source))
-            except _FAILED as error:
-                failed[source] = error
-        raise failed[self._sources.own]
+    def _first(
+        self,
+        sources: Sequence[Source],
+        action: Callable[[Source], _T],
+        came: Callable[[], int],
+        rounds: Iterable[bool],
+        failed: dict[Source, ArchiverError],
+    ) -> _T:
+        """Return what the first place gives that gives something.
+
+        Args:
+            sources: the places.
+            action: a single attempt.
+            came: as for ``fetch``.
+            rounds: whether to wait for those that want no more requests for now; they alone get a second round.
+            failed: takes the failures of the others.
+        """
+        for pausing in rounds:
+            for source in sources:
+                if source in failed and not isinstance(failed[source], RateLimited):
+                    continue
+                lately = self._retrier.lately_unreachable(source.registry)
+                if lately is not None and len(sources) > 1:
+                    failed[source] = lately
+                    continue
+                attempt = partial(action, source)
+                try:
+                    result = self._retrier.run(source.registry, attempt, came=came, pausing=pausing)
+                except _FAILED as error:
+                    failed[source] = error
+                else:
+                    self._tell(failed)
+                    return result
+        final = failed[self._sources.own]
+        self._tell({source: error for source, error in failed.items() if error is not final})
+        raise final
+
+    def _tell(self, failed: Mapping[Source, ArchiverError]) -> None:
+        for source, error in failed.items():
+            self._passed_over(source, error)

@@ -5,12 +5,22 @@ Source: OCI distribution-spec v1.1 ("Error Codes", "Endpoints").
 
 from __future__ import annotations
 
+from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Collection, Mapping
 
 from archiver.collect.client import refusal
 from archiver.collect.images.authorization import denied
 from archiver.core import jsontext
-from archiver.core.errors import ArchiverError, AuthenticationFailed, FetchError, ManifestUnknown
+from archiver.core.errors import (
+    ArchiverError,
+    AuthenticationFailed,
+    CertificateRefused,
+    FetchError,
+    ManifestUnknown,
+    RateLimited,
+    ServerBusy,
+)
 from archiver.core.printable import printable
 from archiver.core.urlkey import Origin
 
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
     from archiver.collect.client import Client
     from archiver.collect.images.authorization import Authorizer
     from archiver.collect.images.endpoints import Endpoint
+    from archiver.collect.images.ratelimit import RateLimits
+    from archiver.collect.tls import TlsPolicy
 
 _MOST_LOGINS = 2  # answers to 401s a request: one may be a token that another thread got and that has aged
 _ERROR_LIMIT = 64 << 10  # bytes of an error's body
@@ -27,68 +39,119 @@ _MOST_WORDS = 200  # characters of it that go into a message
 
 
 class Transport:
-    """Sends requests to registries, logging in where they ask for it. May be used by several threads."""
+    """Sends requests to registries, logging in where they ask for it. May be used by several threads.
 
-    def __init__(self, client: Client, authorizer: Authorizer) -> None:
-        self.client = client
-        self._authorizer = authorizer
+    Args:
+        client: speaks HTTP.
+        authorizer: answers to requests for a login.
+        limits: is told what registries say of their limits.
+        tls: how registries' certificates are judged, where the spec says it.
+    """
+
+    def __init__(
+        self, client: Client, authorizer: Authorizer, limits: RateLimits, tls: Mapping[str, TlsPolicy]
+    ) -> None:
+        self.client, self.limits = client, limits
+        self._authorizer, self._tls = authorizer, tls
 
     def request(
         self,
         method: str,
         endpoint: Endpoint,
-        path: str,
+        url: str,
         headers: Mapping[str, str] | None = None,
-        accepted: Collection[int] = (200,),
+        accepted: Collection[int] = (HTTPStatus.OK,),
     ) -> requests.Response:
-        """Ask a repository for ``path`` (``manifests/latest``); return the answer, of an accepted status.
+        """Ask a repository for something; return the answer, of an accepted status.
 
         The caller closes the response.
 
+        Args:
+            method: GET or HEAD.
+            endpoint: the repository.
+            url: an address in it (``Endpoint.url``), or one of the same origin that it leads to.
+            headers: further ones.
+            accepted: the statuses that are no errors.
+
         Raises:
-            ManifestUnknown: status 404.
-            AuthenticationFailed: the registry lets us not in.
+            ManifestUnknown: the registry says that there is no such thing.
+            AuthenticationFailed: it lets us not in.
+            RateLimited: it wants no more requests for now.
             ServerBusy: it cannot answer for now.
             FetchError: it cannot be reached, or refuses otherwise.
         """
-        registry, repository = endpoint.registry, endpoint.repository
-        url = endpoint.url(path)
-        authorization = self._authorizer.known(registry, repository)
+        authorization = self._authorizer.current(endpoint)
         for _ in range(_MOST_LOGINS + 1):
-            response = self.client.exchange(method, url, headers=headers, authorization=authorization)
+            response = self._exchanged(method, endpoint, url, headers, authorization)
             if response.status_code in accepted:
                 return response
             if response.status_code != 401 or Origin.of(response.url) != Origin.of(url):
-                raise self._refused(response)
+                raise self._refused(endpoint, response)
             self.client.discard(response)
             challenge = response.headers.get("WWW-Authenticate", "")
-            authorization = self._authorizer.answer(registry, repository, authorization, challenge)
-        raise denied(registry, repository)
+            authorization = self._authorizer.answer(endpoint, authorization, challenge)
+        raise denied(endpoint)
 
-    def _refused(self, response: requests.Response) -> FetchError:
-        detail = ""
+    def _exchanged(
+        self,
+        method: str,
+        endpoint: Endpoint,
+        url: str,
+        headers: Mapping[str, str] | None,
+        authorization: str,
+    ) -> requests.Response:
+        try:
+            response = self.client.exchange(
+                method,
+                url,
+                headers=headers,
+                authorization=authorization,
+                tls=self._tls.get(endpoint.registry),
+            )
+        except CertificateRefused as error:
+            error.message += f" ({_advice(endpoint.registry)})"
+            raise
+        self.limits.learn(endpoint.registry, response.headers)
+        return response
+
+    def _refused(self, endpoint: Endpoint, response: requests.Response) -> FetchError:
+        code, detail = "", ""
         if response.request.method != "HEAD":
-            try:
-                detail = _detail(self.client.body(response, _ERROR_LIMIT))
-            except FetchError:  # the status says enough
-                detail = ""
+            with suppress(FetchError):  # then the status has to say enough
+                code, detail = _detail(self.client.body(response, _ERROR_LIMIT))
         response.close()
         error = refusal(response, detail)
-        if response.status_code == 404:
+        if response.status_code == HTTPStatus.NOT_FOUND and (code or _is_json(response)):
             return ManifestUnknown(f"the registry does not have it ({error.message})", place=response.url)
         if response.status_code in (401, 403):
             return AuthenticationFailed(f"the registry denies access ({error.message})", place=response.url)
+        if isinstance(error, ServerBusy) and response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            limit = self.limits.known.get(endpoint.registry)
+            window = limit.window if limit is not None else None
+            return RateLimited(error.message, place=response.url, wait=error.wait, window=window)
         return error
 
 
-def _detail(body: bytes) -> str:
-    """Return the first error's code and message, if the body is a registry's error document."""
+def _advice(registry: str) -> str:
+    """Return what to do about a certificate that is not trusted."""
+    return (
+        f"if it is signed by an authority of your own, name that in the spec: registries, {registry}, tls, ca"
+    )
+
+
+def _is_json(response: requests.Response) -> bool:
+    return "json" in response.headers.get("Content-Type", "").lower()
+
+
+def _detail(body: bytes) -> tuple[str, str]:
+    """Return the first error's code, and code and message, if the body is a registry's error document."""
     try:
         document = jsontext.load_object(body, limit=_ERROR_LIMIT, what="error")
     except ArchiverError:
-        return ""
+        return "", ""
     errors = document.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     if not isinstance(first, dict):
-        return ""
-    return printable(" ".join(str(first[key]) for key in ("code", "message") if first.get(key)), _MOST_WORDS)
+        return "", ""
+    words = " ".join(str(first[key]) for key in ("code", "message") if first.get(key))
+    return str(first.get("code", "")), printable(words, _MOST_WORDS)
