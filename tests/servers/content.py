@@ -52,6 +52,10 @@ class Filling:
         """Put a manifest's bytes at ``repository:tag``, or at ``repository`` without a tag."""
         raise NotImplementedError
 
+    def manifests(self, repository: str) -> list[tuple[Made, dict[str, Any]]]:
+        """Return all manifests of a repository, in no order of importance."""
+        raise NotImplementedError
+
     def manifest(self, name: str, document: Any) -> Made:
         """Put a manifest of any content and tag it; without a tag in the name it has its digest alone."""
         return self.put_manifest(name, json.dumps(document).encode(), document.get("mediaType", OCI_MANIFEST))

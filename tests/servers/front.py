@@ -18,13 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, BinaryIO, Callable, Iterator, Mapping
 from urllib.parse import parse_qs
 
-from servers.content import OCI_INDEX
+from servers.content import OCI_INDEX, Filling
 from servers.registry import Asked, Reply
 
 if TYPE_CHECKING:
     import ssl
 
-    from servers.real import Registry
+    from servers.real import Registry, Site
 
 _HOPPING = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date"})
 _PIECE = 1 << 14  # bytes sent at a time
@@ -73,14 +73,14 @@ class Front:
 
     Attributes:
         host: what references begin with.
-        registry: what is behind it.
+        registry: what is behind it; a site where no images are meant.
         passed: all requests so far.
         page: how many tags a page of their list has; 0 for all.
         referrers: whether there is the referrers API.
     """
 
     host: str
-    registry: Registry
+    registry: Registry | Site
     passed: list[Passed] = field(default_factory=list)
     page: int = 0
     referrers: bool = False
@@ -180,11 +180,12 @@ class Front:
             connection.request(asked.method, asked.target, asked.body or None, headers)
             response = connection.getresponse()
             body = response.read()
-        length = int(response.headers["Content-Length"]) if asked.method == "HEAD" else None
+        length = int(response.headers.get("Content-Length", 0)) if asked.method == "HEAD" else None
         kept = {name: value for name, value in response.getheaders() if name.lower() not in _HOPPING}
         return Reply(body, response.status, kept, length)
 
     def _referring(self, repository: str, digest: str) -> Reply:
+        assert isinstance(self.registry, Filling)
         found = []
         for made, document in self.registry.manifests(repository):
             if document.get("subject", {}).get("digest") == digest:
@@ -275,7 +276,7 @@ def redirected(origin: str) -> Change:
 
 
 @contextmanager
-def fronting(registry: Registry, *, tls: ssl.SSLContext | None = None) -> Iterator[Front]:
+def fronting(registry: Registry | Site, *, tls: ssl.SSLContext | None = None) -> Iterator[Front]:
     """Run a front before a registry while a block lasts; by TLS, if given a server's context."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     if tls is not None:

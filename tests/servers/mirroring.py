@@ -86,8 +86,26 @@ class Project:
             entry["digest"] for entry in json.loads((self.layout / "index.json").read_text())["manifests"]
         }
 
+    def check_layout(self) -> None:
+        """Check that all that the layout's index names is there, down to the layers; it may be read while runs write."""
+        if not (self.layout / "index.json").is_file():
+            return
+        assert json.loads((self.layout / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+        for entry in json.loads((self.layout / "index.json").read_text())["manifests"]:
+            assert self.blob(entry["digest"]).stat().st_size == entry["size"]
+            self._check_manifest(entry["digest"])
+
+    def _check_manifest(self, digest: str) -> None:
+        document = json.loads(self.blob(digest).read_bytes())
+        for child in document.get("manifests", []):
+            if self.has(child["digest"]):  # an index may be sparse
+                self._check_manifest(child["digest"])
+        for part in (*filter(None, [document.get("config")]), *document.get("layers", [])):
+            assert self.blob(part["digest"]).stat().st_size == part["size"]
+
     def judge(self) -> None:
         """Let skopeo find every image of the layout's index by its name, and read what it needs of it."""
+        self.check_layout()
         for name, digest in self.tags().items():
             document = json.loads(self.blob(digest).read_bytes())
             kind = document.get("config", {}).get("mediaType", "")

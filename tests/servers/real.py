@@ -48,8 +48,10 @@ http {{
         listen 127.0.0.1:{port};
         root {root};
         index index.html;
+        autoindex {listing};
         gzip on;
         gzip_types text/css application/javascript text/plain;
+        {more}
     }}
 }}
 """
@@ -62,6 +64,11 @@ class Site:
     url: str
     root: Path
     log: Path
+
+    @property
+    def host(self) -> str:
+        """Its ``address:port``."""
+        return self.url.removeprefix("http://")
 
     def requests(self) -> list[str]:
         """Return the lines of the access log so far, ``METHOD STATUS path``, oldest first."""
@@ -80,13 +87,18 @@ def python_docs() -> Path:
 
 
 @contextlib.contextmanager
-def nginx(root: Path, folder: Path) -> Iterator[Site]:
-    """Serve a folder with nginx on a loopback port of its own; configuration and logs go to ``folder``."""
+def nginx(root: Path, folder: Path, *, listing: bool = False) -> Iterator[Site]:
+    """Serve a folder with nginx on a loopback port of its own; configuration and logs go to ``folder``.
+
+    With ``listing``, folders without an index.html are listed.
+    """
     need("nginx")
     port = free_port()
     config = folder / "nginx.conf"
     user = f"user {_user_name()};" if os.geteuid() == 0 else ""
-    config.write_text(_NGINX.format(folder=folder, port=port, root=root, user=user))
+    config.write_text(
+        _NGINX.format(folder=folder, port=port, root=root, user=user, listing="on" if listing else "off")
+    )
     command = ["nginx", "-c", str(config), "-p", str(folder), "-e", str(folder / "error.log")]
     path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
     with running(command, log=folder / "nginx.log", env=path) as process:
