@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Callable, Iterator, Mapping, Sequence, Union
+from typing import Any, Callable, Iterator, Mapping, Sequence, Union
 from urllib.parse import parse_qs, urlsplit
 
-from servers.content import OCI_LAYER, Filling, Made
+from servers.content import OCI_INDEX, OCI_LAYER, Filling, Made
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class Registry(Filling):
             list is used up one by one, its last reply staying.
         login: empty for none, ``basic`` (keeper:secret), or ``bearer``.
         anonymous: whether the token server gives tokens to those without credentials.
+        referrers: what the referrers API lists, descriptors as JSON data by digest; None for no such API.
+        ranges: whether blobs may be asked for in part.
+        lifetime: the seconds that tokens are said to last.
         asked: all requests so far.
     """
 
@@ -67,6 +71,9 @@ class Registry(Filling):
         self.answers: dict[str, Answer] = {}
         self.login = ""
         self.anonymous = True
+        self.referrers: dict[str, list[dict[str, Any]]] | None = None
+        self.ranges = True
+        self.lifetime: float = 300
         self.asked: list[Asked] = []
         self._tokens = 0
         self._content: dict[str, tuple[str, bytes]] = {}
@@ -155,11 +162,11 @@ class Registry(Filling):
         refresh = parse_qs(asked.body.decode()).get("refresh_token") == ["long-lived"]
         if not (self.anonymous or known or refresh):
             return Reply(b"{}", 401)
-        return Reply(json.dumps({"token": f"token-{self._tokens}", "expires_in": 300}).encode())
+        return Reply(json.dumps({"token": f"token-{self._tokens}", "expires_in": self.lifetime}).encode())
 
     def _refused(self, asked: Asked) -> Reply | None:
         given = asked.headers.get("authorization")
-        repository = asked.target.removeprefix("/v2/").partition("/manifests/")[0].partition("/blobs/")[0]
+        repository = re.split(r"/(?:manifests|blobs|tags|referrers)/", asked.target.removeprefix("/v2/"))[0]
         challenge = {
             "basic": 'Basic realm="tests"',
             "bearer": f'Bearer realm="http://{self.host}/token",service="tests",scope="repository:{repository}:pull"',
@@ -170,7 +177,12 @@ class Registry(Filling):
         return Reply(b"{}", 401, {"WWW-Authenticate": challenge[self.login]})
 
     def _truth(self, asked: Asked) -> Reply:
-        path = asked.target.removeprefix("/v2/")
+        path = urlsplit(asked.target).path.removeprefix("/v2/")
+        if path.endswith("/tags/list"):
+            return self._listed(asked, path.removesuffix("/tags/list"))
+        repository, kind, selector = path.rpartition("/referrers/")
+        if kind:
+            return self._referring(selector)
         repository, kind, selector = path.rpartition("/manifests/")
         if not kind:
             repository, kind, selector = path.rpartition("/blobs/")
@@ -178,9 +190,44 @@ class Registry(Filling):
         if digest not in self._content:
             return _error(404, "MANIFEST_UNKNOWN" if kind == "/manifests/" else "BLOB_UNKNOWN")
         media_type, data = self._content[digest]
+        headers = {"Content-Type": media_type, "Docker-Content-Digest": digest}
         if kind == "/blobs/":
-            media_type = "application/octet-stream"
-        return Reply(data, headers={"Content-Type": media_type, "Docker-Content-Digest": digest})
+            return self._blob(asked, data, {**headers, "Content-Type": "application/octet-stream"})
+        return Reply(data, headers=headers)
+
+    def _blob(self, asked: Asked, data: bytes, headers: Mapping[str, str]) -> Reply:
+        wanted = re.fullmatch(r"bytes=(\d+)-", asked.headers.get("range", ""))
+        if wanted is None or not self.ranges:
+            return Reply(data, headers=headers)
+        start = int(wanted[1])
+        if start >= len(data):
+            return Reply(status=416, headers={"Content-Range": f"bytes */{len(data)}"})
+        return Reply(
+            data[start:], 206, {**headers, "Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
+        )
+
+    def _listed(self, asked: Asked, repository: str) -> Reply:
+        """Page through the tags as the distribution project's registry does."""
+        names = sorted(tag for known, tag in self._tags if known == repository)
+        if not names:
+            return _error(404, "NAME_UNKNOWN")
+        query = parse_qs(urlsplit(asked.target).query)
+        left = [name for name in names if name > query.get("last", [""])[0]]
+        page = left[: int(query.get("n", ["1000"])[0])]
+        headers = {"Content-Type": "application/json"}
+        if len(page) < len(left):
+            headers["Link"] = f'</v2/{repository}/tags/list?last={page[-1]}&n={len(page)}>; rel="next"'
+        return Reply(json.dumps({"name": repository, "tags": page}).encode(), headers=headers)
+
+    def _referring(self, digest: str) -> Reply:
+        if self.referrers is None:  # as the distribution project's registry answers what is not in its API
+            headers = {
+                "Content-Type": "text/plain; charset=utf-8",
+                "Docker-Distribution-Api-Version": "registry/2.0",
+            }
+            return Reply(b"404 page not found\n", 404, headers)
+        listed = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": self.referrers.get(digest, [])}
+        return Reply(json.dumps(listed).encode(), headers={"Content-Type": OCI_INDEX})
 
 
 @contextmanager

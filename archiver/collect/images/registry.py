@@ -170,7 +170,10 @@ class Source:
         """
         found: dict[str, None] = {}
         for response in self._pages(self._endpoint.url(f"tags/list?n={_TAGS_A_PAGE}"), _MOST_TAG_PAGES):
-            listed = self._json(response, _TAGS_LIMIT).get("tags") or []
+            answer = self._json(response, _TAGS_LIMIT)
+            listed = answer.get("tags")
+            if listed is None and "tags" in answer:  # all were deleted
+                listed = []
             if not isinstance(listed, list):
                 raise RegistryError("its list of tags is none", place=response.url)
             found.update((tag, None) for tag in listed if isinstance(tag, str) and is_tag(tag))
