@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Iterable, Mapping
 
+from archiver.collect.images.failures import extra_failure, image_failure, unknown
 from archiver.collect.images.reading import ManifestReader, Memo
 from archiver.collect.images.referrers import Referrers, subjects_of
 from archiver.collect.images.walk import CONFIG_LIMIT, UNUSABLE, Leaf, Miss, Tree, indexes, walk
@@ -27,9 +28,8 @@ from archiver.core.errors import (
     RecordCorrupt,
     Stopped,
     StoreError,
-    TagGone,
 )
-from archiver.core.snapshot import Failure, ImageResult
+from archiver.core.snapshot import ImageResult
 
 if TYPE_CHECKING:
     from archiver.collect.images.blobs import BlobFetcher
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from archiver.core.digest import Digest
     from archiver.core.progress import Progress
     from archiver.core.reference import Reference
+    from archiver.core.snapshot import Failure
     from archiver.store.images import ImageLayout
 
-SOURCE = "images"
 Named = tuple[str, Descriptor]
 """A name, or none, and what it is to point to, as ``ImageLayout.point`` takes it."""
 
@@ -185,13 +185,7 @@ class ImagePull:
         try:
             return self._reader.root(self._reference, self._pinned)
         except ManifestUnknown as error:
-            earlier = self._tools.earlier.get(str(self._reference))
-            if earlier is None:
-                raise
-            raise TagGone(
-                f"upstream has it no longer ({error.message}); the copy of {earlier.resolved} is kept",
-                place=error.place,
-            ) from error
+            raise unknown(error, self._tools.earlier.get(str(self._reference))) from error
 
     # ---- what is kept
 
@@ -281,12 +275,10 @@ class ImagePull:
             )
 
     def _fail(self, error: ArchiverError, platform: Platform | None = None) -> None:
-        message = f"{platform}: {error}" if platform is not None else str(error)
-        self._failures[Failure(SOURCE, str(self._reference), error.code, message)] = None
+        self._failures[image_failure(self._reference, error, platform)] = None
 
     def _fail_extra(self, error: ArchiverError) -> None:
-        message = f"of what refers to it (signatures, SBOMs, attestations): {error}"
-        self._failures[Failure(SOURCE, str(self._reference), error.code, message)] = None
+        self._failures[extra_failure(self._reference, error)] = None
 
     # ---- for the reader
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Generic, Sequence, TypeVar
+
+from archiver.collect.images.lanes import Lanes
 
 if TYPE_CHECKING:
     from archiver.core.progress import Task
@@ -43,13 +45,11 @@ def answers(
     """
     with ExitStack() as held:
         held.callback(task.close)
-        pools: dict[str, ThreadPoolExecutor] = {}
-        for host in {question.host for question in questions}:
-            pools[host] = ThreadPoolExecutor(connections(host), thread_name_prefix=f"plan {host}")
-            held.callback(pools[host].shutdown, wait=True, cancel_futures=True)
+        lanes = Lanes(connections, "plan")
+        held.callback(lanes.close)
         held.callback(abort)  # first of all
         asked: dict[Future[_T], Question[_T]] = {
-            pools[question.host].submit(question.ask): question for question in questions
+            lanes.submit(question.host, question.ask): question for question in questions
         }
         pending = set(asked)
         while pending:

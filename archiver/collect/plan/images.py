@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
+from archiver.collect.images.failures import extra_failure, image_failure, unknown
+from archiver.collect.images.image import Claims
 from archiver.collect.images.reading import ManifestReader, Memo, read_blob
-from archiver.collect.images.referrers import Extra, Referrers, subjects_of
+from archiver.collect.images.referrers import Referrers, subjects_of
 from archiver.collect.images.walk import UNUSABLE, Miss, walk
 from archiver.collect.plan.asking import Question, answers
 from archiver.collect.plan.model import (
@@ -21,10 +23,10 @@ from archiver.collect.plan.model import (
     PlannedImage,
     RegistryLoad,
 )
-from archiver.core.errors import ManifestUnknown, TagGone
-from archiver.core.snapshot import Failure
+from archiver.core.errors import InternalError, ManifestUnknown, Stopped, StoreError, TagGone
 
 if TYPE_CHECKING:
+    from archiver.collect.images.referrers import Extra
     from archiver.collect.images.registries import Registries
     from archiver.collect.images.registry import Document
     from archiver.collect.images.repository import Repository
@@ -33,12 +35,10 @@ if TYPE_CHECKING:
     from archiver.collect.plan.holdings import Holdings, Tally
     from archiver.core.descriptor import Descriptor, Platform
     from archiver.core.digest import Digest
-    from archiver.core.errors import ArchiverError
     from archiver.core.progress import Progress
     from archiver.core.reference import Reference
-    from archiver.core.snapshot import ImageResult
+    from archiver.core.snapshot import Failure, ImageResult
 
-SOURCE = "images"
 _MOST_HELD = 64 << 20  # bytes of manifests that are held until the plan is made
 
 
@@ -72,7 +72,7 @@ class Content:
             tree.root.descriptor.digest,
             tuple(str(leaf.platform) for leaf in tree.leaves if leaf.platform and not leaf.attests),
             (*(document.descriptor for document in documents), *pointed),
-            tree.root.manifest.artifact_type,
+            tree.root.manifest.artifact_kind,
             refers_to,
         )
 
@@ -129,8 +129,8 @@ class ImageExaminer:
         platforms: which platforms to keep; empty for all.
         referrers: whether signatures, SBOMs and attestations are kept, too.
         previous: the images of the last good snapshot, by reference.
+        asked: the references that the plan is about.
         counted: is told of each manifest that has to be fetched.
-        memo: what other images hold.
     """
 
     registries: Registries
@@ -138,8 +138,10 @@ class ImageExaminer:
     platforms: tuple[Platform, ...]
     referrers: bool
     previous: Mapping[str, ImageResult]
+    asked: frozenset[Reference]
     counted: Counted
-    memo: Memo
+    memo: Memo = field(default_factory=Memo)
+    claims: Claims = field(default_factory=Claims)
 
     def all(self, wanted: Sequence[Reference], progress: Progress) -> tuple[Examined, ...]:
         """Examine images, several at a time; the registries answer nothing else afterwards.
@@ -182,30 +184,47 @@ class ImageExaminer:
             fetch_config=lambda descriptor: read_blob(repository, descriptor),
             came=came,
         )
+        failures: dict[Failure, None] = {}
+        found = Examined(reference)
         try:
-            root = reader.root(reference)
+            root = self._root(reader, reference)
             tree = walk(root, reader, self.platforms)
+            failures.update(
+                (image_failure(reference, miss.error, miss.platform), None) for miss in tree.misses
+            )
+            if tree.leaves:
+                found = Examined(reference, Content.of(reference, tree), told=root.location)
+                if self.referrers:
+                    search = Referrers(repository, reader, reference).of(self._unclaimed(repository, tree))
+                    found = replace(found, extras=tuple(self._extras(search, reference, failures)))
         except UNUSABLE as error:
-            if isinstance(error, ManifestUnknown) and str(reference) in self.previous:
-                error = TagGone(error.message, place=error.place)
-            return Examined(reference, failures=(_failure(reference, error),))
-        misses = list(tree.misses)
-        extras: list[Content] = []
-        if self.referrers and tree.leaves:
-            for each in Referrers(repository, reader, reference).of(subjects_of(tree)):
-                if isinstance(each, Miss):
-                    misses.append(each)
-                else:
-                    extras.append(_extra(each))
-                    misses += each.tree.misses
-        return Examined(
-            reference,
-            Content.of(reference, tree) if tree.leaves else None,
-            tuple(extras),
-            told=root.location,
-            sent=sent[0] if sent else "",
-            failures=tuple(_failure(reference, miss.error, miss.platform) for miss in misses),
-        )
+            failures[image_failure(reference, error)] = None
+        except (StoreError, Stopped):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in a pull: the other images are not to suffer
+            failures[image_failure(reference, InternalError.of(error))] = None
+        return replace(found, sent=sent[0] if sent else "", failures=tuple(failures))
+
+    def _root(self, reader: ManifestReader, reference: Reference) -> Document:
+        try:
+            return reader.root(reference)
+        except ManifestUnknown as error:
+            raise unknown(error, self.previous.get(str(reference))) from error
+
+    def _unclaimed(self, repository: Repository, tree: Tree) -> list[Digest]:
+        return [each for each in subjects_of(tree) if self.claims.claim(repository.name, each)]
+
+    def _extras(
+        self, search: Iterable[Extra | Miss], reference: Reference, failures: dict[Failure, None]
+    ) -> Iterator[Content]:
+        """Yield what refers to an image, and note what of it cannot be had."""
+        for each in search:
+            if isinstance(each, Miss):
+                failures[extra_failure(reference, each.error)] = None
+            elif each.reference not in self.asked:
+                failures.update((extra_failure(reference, miss.error), None) for miss in each.tree.misses)
+                if each.tree.leaves:
+                    yield Content.of(each.reference, each.tree, each.refers_to)
 
     def planned(self, examined: Examined, asked: Mention, tally: Tally) -> tuple[PlannedImage, ...]:
         """Return what a plan says of an image, and of what comes along with it.
@@ -277,14 +296,5 @@ def registry_loads(
     return tuple(loads)
 
 
-def _extra(found: Extra) -> Content:
-    return Content.of(found.reference, found.tree, found.refers_to)
-
-
 def _first_source(repository: Repository) -> str:
     return repository.content_sources()[0].location
-
-
-def _failure(reference: Reference, error: ArchiverError, platform: Platform | None = None) -> Failure:
-    message = f"{platform}: {error}" if platform is not None else str(error)
-    return Failure(SOURCE, str(reference), error.code, message)

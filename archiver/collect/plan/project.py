@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.images.reading import Memo
 from archiver.collect.images.registries import Registries
 from archiver.collect.images.selection import Mention, selected
 from archiver.collect.plan.files import planned_files
@@ -120,8 +119,8 @@ class _Planner:
                 platforms=tuple(map(Platform.parse, spec.platforms)),
                 referrers=spec.referrers,
                 previous={image.reference: image for image in before},
+                asked=frozenset(asked.references),
                 counted=counted,
-                memo=Memo(),
             )
             examined = examiner.all(asked.references, self.progress)
             images = [
