@@ -1,28 +1,24 @@
-"""The images of ``make bench-images``: made from a seed, pushed over the registry's own API.
+"""The images of ``make bench-images``: made from a seed and put into a registry while they are made.
 
 Layers are what registries hold, gzipped tars; their content cannot be compressed, so what is downloaded is
-what is hashed and stored. Nothing is kept beside the registry: what a layer has is made while it is sent.
-
-Source: OCI distribution-spec v1.1, "Pushing a blob in chunks", "Pushing Manifests"; image-spec v1.1.
+what is hashed and stored.
 """
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import json
 import random
 import tarfile
 import zlib
-from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Iterator
-from urllib.parse import urlsplit
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Iterator
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_INDEX = "application/vnd.oci.image.index.v1+json"
-_CONFIG = "application/vnd.oci.image.config.v1+json"
-_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+from servers.content import OCI_CONFIG, OCI_MANIFEST, Made
+
+if TYPE_CHECKING:
+    from servers.real import Registry
+
 _PIECE = 1 << 18
 # Sizes as Docker Hub's images have them: one base for all, and in each image a big layer or two among small ones.
 _BASE = 80.0
@@ -41,7 +37,7 @@ _WHOLE = _BASE + sum(map(sum, _IMAGES.values())) + sum(map(sum, _PLATFORMS.value
 
 @dataclass(frozen=True)
 class Sent:
-    """What was pushed.
+    """What was put into a registry.
 
     Attributes:
         names: ``repository:tag`` of each image.
@@ -51,107 +47,69 @@ class Sent:
     names: tuple[str, ...]
     blobs: dict[str, int]
 
-
-class Pusher:
-    """Makes images and pushes them to a registry without a login, ``host:port``, over plain HTTP."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-        self._blobs: dict[str, int] = {}
-
-    def push_images(self, megabytes: float) -> Sent:
-        """Push eight images that share a base and have so many megabytes (10^6 bytes) of layers, each counted once.
-
-        One of them is an index with two platforms.
-        """
-        self._blobs = {}
-        scale = megabytes / _WHOLE
-        for name, sizes in _IMAGES.items():
-            self._image(f"bench/{name}", "1.0", name, [size * scale for size in sizes], _BASE * scale)
-        variants = [
-            {
-                **self._image("bench/coredns", f"1.0-{architecture}", architecture, [s * scale for s in sizes],
-                              _BASE * scale),
-                "platform": {"os": "linux", "architecture": architecture},
-            }
-            for architecture, sizes in _PLATFORMS.items()
-        ]  # fmt: skip
-        self._manifest("bench/coredns", "1.0", _INDEX, {"manifests": variants})
-        return Sent(tuple(f"bench/{name}:1.0" for name in (*_IMAGES, "coredns")), self._blobs)
-
-    def push_blob(self, megabytes: float) -> tuple[Sent, str]:
-        """Push an image that is a single layer of so many megabytes; return also the layer's digest."""
-        self._blobs = {}
-        self._image("bench/big", "1.0", "big", [megabytes], None)
-        return Sent(("bench/big:1.0",), self._blobs), max(self._blobs, key=lambda each: self._blobs[each])
-
-    def _image(
-        self, repository: str, tag: str, seed: str, megabytes: list[float], base: float | None
-    ) -> dict[str, Any]:
-        seeds = {f"{seed}-{number}": size for number, size in enumerate(megabytes)}
-        if base is not None:
-            seeds = {"base": base, **seeds}
-        layers, contents = [], []
-        for each, size in seeds.items():
-            plain = hashlib.sha256()
-            layers.append(self._blob(repository, _LAYER, _layer(each, int(size * 1e6), plain)))
-            contents.append(f"sha256:{plain.hexdigest()}")
-        architecture = seed if seed in _PLATFORMS else "amd64"
-        config = {
-            "architecture": architecture,
-            "os": "linux",
-            "config": {},
-            "rootfs": {"type": "layers", "diff_ids": contents},
-        }
-        described = self._blob(repository, _CONFIG, iter([json.dumps(config).encode()]))
-        return self._manifest(repository, tag, _MANIFEST, {"config": described, "layers": layers})
-
-    def _blob(self, repository: str, media_type: str, pieces: Iterator[bytes]) -> dict[str, Any]:
-        """Push what ``pieces`` yields and return its descriptor."""
-        hasher, size = hashlib.sha256(), 0
-
-        def sent() -> Iterator[bytes]:
-            nonlocal size
-            for piece in pieces:
-                hasher.update(piece)
-                size += len(piece)
-                yield piece
-
-        place = self._send("POST", f"/v2/{repository}/blobs/uploads/", b"")
-        place = self._send("PATCH", place, sent(), "application/octet-stream")
-        digest = f"sha256:{hasher.hexdigest()}"
-        self._send("PUT", f"{place}{'&' if urlsplit(place).query else '?'}digest={digest}", b"")
-        self._blobs[digest] = size
-        return {"mediaType": media_type, "digest": digest, "size": size}
-
-    def _manifest(
-        self, repository: str, tag: str, media_type: str, content: dict[str, Any]
-    ) -> dict[str, Any]:
-        data = json.dumps({"schemaVersion": 2, "mediaType": media_type, **content}).encode()
-        self._send("PUT", f"/v2/{repository}/manifests/{tag}", data, media_type)
-        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-        self._blobs[digest] = len(data)
-        return {"mediaType": media_type, "digest": digest, "size": len(data)}
-
-    def _send(self, method: str, url: str, body: bytes | Iterator[bytes], media_type: str = "") -> str:
-        """Send a request and return where the answer leads to."""
-        split = urlsplit(url)
-        target = split.path + (f"?{split.query}" if split.query else "")
-        with closing(http.client.HTTPConnection(self._host)) as connection:
-            connection.request(method, target, body, {"Content-Type": media_type} if media_type else {})
-            answer = connection.getresponse()
-            if answer.status not in (201, 202):
-                raise RuntimeError(f"{method} {url}: {answer.status} {answer.read()[:500]!r}")
-            return answer.headers.get("Location", "")
+    @property
+    def largest(self) -> str:
+        """The digest of the largest blob."""
+        return max(self.blobs, key=lambda digest: self.blobs[digest])
 
 
-def _layer(seed: str, size: int, plain: Any) -> Iterator[bytes]:
-    """Yield a gzipped tar with one file of random bytes; ``plain`` hashes the tar."""
+def put_images(registry: Registry, megabytes: float) -> Sent:
+    """Put eight images that share a base and have so many megabytes (10^6 bytes) of layers, each counted once.
+
+    One of them is an index with two platforms.
+    """
+    scale, blobs = megabytes / _WHOLE, {}
+    for name, sizes in _IMAGES.items():
+        _, parts = _image(registry, f"bench/{name}:1.0", _layers(name, sizes, scale))
+        blobs.update(parts)
+    children = []
+    for architecture, sizes in _PLATFORMS.items():
+        layers = _layers(f"coredns-{architecture}", sizes, scale)
+        made, parts = _image(registry, "bench/coredns", layers, architecture)
+        children.append((made, f"linux/{architecture}"))
+        blobs.update(parts)
+    index = registry.index("bench/coredns:1.0", *children)
+    return Sent(
+        tuple(f"bench/{name}:1.0" for name in (*_IMAGES, "coredns")), {**blobs, index.digest: index.size}
+    )
+
+
+def put_large(registry: Registry, megabytes: float) -> Sent:
+    """Put an image that is a single layer of so many megabytes."""
+    _, blobs = _image(registry, "bench/large:1.0", {"large": int(megabytes * 1e6)})
+    return Sent(("bench/large:1.0",), blobs)
+
+
+def _layers(image: str, megabytes: tuple[float, ...], scale: float) -> dict[str, int]:
+    """Return the seeds of an image's layers and the bytes in each; the first one is the base of all."""
+    sizes = {"base": _BASE, **{f"{image}-{number}": size for number, size in enumerate(megabytes)}}
+    return {seed: int(size * scale * 1e6) for seed, size in sizes.items()}
+
+
+def _image(
+    registry: Registry, name: str, layers: dict[str, int], architecture: str = "amd64"
+) -> tuple[Made, dict[str, int]]:
+    """Put an image of layers made from seeds, with so many bytes each; return also all its blobs."""
+    repository = name.partition(":")[0]
+    contents: list[str] = []
+    parts = [registry.stream(repository, _layer(seed, size, contents)) for seed, size in layers.items()]
+    config: dict[str, Any] = {"architecture": architecture, "os": "linux", "config": {}}
+    config["rootfs"] = {"type": "layers", "diff_ids": contents}
+    described = registry.blob(repository, json.dumps(config).encode(), OCI_CONFIG)
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": described.descriptor}
+    made = registry.manifest(name, {**document, "layers": [each.descriptor for each in parts]})
+    return made, {each.digest: each.size for each in (*parts, described, made)}
+
+
+def _layer(seed: str, size: int, contents: list[str]) -> Iterator[bytes]:
+    """Yield a gzipped tar with one file of random bytes; the digest of the tar is added to ``contents`` at the end."""
+    hasher = sha256()
     packer = zlib.compressobj(0, wbits=31)  # stored: random bytes would come out of any level as large
     for piece in _tar(seed, size):
-        plain.update(piece)
+        hasher.update(piece)
         yield packer.compress(piece)
     yield packer.flush()
+    contents.append(f"sha256:{hasher.hexdigest()}")
 
 
 def _tar(seed: str, size: int) -> Iterator[bytes]:

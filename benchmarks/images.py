@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import re
 import shlex
 import statistics
 import subprocess
@@ -27,14 +26,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Callable, Iterable, Mapping
 
-from image_set import Pusher, Sent
+from image_set import Sent, put_images, put_large
 from measuring import Usage, fresh, machine, measured
 from servers.real import Registry, docker_registry
 
 OURS, COPY, SYNC = "archiver archive", "skopeo copy, in a loop", "skopeo sync"
 SHA256SUM, OPENSSL = "curl, then sha256sum", "curl, then openssl dgst"
 PROMISED = 120e6  # bytes of memory
-_REQUEST = re.compile(r'"([A-Z]+ /v2/\S*) HTTP/')
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,12 @@ def main() -> int:
     folder = args.folder / f"{args.megabytes}-{args.blob}"
     folder.mkdir(parents=True, exist_ok=True)
     with docker_registry(folder) as registry:
-        images, blob, digest = filled(registry, folder, args.megabytes, args.blob)
+        images, large = filled(registry, folder, args.megabytes, args.blob)
         read_all(registry.storage)
         print(f"docker-registry on loopback, {machine()}, medians of {args.rounds} runs\n")
         scratch = folder / "scratch"
         kept = pulls(registry, images, fresh(scratch), args.rounds)
-        kept &= large_blob(registry, blob, digest, fresh(scratch), args.rounds)
+        kept &= large_blob(registry, large, fresh(scratch), args.rounds)
         fresh(scratch)
     return int(not kept)
 
@@ -73,16 +71,15 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def filled(registry: Registry, folder: Path, megabytes: int, blob: int) -> tuple[Sent, Sent, str]:
-    """Push everything, once: what was pushed is remembered beside the registry's storage."""
-    memory = folder / "pushed.json"
+def filled(registry: Registry, folder: Path, megabytes: int, blob: int) -> tuple[Sent, Sent]:
+    """Fill a registry once: what was put there is remembered beside its storage."""
+    memory = folder / "sent.json"
     if not memory.exists():
-        pusher = Pusher(registry.host)
-        images, (large, digest) = pusher.push_images(megabytes), pusher.push_blob(blob)
-        memory.write_text(json.dumps([asdict(images), asdict(large), digest]))
-    *sent, digest = json.loads(memory.read_text())
-    images, large = (Sent(tuple(each["names"]), each["blobs"]) for each in sent)
-    return images, large, digest
+        memory.write_text(
+            json.dumps([asdict(put_images(registry, megabytes)), asdict(put_large(registry, blob))])
+        )
+    images, large = (Sent(tuple(each["names"]), each["blobs"]) for each in json.loads(memory.read_text()))
+    return images, large
 
 
 def pulls(registry: Registry, images: Sent, scratch: Path, rounds: int) -> bool:
@@ -100,9 +97,9 @@ def pulls(registry: Registry, images: Sent, scratch: Path, rounds: int) -> bool:
             first[name].append(run(command, fresh(scratch / name)))
             check_content(scratch / name, images)
             if name in again:
-                seen = len(requests(registry))
+                seen = len(registry.requests())
                 again[name].append(run(command, scratch / name))
-                asked[name] = requests(registry)[seen:]
+                asked[name] = registry.requests()[seen:]
             fresh(scratch / name)
     megabytes = sum(images.blobs.values()) / 1e6
     print(f"Eight images, {megabytes:.0f} MB unique, first pull:")
@@ -117,12 +114,12 @@ def pulls(registry: Registry, images: Sent, scratch: Path, rounds: int) -> bool:
     return kept(first[OURS]) and kinds == {"HEAD"}
 
 
-def large_blob(registry: Registry, blob: Sent, digest: str, scratch: Path, rounds: int) -> bool:
+def large_blob(registry: Registry, image: Sent, scratch: Path, rounds: int) -> bool:
     """Get a single blob with each program."""
-    url = f"http://{registry.host}/v2/bench/big/blobs/{digest}"
+    url = f"http://{registry.host}/v2/bench/large/blobs/{image.largest}"
     runs: dict[str, list[Run]] = {OURS: [], SHA256SUM: [], OPENSSL: []}
     commands = {
-        OURS: archiver(registry, blob, scratch),
+        OURS: archiver(registry, image, scratch),
         SHA256SUM: then(url, scratch / SHA256SUM / "blob", "sha256sum"),
         OPENSSL: then(url, scratch / OPENSSL / "blob", "openssl dgst -sha256"),
     }
@@ -130,9 +127,9 @@ def large_blob(registry: Registry, blob: Sent, digest: str, scratch: Path, round
         for name, command in commands.items():
             runs[name].append(run(command, fresh(scratch / name)))
             if name == OURS:
-                check_content(scratch / name, blob)
+                check_content(scratch / name, image)
             fresh(scratch / name)
-    megabytes = sum(blob.blobs.values()) / 1e6
+    megabytes = sum(image.blobs.values()) / 1e6
     print(f"One blob of {megabytes:.0f} MB:")
     table(runs, megabytes)
     print(f"{ratios(runs, OURS)}\nthe goal is 0.8x of curl, then sha256sum")
@@ -204,11 +201,6 @@ def check_content(folder: Path, sent: Sent) -> None:
                 found.add(f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}")
     if missing := sent.blobs.keys() - found:
         sys.exit(f"{folder}: {len(missing)} of {len(sent.blobs)} blobs are missing: {min(missing)}")
-
-
-def requests(registry: Registry) -> list[str]:
-    """Return the requests that a registry has answered, ``METHOD path``."""
-    return _REQUEST.findall(registry.log.read_text("utf-8", "replace"))
 
 
 def counted(lines: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterable, Iterator
 
 import pytest
 
@@ -154,6 +154,25 @@ class Registry(Filling):
         self._send("PUT", target, data, "application/octet-stream")
         return made
 
+    def stream(self, repository: str, pieces: Iterable[bytes], media_type: str = OCI_LAYER) -> Made:
+        """Put a blob into a repository that need not fit into memory."""
+        if self.open is not None:
+            return self.open.stream(repository, pieces, media_type)
+        hasher, size = hashlib.sha256(), 0
+
+        def sent() -> Iterator[bytes]:
+            nonlocal size
+            for piece in pieces:
+                hasher.update(piece)
+                size += len(piece)
+                yield piece
+
+        upload = self._send("POST", f"/v2/{repository}/blobs/uploads/").headers["Location"]
+        upload = self._send("PATCH", upload, sent(), "application/octet-stream").headers["Location"]
+        made = Made(media_type, f"sha256:{hasher.hexdigest()}", size)
+        self._send("PUT", f"{upload}&digest={made.digest}")
+        return made
+
     def put_manifest(self, name: str, data: bytes, media_type: str) -> Made:
         """Put a manifest's bytes at ``repository:tag``, or at ``repository`` without a tag."""
         if self.open is not None:
@@ -200,7 +219,9 @@ class Registry(Filling):
         algorithm, value = digest.split(":")
         return self.storage / "docker/registry/v2/blobs" / algorithm / value[:2] / value / "data"
 
-    def _send(self, method: str, target: str, data: bytes = b"", kind: str = "") -> http.client.HTTPResponse:
+    def _send(
+        self, method: str, target: str, data: bytes | Iterator[bytes] = b"", kind: str = ""
+    ) -> http.client.HTTPResponse:
         with contextlib.closing(http.client.HTTPConnection(self.host, timeout=PATIENCE)) as connection:
             target = "/" + target.split("/", 3)[3] if "://" in target else target
             headers = {"Content-Type": kind} if kind else {}
