@@ -9,14 +9,14 @@ Source: OCI image-spec v1.1, image-layout.md.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Iterable, Iterator
 
 from archiver.core import jsontext
-from archiver.core.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
-from archiver.core.errors import InvalidDocument, LockHeld, NotArchived
+from archiver.core.descriptor import OCI_INDEX, Descriptor
+from archiver.core.errors import LockHeld, NotArchived
 from archiver.store.atomic import make_folder, storage_errors, sweep_temporaries, write_atomically
 from archiver.store.blobs import BlobReader, BlobStore
+from archiver.store.layoutindex import LayoutIndex, alias_document
 from archiver.store.locks import locked, shared_lock, waiting_lock
 from archiver.store.partials import PARTIALS
 
@@ -24,28 +24,21 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from archiver.core.digest import Digest
+
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-INDEX_LIMIT = 64 << 20
 STORE_LOCK = ".store.lock"  # writers share it for a run; prune holds it alone
 _INDEX_LOCK = ".index.lock"
 
 
 def read_index(root: Path) -> tuple[Descriptor, ...]:
-    """Return the entries of a layout's ``index.json``.
+    """Return what the ``index.json`` of a layout says is archived.
 
     Raises:
         NotArchived: there is no layout at ``root``.
         InvalidDocument, InvalidDigest: the index is malformed.
     """
-    path = root / "index.json"
-    with storage_errors(path):
-        if not path.is_file():
-            raise NotArchived("no image layout here", place=str(root))
-        document = jsontext.load_object(path.read_bytes(), limit=INDEX_LIMIT, what=str(path))
-    entries = document.get("manifests")
-    if not isinstance(entries, list):
-        raise InvalidDocument("'manifests' is not a list", place=str(path))
-    return tuple(Descriptor.from_json(entry, what=str(path)) for entry in entries)
+    return LayoutIndex.read(root).entries
 
 
 class ImageLayout:
@@ -92,6 +85,7 @@ class ImageLayout:
 
         Raises:
             NotArchived: a manifest is not in the store; index.json is left as it was.
+            RecordCorrupt, InvalidDocument, InvalidDigest: a manifest list cannot be read; the same.
         """
         wanted = list(named)
         for name, descriptor in wanted:
@@ -99,61 +93,37 @@ class ImageLayout:
                 raise NotArchived(
                     f"cannot name {name or 'it'}: no such manifest", place=str(descriptor.digest)
                 )
-        self._rewrite(lambda before: pointing(before, wanted))
+        aliases = dict(self._aliases({to.digest: to for name, to in wanted if name}.values()))
+        with waiting_lock(self.root / _INDEX_LOCK):
+            before = LayoutIndex.read(self.root)
+            after = before.pointing(wanted).with_aliases(aliases)
+            if after != before:
+                self._write(after)
 
-    def replace_entries(self, entries: Sequence[Descriptor]) -> None:
-        """Give index.json other entries. The caller has the store ``alone``, so nobody else's get lost."""
-        self._rewrite(lambda _: tuple(entries))
+    def replace_index(self, index: LayoutIndex) -> None:
+        """Give the layout another index. The caller has the store ``alone``, so nobody else's entries get lost."""
+        with waiting_lock(self.root / _INDEX_LOCK):
+            if index != LayoutIndex.read(self.root):
+                self._write(index)
+
+    def _aliases(self, targets: Iterable[Descriptor]) -> Iterator[tuple[Digest, Descriptor]]:
+        for target in targets:
+            document = alias_document(self.blobs, target, lambda digest: self.blobs.size(digest) is not None)
+            if document is not None:
+                yield target.digest, Descriptor(OCI_INDEX, self.blobs.put(document), len(document))
 
     def _begin(self) -> None:
-        with (
-            self.writing(),
-            waiting_lock(self.root / _INDEX_LOCK),
-        ):  # another run may begin, or sweep, just now
+        # Another run may begin, or sweep, just now.
+        with self.writing(), waiting_lock(self.root / _INDEX_LOCK):
             if not (self.root / "index.json").is_file():
-                self._write_index(())
+                self._write(LayoutIndex())
             if not (self.root / "oci-layout").is_file():
                 write_atomically(self.root / "oci-layout", LAYOUT)
 
-    def _rewrite(self, change: Callable[[tuple[Descriptor, ...]], tuple[Descriptor, ...]]) -> None:
-        with waiting_lock(self.root / _INDEX_LOCK):
-            before = self.entries()
-            entries = change(before)
-            if entries != before:
-                self._write_index(entries)
-
-    def _write_index(self, entries: Iterable[Descriptor]) -> None:
-        document = {
-            "schemaVersion": 2,
-            "mediaType": OCI_INDEX,
-            "manifests": [entry.to_json() for entry in entries],
-        }
-        write_atomically(self.root / "index.json", jsontext.dump(document))
+    def _write(self, index: LayoutIndex) -> None:
+        write_atomically(self.root / "index.json", jsontext.dump(index.to_json()))
 
 
 def blob_reader(root: Path) -> BlobReader:
     """Open a layout's blobs for reading only."""
     return BlobReader(root)
-
-
-def pointing(
-    entries: Sequence[Descriptor], wanted: Iterable[tuple[str, Descriptor]]
-) -> tuple[Descriptor, ...]:
-    """Return the entries of an index after names were made to point to something: the named ones, then the rest."""
-    current = {entry.annotations.get(REF_NAME, ""): entry.digest for entry in entries}
-    moved: dict[str, Descriptor] = {}
-    unnamed: list[Descriptor] = []
-    for name, descriptor in wanted:
-        if not name:
-            unnamed.append(descriptor)
-        elif name in moved or current.get(name) != descriptor.digest:
-            unnamed.extend([moved[name]] if name in moved else [])
-            moved[name] = descriptor
-    named = [replace(to, annotations={REF_NAME: n, CONTAINERD_NAME: n}) for n, to in moved.items()]
-    for entry in entries:
-        left = entry.annotations.get(REF_NAME, "") in moved or not entry.annotations
-        (unnamed if left else named).append(entry)
-    tagged = {entry.digest for entry in named}
-    rest = {entry.digest: replace(entry, annotations={}) for entry in unnamed}
-    result = [*named, *(entry for digest, entry in rest.items() if digest not in tagged)]
-    return tuple(sorted(result, key=lambda entry: (entry.annotations.get(REF_NAME, ""), entry.digest)))

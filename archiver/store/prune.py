@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING, Container, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Container, Iterator, Mapping
 
 from archiver.core.clock import is_snapshot_id
-from archiver.core.descriptor import REF_NAME, Descriptor
+from archiver.core.descriptor import OCI_INDEX, REF_NAME, Descriptor
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDigest
 from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors
 from archiver.store.blobs import BlobReader
-from archiver.store.images import ImageLayout, pointing, read_index
+from archiver.store.images import ImageLayout
+from archiver.store.layoutindex import LayoutIndex, alias_document
 from archiver.store.mark import mark, readable
 from archiver.store.partials import PARTIALS
 from archiver.store.runs import unfinished_since
@@ -47,7 +48,8 @@ class Garbage:
         snapshots: how many snapshots there are; all of them are kept.
         unfinished: the projects whose run is not finished; what was written since it began stays as well.
         kept: the sizes in bytes of the blobs that stay.
-        entries: the entries that the layout's index is to have.
+        index: what the layout's index is to have.
+        aliases: the content of the aliases in it, which may be new.
         lost: the names that go from it, since no snapshot has them.
         restored: the names in it that go back to what a snapshot has for them, since nothing needs what they name now.
         blobs: the blobs that go.
@@ -59,7 +61,8 @@ class Garbage:
     snapshots: int
     unfinished: tuple[str, ...]
     kept: tuple[int, ...]
-    entries: tuple[Descriptor, ...]
+    index: LayoutIndex
+    aliases: tuple[bytes, ...]
     lost: tuple[str, ...]
     restored: tuple[str, ...]
     blobs: tuple[Stale, ...]
@@ -82,19 +85,22 @@ def find_garbage(archive: ArchivePaths) -> Garbage:
         StoreError: or a subclass, for what the file system refuses.
     """
     root = archive.images
-    entries = read_index(root)
+    index, store = LayoutIndex.read(root), BlobReader(root)
     begun = {paths.name: unfinished_since(paths) for paths in archive.project_folders()}
     since = min((moment for moment in begun.values() if moment is not None), default=inf)
-    store, found = BlobReader(root), tuple(_blobs(root))
+    found = tuple(_blobs(root))
     young = {digest for digest, status in found if status.st_mtime >= since}
-    reached = mark(store, _snapshots(archive), [entry for entry in entries if entry.digest in young])
+    reached = mark(store, _snapshots(archive), [entry for entry in index.entries if entry.digest in young])
     needed = reached.blobs | young
-    kept, lost, restored = _swept(entries, needed, reached.names)
+    swept, lost, restored = _swept(index, needed, reached.names)
+    swept, documents = _aliased(swept, store, needed)
+    needed |= {alias.digest for alias in swept.aliases.values()}
     return Garbage(
         snapshots=reached.snapshots,
         unfinished=tuple(name for name, moment in begun.items() if moment is not None),
         kept=tuple(status.st_size for digest, status in found if digest in needed),
-        entries=kept,
+        index=swept,
+        aliases=documents,
         lost=lost,
         restored=restored,
         blobs=tuple(
@@ -114,11 +120,13 @@ def prune(archive: ArchivePaths) -> Garbage:
         StoreError: or a subclass, for what the file system refuses; calling again goes on.
         RecordCorrupt, NotArchived, InvalidDocument, InvalidDigest: as ``find_garbage``; nothing is removed then.
     """
-    read_index(archive.images)  # opening for writing would make an empty layout of one without an index
+    LayoutIndex.read(archive.images)  # opening for writing would make an empty layout of one without an index
     layout = ImageLayout(archive.images)
     with layout.alone():
         garbage = find_garbage(archive)
-        layout.replace_entries(garbage.entries)
+        for document in garbage.aliases:
+            layout.blobs.put(document)
+        layout.replace_index(garbage.index)
         for stale in garbage.files:
             with storage_errors(stale.path):
                 stale.path.unlink(missing_ok=True)
@@ -134,16 +142,30 @@ def _snapshots(archive: ArchivePaths) -> Iterator[Snapshot]:
 
 
 def _swept(
-    entries: Sequence[Descriptor], needed: Container[Digest], meant: Mapping[str, Descriptor]
-) -> tuple[tuple[Descriptor, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the entries that an index is to have, the names that go, and those that go back to what they meant."""
-    kept = tuple(entry for entry in entries if entry.digest in needed)
-    free = [entry.annotations[REF_NAME] for entry in entries
+    index: LayoutIndex, needed: Container[Digest], meant: Mapping[str, Descriptor]
+) -> tuple[LayoutIndex, tuple[str, ...], tuple[str, ...]]:
+    """Return the index without what is not needed, the names that go, and those that go back to what they meant."""
+    free = [entry.annotations[REF_NAME] for entry in index.entries
             if entry.digest not in needed and REF_NAME in entry.annotations]  # fmt: skip
+    swept = index.only(needed.__contains__)
     restored = tuple(name for name in free if name in meant)
     if restored:
-        kept = pointing(kept, [(name, meant[name]) for name in restored])
-    return kept, tuple(name for name in free if name not in meant), restored
+        swept = swept.pointing((name, meant[name]) for name in restored)
+    return swept, tuple(name for name in free if name not in meant), restored
+
+
+def _aliased(
+    index: LayoutIndex, store: BlobReader, needed: Container[Digest]
+) -> tuple[LayoutIndex, tuple[bytes, ...]]:
+    """Return the index with aliases for what stays, and their content: a list may have fewer children than before."""
+    documents: dict[Digest, bytes] = {}
+    for entry in index.entries:
+        if REF_NAME in entry.annotations:
+            document = alias_document(store, entry, needed.__contains__)
+            if document is not None:
+                documents[entry.digest] = document
+    aliases = {of: Descriptor(OCI_INDEX, Digest.of(data), len(data)) for of, data in documents.items()}
+    return replace(index, aliases=aliases), tuple(documents.values())
 
 
 def _blobs(root: Path) -> Iterator[tuple[Digest, os.stat_result]]:

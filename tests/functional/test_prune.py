@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from archiver.core.descriptor import DOCKER_CONFIG, DOCKER_LIST, DOCKER_MANIFEST
 from archiver.store.images import ImageLayout
 from servers.processes import need
 from servers.real import skopeo
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from servers.console import Console
     from servers.real import Registry
 
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 BASE = b"a layer that images share " * 4000
 
 
@@ -41,7 +43,8 @@ def resolved(layout: Path) -> dict[str, str]:
     found = {}
     for entry in entries:
         name = entry.get("annotations", {}).get("org.opencontainers.image.ref.name")
-        if name:
+        if name and name not in found:  # the first entry of a name is upstream's
+            assert json.loads(skopeo("inspect", f"oci:{layout}:{name}"))["Architecture"] == "amd64"
             target = layout.parent / "copies" / entry["digest"][-12:]
             skopeo("copy", "--all", f"oci:{layout}:{name}", f"dir:{target}")
             found[name] = entry["digest"]
@@ -106,6 +109,36 @@ def test_a_moved_tag_s_earlier_image_stays(console: Console, registry: Registry,
     }
     assert new.digest not in blobs(layout)
     assert resolved(layout) == {reference: old.digest}
+
+
+def test_images_of_docker_s_kind_resolve_before_and_after(
+    console: Console, registry: Registry, tmp_path: Path
+) -> None:
+    """Tags of Docker's media types resolve in OCI readers; what stands for them there goes and stays with them."""
+    docker = {"config_type": DOCKER_CONFIG, "layer_type": DOCKER_LAYER, "mediaType": DOCKER_MANIFEST}
+    single = registry.image("prune/docker:1", BASE, b"single", **docker)
+    arm = registry.image("prune/docker:arm", BASE, b"arm", platform="linux/arm64", **docker)
+    children = [
+        {**made.descriptor, "platform": {"os": "linux", "architecture": architecture}}
+        for made, architecture in ((single, "amd64"), (arm, "arm64"))
+    ]
+    both = registry.manifest(
+        "prune/docker:both", {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": children}
+    )
+    archive(console, "first", f"{registry.host}/prune/docker:1")
+    archive(console, "second", f"{registry.host}/prune/docker:both")
+    layout = tmp_path / "archives/images"
+    assert console.succeed("prune", "--apply", "--json").json["bytes"] == 0
+    assert resolved(layout) == {
+        f"{registry.host}/prune/docker:1": single.digest,
+        f"{registry.host}/prune/docker:both": both.digest,
+    }
+    shutil.rmtree(tmp_path / "archives/second")
+    before = blobs(layout)
+    assert console.succeed("prune", "--apply", "--json").json["blobs"]["count"] == 5
+    stand_in = before - blobs(layout) - {both.digest, arm.digest, arm.config, arm.layers[1]}
+    assert len(stand_in) == 1
+    assert resolved(layout) == {f"{registry.host}/prune/docker:1": single.digest}
 
 
 def test_not_beside_a_run(console: Console, registry: Registry, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ class Filling:
         *layers: bytes,
         platform: str = "linux/amd64",
         config_type: str = OCI_CONFIG,
+        layer_type: str = OCI_LAYER,
         **more: Any,
     ) -> Made:
         """Make an image of some layers and tag it ``repository:tag``; ``more`` goes into its manifest."""
@@ -73,7 +74,7 @@ class Filling:
         diffs = ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]
         document = {**_parts(platform), "config": {}, "rootfs": {"type": "layers", "diff_ids": diffs}}
         config = self.blob(repository, json.dumps(document).encode(), config_type)
-        packed = [self.blob(repository, gzip.compress(layer, mtime=0)) for layer in layers]
+        packed = [self.blob(repository, gzip.compress(layer, mtime=0), layer_type) for layer in layers]
         described = {"config": config.descriptor, "layers": [each.descriptor for each in packed], **more}
         made = self.manifest(name, {"schemaVersion": 2, "mediaType": OCI_MANIFEST, **described})
         return Made(
