@@ -48,9 +48,9 @@ http {{
         listen 127.0.0.1:{port};
         root {root};
         index index.html;
+        autoindex {listing};
         gzip on;
         gzip_types text/css application/javascript text/plain;
-        {more}
     }}
 }}
 """
@@ -86,17 +86,17 @@ def python_docs() -> Path:
 
 
 @contextlib.contextmanager
-def nginx(root: Path, folder: Path, more: str = "") -> Iterator[Site]:
+def nginx(root: Path, folder: Path, *, listing: bool = False) -> Iterator[Site]:
     """Serve a folder with nginx on a loopback port of its own; configuration and logs go to ``folder``.
 
-    ``more`` is added to the server's configuration, such as ``autoindex on;``.
+    With ``listing``, folders without an index.html are listed.
     """
     need("nginx")
     port = free_port()
     config = folder / "nginx.conf"
     user = f"user {_user_name()};" if os.geteuid() == 0 else ""
     config.write_text(
-        _NGINX.format(folder=folder, port=port, root=root, user=user, more=more)
+        _NGINX.format(folder=folder, port=port, root=root, user=user, listing="on" if listing else "off")
     )
     command = ["nginx", "-c", str(config), "-p", str(folder), "-e", str(folder / "error.log")]
     path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
