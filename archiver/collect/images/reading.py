@@ -77,6 +77,7 @@ class ManifestReader:
     ) -> None:
         self._repository, self._store, self._known, self._memo = repository, store, known, memo
         self._fetch_config, self._came = fetch_config, came
+        self._held: dict[str, Document] = {}
 
     def root(self, reference: Reference, pinned: Digest | None = None) -> Document:
         """Return what a reference means.
@@ -113,13 +114,7 @@ class ManifestReader:
         Raises:
             FetchError, ContentError, InvalidDocument, InvalidDigest: it cannot be had.
         """
-        if self._store.size(descriptor.digest) == descriptor.size:
-            try:
-                data = self._store.read(descriptor.digest, MANIFEST_LIMIT)
-                return parsed(data, descriptor.digest, descriptor.media_type, str(descriptor.digest))
-            except (NotArchived, RecordCorrupt):  # then get it anew
-                pass
-        return self._got(str(descriptor.digest), descriptor)
+        return self._stored(descriptor) or self._got(str(descriptor.digest), descriptor)
 
     def config(self, descriptor: Descriptor) -> bytes:
         """Return a config, checked. Raises what ``manifest`` raises."""
@@ -130,12 +125,27 @@ class ManifestReader:
                 pass
         return self._fetch_config(descriptor)
 
+    def _stored(self, descriptor: Descriptor) -> Document | None:
+        """Return a manifest that is here; None where it is not, or is damaged, or has another size than is said."""
+        if self._store.size(descriptor.digest) != descriptor.size:
+            return None
+        try:
+            data = self._store.read(descriptor.digest, MANIFEST_LIMIT)
+        except (NotArchived, RecordCorrupt):
+            return None
+        return parsed(data, descriptor.digest, descriptor.media_type, str(descriptor.digest))
+
     def _got(self, selector: str, expected: Descriptor | None = None) -> Document:
-        return self._memo.get(self._repository.name, selector, lambda: self._fetched(selector, expected))
+        document = self._memo.get(self._repository.name, selector, lambda: self._fetched(selector, expected))
+        self._held[selector] = document  # others look for it as long as somebody holds it
+        return document
 
     def _fetched(self, selector: str, expected: Descriptor | None) -> Document:
-        document = self._repository.get_manifest(selector, expected)
-        self._came(document)
+        # Who held it may have stored it, and be done, since it was looked for.
+        document = self._stored(expected) if expected is not None else None
+        if document is None:
+            document = self._repository.get_manifest(selector, expected)
+            self._came(document)
         return document
 
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import threading
-from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
 from archiver.collect.images.image import ImagePull
-from archiver.collect.images.pull import PullOutcome, pull_images
-from archiver.collect.images.registries import Registries
 from archiver.collect.images.repository import Repository
 from archiver.collect.retry import Patience
-from archiver.core.descriptor import REF_NAME, Platform
 from archiver.core.digest import Digest
 from archiver.core.errors import StorageFull
 from archiver.core.progress import NullProgress
@@ -26,16 +20,11 @@ from archiver.core.reference import Reference
 from archiver.store.images import ImageLayout
 from servers.content import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Made
 from servers.halting import halting
+from servers.pulling import ABSENT, AMD64, ARM64, HASTY, codes, here, named, pull, pull_all
 from servers.registry import Registry, Reply, serving
 
 if TYPE_CHECKING:
-    from archiver.core.progress import Progress
-    from archiver.spec.registries import RegistrySettings
-
-AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
-GONE = Reply(b'{"errors":[{"code":"BLOB_UNKNOWN"}]}', 404, {"Content-Type": "application/json"})
-"""What a registry says of what it does not have; a 404 in other words may be anybody's."""
-HASTY = Patience(attempts=3, first_wait=0.0, longest_wait=60.0, connect=5, read=5)
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -58,65 +47,6 @@ def registry() -> Iterator[Registry]:
 def layout(tmp_path: Path) -> ImageLayout:
     """An empty layout."""
     return ImageLayout(tmp_path / "images")
-
-
-def pull(
-    layout: ImageLayout,
-    registry: Registry,
-    *names: str,
-    platforms: tuple[Platform, ...] = (AMD64,),
-    **more: Any,
-) -> PullOutcome:
-    """Pull images by ``repository:tag`` from one registry; what refers to them only where a test asks for it."""
-    references = [Reference.parse(f"{registry.host}/{name}") for name in names]
-    return pull_from_anywhere(layout, references, platforms=platforms, **more)
-
-
-def pull_from_anywhere(
-    layout: ImageLayout,
-    references: Sequence[Reference],
-    *,
-    platforms: tuple[Platform, ...] = (AMD64,),
-    settings: Mapping[str, RegistrySettings] = MappingProxyType({}),
-    progress: Progress | None = None,
-    stop: threading.Event | None = None,
-    patience: Patience = HASTY,
-    **more: Any,
-) -> PullOutcome:
-    """Pull images from wherever their references say."""
-    registries = Registries.of(
-        settings,
-        Path(),
-        environment=os.environ,
-        user_agent="archiver/test",
-        progress=progress or NullProgress(),
-        stop=stop or threading.Event(),
-        patience=patience,
-    )
-    with registries:
-        return pull_images(
-            references,
-            platforms,
-            layout,
-            registries,
-            progress=progress or NullProgress(),
-            **{"referrers": False, **more},
-        )
-
-
-def here(layout: ImageLayout) -> set[str]:
-    """The digests of everything that has a final name."""
-    return {f"sha256:{path.name}" for path in (layout.root / "blobs/sha256").iterdir()}
-
-
-def named(layout: ImageLayout) -> dict[str, str]:
-    """What index.json names: reference to digest."""
-    return {entry.annotations[REF_NAME]: str(entry.digest) for entry in layout.entries() if entry.annotations}
-
-
-def codes(outcome: PullOutcome) -> list[str]:
-    """The failures' codes."""
-    return [failure.code for failure in outcome.failures]
 
 
 # ---- what is asked for arrives
@@ -487,7 +417,7 @@ def test_one_broken_platform_leaves_the_other(layout: ImageLayout, registry: Reg
     """Where a layer of one platform is gone, the platform that is whole is kept and named."""
     amd, arm = (registry.image(f"app:{a}", a.encode(), platform=f"linux/{a}") for a in ("amd64", "arm64"))
     registry.index("app:1", (amd, "linux/amd64"), (arm, "linux/arm64"))
-    registry.answers[f"/v2/app/blobs/{arm.layers[0]}"] = GONE
+    registry.answers[f"/v2/app/blobs/{arm.layers[0]}"] = ABSENT
     outcome = pull(layout, registry, "app:1", platforms=(AMD64, ARM64))
     assert outcome.images[0].manifests == (amd.digest,)
     assert codes(outcome) == ["registry.unknown"]
@@ -499,7 +429,7 @@ def test_a_blob_that_one_repository_lost_comes_from_another(layout: ImageLayout,
     made = registry.image("one:1", b"shared")
     registry.tag("two:1", made)
     for digest in (made.config, *made.layers):
-        registry.answers[f"/v2/one/blobs/{digest}"] = GONE
+        registry.answers[f"/v2/one/blobs/{digest}"] = ABSENT
     outcome = pull(layout, registry, "one:1", "two:1")
     assert [result.reference for result in outcome.images][-1] == f"{registry.host}/two:1"
 
@@ -543,7 +473,7 @@ def test_a_dead_registry_is_a_failure(layout: ImageLayout, registry: Registry) -
     references = [Reference.parse(f"{gone}/app:{n}") for n in (1, 2)] + [
         Reference.parse(f"{registry.host}/app:1")
     ]
-    outcome = pull_from_anywhere(layout, references)
+    outcome = pull_all(layout, references)
     assert codes(outcome) == ["fetch.unreachable"] * 2
     assert len(outcome.images) == 1
 
@@ -659,7 +589,7 @@ def test_a_partial_image_does_not_take_a_complete_one_s_place(
     first = pull(layout, registry, "app:1", platforms=both)
     before = named(layout)
     arm = push(b"new")
-    registry.answers[f"/v2/app/blobs/{arm.layers[0]}"] = GONE
+    registry.answers[f"/v2/app/blobs/{arm.layers[0]}"] = ABSENT
     second = pull(layout, registry, "app:1", platforms=both, previous=first.images)
     assert (second.images, codes(second)) == ((), ["registry.unknown"])
     assert named(layout) == before
@@ -724,7 +654,7 @@ def test_a_silent_registry_does_not_hold_up_a_stop(layout: ImageLayout, registry
         stopper = threading.Thread(target=stopping)
         stopper.start()
         references = [Reference.parse(f"{host}/app:1") for host in (registry.host, silent.host)]
-        outcome = pull_from_anywhere(layout, references, stop=stop, patience=patience)
+        outcome = pull_all(layout, references, stop=stop, patience=patience)
         stopper.join()
     assert outcome.failures == ()
     assert set(named(layout)) == {result.reference for result in outcome.images}

@@ -138,16 +138,39 @@ def test_a_digest_that_is_known_and_here_costs_nothing(repository: Repository, s
     assert repository.asked == []
 
 
-def test_one_request_serves_all_who_hold_a_manifest(repository: Repository, store: BlobStore) -> None:
-    """Two tags with one digest cost one GET while one of them holds it; what nobody holds is forgotten."""
-    made, memo = repository.put("1"), Memo()
-    first = reader_of(repository, store, memo=memo).manifest(made.descriptor)
-    assert reader_of(repository, store, memo=memo).manifest(made.descriptor) is first
-    assert len(repository.asked) == 1
-    del first
+def test_one_request_serves_all_images_under_way(repository: Repository, store: BlobStore) -> None:
+    """Two tags with one digest cost one GET while one of their readers is there; after it, it is forgotten."""
+    repository.put("1")
+    repository.tags["2"] = repository.tags["1"]
+    references, memo = [Reference.parse(f"{NAME}:{tag}") for tag in "12"], Memo()
+    readers = [reader_of(repository, store, memo=memo) for _ in references]
+    for reader, reference in zip(readers, references):
+        reader.root(reference)
+    assert [line for line in repository.asked if line.startswith("GET")] == [
+        f"GET {repository.tags['1'].descriptor.digest}"
+    ]
+    del reader
+    readers.clear()
     gc.collect()
-    reader_of(repository, store, memo=memo).manifest(made.descriptor)
+    repository.asked.clear()
+    reader_of(repository, store, memo=memo).root(references[0])
     assert len(repository.asked) == 2
+
+
+def test_what_another_image_has_stored_meanwhile_is_not_got(
+    repository: Repository, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked for in the store, then waited for, and by then the other one was done: the store is looked at again."""
+    made, memo = repository.put("1"), Memo()
+    real = memo.get
+
+    def late(repository: str, selector: str, fetch: Any) -> Document:
+        store.put(made.data)
+        return real(repository, selector, fetch)
+
+    monkeypatch.setattr(memo, "get", late)
+    assert reader_of(repository, store, memo=memo).manifest(made.descriptor).data == made.data
+    assert repository.asked == []
 
 
 def test_who_comes_second_waits_for_the_first(repository: Repository, store: BlobStore) -> None:
