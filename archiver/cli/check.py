@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.cli.options import add_json
-from archiver.collect.preflight import advice, checked_spec
+from archiver.collect.preflight import advice, check_list_lines, checked_spec
 from archiver.core.amounts import count_text
 from archiver.core.errors import SpecError
 from archiver.core.printable import printable
 from archiver.offline.commands import report
+from archiver.spec.files import FileIndex
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     from archiver.spec.load import LoadedSpec
 
 
-_COUNTED = {"docs": "doc site", "images": "image reference", "lists": "image list", "files": "file"}
+_COUNTED = {
+    "docs": "doc site",
+    "images": "image reference",
+    "repositories": "image repository",
+    "lists": "image list",
+    "registries": "registry",
+    "files": "file",
+    "indexes": "index page",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     for path in args.specs:
         try:
             loaded = checked_spec(path)
+            check_list_lines(loaded)
         except SpecError as error:
             code = report(error)
             summaries.append(_problems(path, error))
@@ -51,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
             if not args.json:
                 print(
                     f"{path}: valid; "
-                    + ", ".join(count_text(summary[key], noun) for key, noun in _COUNTED.items())
+                    + ", ".join(
+                        count_text(summary[key], noun) for key, noun in _COUNTED.items() if summary[key]
+                    )
                 )
     if args.json:
         print(json.dumps(summaries if len(summaries) > 1 else summaries[0], indent=1))
@@ -60,14 +72,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _summary(loaded: LoadedSpec) -> dict[str, Any]:
     spec = loaded.spec
+    indexes = sum(isinstance(entry, FileIndex) for entry in spec.files)
     return {
         "spec": str(loaded.path),
         "valid": True,
         "project": spec.project,
         "docs": len(spec.docs),
         "images": len(spec.images.refs) if spec.images else 0,
+        "repositories": len(spec.images.repositories) if spec.images else 0,
         "lists": len(spec.images.lists) if spec.images else 0,
-        "files": len(spec.files),
+        "registries": len(spec.registries),
+        "files": len(spec.files) - indexes,
+        "indexes": indexes,
         "problems": [],
     }
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterator, Mapping
 
 from archiver.collect.files.naming import path_of
-from archiver.collect.images.lists import check_lists
+from archiver.collect.images.lists import check_lists, malformed_lines
+from archiver.collect.images.tags import parse_rule
+from archiver.collect.web.credentials import auth_problems
 from archiver.collect.web.credentials import problems as credential_problems
 from archiver.collect.web.patterns import is_rule
 from archiver.collect.web.urls import is_web, resolve
@@ -24,33 +26,58 @@ if TYPE_CHECKING:
 
     from archiver.core.errors import ArchiverError
     from archiver.spec.load import LoadedSpec
+    from archiver.spec.registries import RegistrySettings
 
 _URL_HINT = "write it in full, such as https://docs.example.org/v2/"
 
 
 def checked_spec(path: Path) -> LoadedSpec:
-    """Load a spec and check everything in it, and the image lists beside it.
+    """Load a spec and check everything in it, and that the image lists beside it can be read.
 
     Raises:
         SpecError: anything is wrong; ``place`` is ``file:line``, ``more`` has the further problems.
     """
     loaded = load_spec(path)
-    problems = [*_site_problems(loaded), *_file_problems(loaded), *_list_problems(loaded)]
+    problems = [
+        *_site_problems(loaded),
+        *_tag_problems(loaded),
+        *_list_problems(loaded),
+        *_file_problems(loaded),
+    ]
     if problems:
         raise SpecError.joined(problems)
     return loaded
 
 
+def check_list_lines(loaded: LoadedSpec) -> None:
+    """Check the lines of the image lists beside a spec. Where one is malformed, archiving goes on with the others.
+
+    Raises:
+        SpecError: a line is no reference; ``place`` is the list's ``file:line``, ``more`` has the further ones.
+    """
+    images = loaded.spec.images
+    problems = list(malformed_lines(images, loaded.folder)) if images else []
+    if problems:
+        raise SpecError.joined(problems)
+
+
 def check_environment(loaded: LoadedSpec, environment: Mapping[str, str]) -> None:
-    """Check what a spec expects of the environment: variables with values that can be sent.
+    """Check what a spec expects beside itself: variables with values that can be sent, and files for TLS.
 
     Raises:
         SpecError: something is missing or unusable, with the line of the spec that asks for it and never with a value.
     """
     problems = [
-        SpecError(error.message, place=loaded.place("docs", index, *at), hint=error.hint)
-        for index, site in enumerate(loaded.spec.docs)
-        for at, error in credential_problems(site, environment)
+        *(
+            SpecError(error.message, place=loaded.place("docs", index, *at), hint=error.hint)
+            for index, site in enumerate(loaded.spec.docs)
+            for at, error in credential_problems(site, environment)
+        ),
+        *(
+            SpecError(error.message, place=loaded.place("registries", name, *at), hint=error.hint)
+            for name, settings in loaded.spec.registries.items()
+            for at, error in _registry_problems(name, settings, loaded.folder, environment)
+        ),
     ]
     if problems:
         raise SpecError.joined(problems)
@@ -84,6 +111,44 @@ def _open_secrets(loaded: LoadedSpec) -> Iterator[SpecError]:
                     place=loaded.place("docs", index, "seeds", number),
                     hint="write the seed with https:// if the site answers there",
                 )
+
+    for name, settings in loaded.spec.registries.items():
+        if settings.auth and settings.plain_http and not Origin.of(f"http://{name}").is_loopback:
+            yield SpecError(
+                f"the credentials for {name} go over the network for everybody to read",
+                place=loaded.place("registries", name, "plain_http"),
+                hint="leave plain_http out if the registry speaks https; tls: names a CA of your own",
+            )
+
+
+def _registry_problems(
+    host: str, settings: RegistrySettings, folder: Path, environment: Mapping[str, str]
+) -> Iterator[tuple[tuple[str, ...], SpecError]]:
+    """Yield what keeps a registry from being spoken to, with the keys that lead to it in its entry."""
+    if settings.auth:
+        yield from auth_problems(settings.auth, environment)
+    if settings.tls is None:
+        return
+    unreadable = False
+    for key, name in (("ca", settings.tls.ca), ("cert", settings.tls.cert), ("key", settings.tls.key)):
+        path = folder / (name or "")
+        try:
+            if name:
+                path.read_bytes()
+        except OSError as error:
+            unreadable = True
+            yield (
+                ("tls", key),
+                SpecError(f"{path}: {error.strerror}", hint="paths are relative to the spec"),
+            )
+    if not unreadable:
+        from archiver.collect.tls import TlsPolicy  # noqa: PLC0415 - takes long to import, and few specs need it
+
+        try:
+            TlsPolicy.of(host, settings.tls, folder)
+        except SpecError as error:
+            hint = error.hint or "certificates and keys are in PEM form, the key without a passphrase"
+            yield ("tls",), SpecError(str(error), hint=hint)
 
 
 def _site_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
@@ -125,6 +190,17 @@ def _file_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
         except InvalidURL as error:
             hint = error.hint or "name one file: a URL whose last part is the file's name"
             yield SpecError(error.message, place=place, hint=hint)
+
+
+def _tag_problems(loaded: LoadedSpec) -> Iterator[SpecError]:
+    for index, entry in enumerate(loaded.spec.images.repositories if loaded.spec.images else ()):
+        for key, rules in (("tags", entry.tags), ("exclude", entry.exclude)):
+            for number, rule in enumerate(rules):
+                try:
+                    parse_rule(rule)
+                except SpecError as error:
+                    place = loaded.place("images", "repositories", index, key, number)
+                    yield SpecError(error.message, place=place, hint=error.hint)
 
 
 def _list_problems(loaded: LoadedSpec) -> Iterator[SpecError]:

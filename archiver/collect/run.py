@@ -10,29 +10,23 @@ import os
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Mapping, Sequence
+from typing import TYPE_CHECKING, Mapping
 
 from archiver.collect.files.download import download_files
-from archiver.collect.images.lists import wanted_references
+from archiver.collect.files.selection import selected_files
 from archiver.collect.images.pull import pull_images
+from archiver.collect.images.registries import Registries
+from archiver.collect.images.selection import selected
 from archiver.collect.reportpage import report_page
 from archiver.collect.runreport import run_report
 from archiver.collect.useragent import user_agent
-from archiver.collect.view import Wanted, merged_captures, with_carried
-from archiver.collect.web.crawl import crawl
-from archiver.collect.web.credentials import Credentials, Proxy
-from archiver.collect.web.documents.pool import DocumentPool
+from archiver.collect.view import Sites, Wanted, with_carried, with_gone
 from archiver.collect.web.frontier import RunState
-from archiver.collect.web.report import site_report
-from archiver.collect.web.scope import Scope
-from archiver.core.capture import PAGE
 from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
 from archiver.core.descriptor import Platform
-from archiver.core.errors import ArchiverError, InvalidDocument, NotArchived, RecordCorrupt, Stopped
+from archiver.core.errors import ArchiverError, FileGone, InvalidDocument, NotArchived, RecordCorrupt, Stopped
 from archiver.core.progress import NullProgress
-from archiver.core.snapshot import GONE, HEALTHY, SiteResult, Snapshot
-from archiver.core.urlkey import Origin
-from archiver.spec.files import FileSource
+from archiver.core.snapshot import Snapshot
 from archiver.store.atomic import sweep_temporaries
 from archiver.store.images import ImageLayout
 from archiver.store.locks import locked
@@ -54,10 +48,9 @@ if TYPE_CHECKING:
 
     from archiver.core.capture import Capture
     from archiver.core.progress import Progress
-    from archiver.core.report import Report, SiteReport
-    from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult
+    from archiver.core.report import Report
+    from archiver.core.snapshot import Failure, FileResult, ImageResult
     from archiver.spec.load import LoadedSpec
-    from archiver.spec.model import DocSite
     from archiver.store.paths import ArchivePaths, ProjectPaths
 
 
@@ -79,15 +72,6 @@ class _Before:
     captures: tuple[Capture, ...] = ()
     images: tuple[ImageResult, ...] = ()
     files: tuple[FileResult, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Sites:
-    results: tuple[SiteResult, ...] = ()
-    captures: tuple[Capture, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    broken_links: tuple[BrokenLink, ...] = ()
-    reports: tuple[SiteReport, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,93 +166,76 @@ class _Collector:
     def agent(self) -> str:
         return user_agent(self.loaded.spec)
 
-    def sites(self, before: _Before) -> _Sites:
-        merged = _Sites()
+    def sites(self, before: _Before) -> Sites:
         if not self.loaded.spec.docs:
-            return merged
-        with closing(DocumentPool()) as documents:  # for all sites: starting the processes takes its time
-            for site in self.loaded.spec.docs:
-                earlier = {capture.url: capture for capture in before.captures if capture.source == site.name}
-                merged = self._with_site(merged, site, earlier, documents)
-        return merged
+            return Sites()
+        from archiver.collect.sites import DocSites  # noqa: PLC0415 - crawling is slow to import
 
-    def _with_site(
-        self, merged: _Sites, site: DocSite, earlier: dict[str, Capture], documents: DocumentPool
-    ) -> _Sites:
-        outcome = crawl(
-            site,
+        sites = DocSites(
+            loaded=self.loaded,
             paths=self.paths,
-            snapshot=self.run,
+            run=self.run,
             state=self.state,
-            user_agent=self.agent,
-            previous=earlier,
-            progress=self.progress,
             stop=self.stop,
-            documents=documents,
-            credentials=Credentials.of(site, self.environment),
-            proxy=Proxy.of(site, self.environment),
+            progress=self.progress,
+            environment=self.environment,
         )
-        scope = Scope.of(site)
-        view, carried = merged_captures(
-            earlier.values(), outcome.captures, lambda url: scope.decide(url).inside
-        )
-        pages, requisites = _origins(view)
-        result = SiteResult(
-            name=site.name,
-            seeds=site.seeds,
-            origins=pages,
-            requisite_origins=requisites,
-            verdict=HEALTHY if outcome.seeds_captured else GONE,
-            pages=sum(capture.kind == PAGE for capture in view),
-            requisites=sum(capture.kind != PAGE for capture in view),
-            fetched=outcome.fetched,
-            unchanged=outcome.unchanged,
-            carried=carried,
-            bytes=outcome.bytes,
-            skipped=dict(sorted(outcome.skipped.items())),
-        )
-        return _Sites(
-            (*merged.results, result),
-            (*merged.captures, *view),
-            (*merged.failures, *outcome.failures),
-            (*merged.broken_links, *outcome.broken_links),
-            (*merged.reports, site_report(self.state, result, outcome.captures)),
-        )
+        return sites.collected(before.captures)
 
     def images(self, before: _Before) -> _Images:
         spec = self.loaded.spec.images
         if spec is None:
             return _Images()
-        asked = wanted_references(spec, self.loaded.folder, user_agent=self.agent, stop=self.stop)
-        outcome = pull_images(
-            asked.references,
-            tuple(Platform.parse(platform) for platform in spec.platforms),
-            self.layout,
-            previous=before.images,
+        registries = Registries.of(
+            self.loaded.spec.registries,
+            self.loaded.folder,
+            environment=self.environment,
             user_agent=self.agent,
             progress=self.progress,
             stop=self.stop,
         )
-        wanted = Wanted({str(reference): "" for reference in asked.references}, asked.complete)
+        with registries:
+            asked = selected(spec, self.loaded.folder, registries, before.images)
+            outcome = pull_images(
+                asked.references,
+                tuple(Platform.parse(platform) for platform in spec.platforms),
+                self.layout,
+                registries,
+                previous=before.images,
+                referrers=spec.referrers,
+                progress=self.progress,
+            )
+        wanted = Wanted(
+            {str(each): "" for each in (*asked.references, *asked.gone, *asked.kept)}, asked.complete
+        )
         results = with_carried(wanted, outcome.images, before.images)
         return _Images(results, (*asked.failures, *outcome.failures), outcome.bytes)
 
     def files(self, before: _Before) -> _Files:
-        spec = [each for each in self.loaded.spec.files if isinstance(each, FileSource)]
-        if not spec:
+        if not self.loaded.spec.files:
             return _Files()
-        outcome = download_files(
-            spec,
-            self.layout,
-            previous=before.files,
+        selection = selected_files(
+            self.loaded.spec.files,
+            before.files,
             user_agent=self.agent,
             progress=self.progress,
             stop=self.stop,
         )
-        wanted = Wanted({file.url: f"sha256:{file.sha256}" if file.sha256 else "" for file in spec})
+        outcome = download_files(
+            selection,
+            self.layout,
+            previous=before.files,
+            began=iso(parse_snapshot_id(self.run)),
+            user_agent=self.agent,
+            progress=self.progress,
+            stop=self.stop,
+        )
         paths = outcome.paths  # a carried file takes the path that is its own beside today's others
         earlier = [replace(file, path=paths[file.url]) for file in before.files if file.url in paths]
-        return _Files(with_carried(wanted, outcome.files, earlier), outcome.failures, outcome.bytes)
+        view = with_carried(Wanted(selection.digests), outcome.files, earlier)
+        failures = (*selection.failures, *outcome.failures)
+        gone = {failure.subject for failure in failures if failure.code == FileGone.code}
+        return _Files(with_gone(view, gone, iso(utc_now())), failures, outcome.bytes)
 
 
 def _last_good(paths: ProjectPaths, progress: Progress) -> _Before:
@@ -313,14 +280,8 @@ def _begin(paths: ProjectPaths, state: RunState, spec_digest: str) -> tuple[str,
     return run, False
 
 
-def _origins(view: Sequence[Capture]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    pages = {str(Origin.of(capture.url)) for capture in view if capture.kind == PAGE}
-    others = {str(Origin.of(capture.url)) for capture in view} - pages
-    return tuple(sorted(pages)), tuple(sorted(others))
-
-
 def _written(
-    paths: ProjectPaths, loaded: LoadedSpec, run: str, *, sites: _Sites, images: _Images, files: _Files
+    paths: ProjectPaths, loaded: LoadedSpec, run: str, *, sites: Sites, images: _Images, files: _Files
 ) -> tuple[Snapshot, Report]:
     count, digest = write_captures(paths, run, sites.captures)
     snapshot = Snapshot(

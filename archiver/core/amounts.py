@@ -25,8 +25,11 @@ def size_text(size: float) -> str:
 
 
 def count_text(count: int, noun: str) -> str:
-    """Return ``1 page``, ``1,234 pages``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    """Return ``1 page``, ``1,234 pages``, ``2 registries``."""
+    if count == 1:
+        return f"1 {noun}"
+    ends_alone = noun.endswith("y") and noun[-2:-1] not in {"a", "e", "o", "u"}
+    return f"{count:,} " + (f"{noun[:-1]}ies" if ends_alone else f"{noun}s")
 
 
 def parse_size(text: str) -> int:

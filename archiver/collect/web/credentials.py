@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 from archiver.collect.web.echoes import Secrets
@@ -21,6 +21,7 @@ from archiver.spec.environment import substituted, variables
 
 if TYPE_CHECKING:
     from archiver.collect.web.fetch import Exchange
+    from archiver.spec.access import Auth
     from archiver.spec.model import DocSite
 
     Headers = tuple[tuple[str, str], ...]
@@ -128,11 +129,27 @@ def problems(site: DocSite, environment: Mapping[str, str]) -> Iterator[tuple[At
         *((("headers", name), text, _sendable) for name, text in site.headers.items()),
         *((("cookies", name), text, _cookie) for name, text in site.cookies.items()),
     ]
+    yield from _failing(checks, environment)
     if site.auth:
-        checks.append((("auth", "username"), site.auth.username, _username))
-        checks.append((("auth", "password"), site.auth.password, _password))
+        yield from auth_problems(site.auth, environment)
     if site.proxy:
-        checks.append((("proxy",), site.proxy, _parsed_proxy))
+        yield from _failing([(("proxy",), site.proxy, _parsed_proxy)], environment)
+
+
+def auth_problems(auth: Auth, environment: Mapping[str, str]) -> Iterator[tuple[At, SpecError]]:
+    """Yield what keeps a user name and password from being used, with the keys that lead to it in the site or registry."""
+    yield from _failing(
+        [
+            (("auth", "username"), auth.username, _username),
+            (("auth", "password"), auth.password, _password),
+        ],
+        environment,
+    )
+
+
+def _failing(
+    checks: Iterable[tuple[At, str, Callable[[str], object]]], environment: Mapping[str, str]
+) -> Iterator[tuple[At, SpecError]]:
     for at, text, check in checks:
         try:
             check(substituted(text, environment))

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.collect.preflight import advice, check_environment, checked_spec
+from archiver.collect.preflight import advice, check_environment, check_list_lines, checked_spec
 from archiver.core.errors import SpecError
+from servers.certificates import make_certificates
 
 GOOD = """\
 project: demo
@@ -58,9 +59,108 @@ def test_what_would_fail_later_fails_now(tmp_path, old, new, place, words):
     assert words in message
 
 
-def test_lists_beside_the_spec_are_checked_too(tmp_path):
-    """A bad line of an image list has the list's own file and line."""
-    assert [place for place, _ in check(tmp_path, GOOD, "redis:7\nNot/Good\n")] == ["list.txt:2"]
+def test_the_lines_of_lists_are_checked_apart(tmp_path):
+    """A bad line of an image list has the list's own file and line; the spec is fit to be archived all the same."""
+    assert check(tmp_path, GOOD, "redis:7\nNot/Good\nfine:1\na b\n") == []
+    loaded = checked_spec(tmp_path / "spec.yaml")
+    with pytest.raises(SpecError) as caught:
+        check_list_lines(loaded)
+    problems = (caught.value, *caught.value.more)
+    assert [problem.place for problem in problems] == [f"{tmp_path}/list.txt:2", f"{tmp_path}/list.txt:4"]
+    (tmp_path / "list.txt").write_text("fine:1\n")
+    check_list_lines(loaded)
+
+
+@pytest.mark.parametrize(
+    ("key", "rule", "words"),
+    [
+        ("tags", "'re:['", "not a regular expression"),
+        ("tags", "'>=a'", "not a version range"),
+        ("exclude", "[v1, 'a/b*']", "a glob that no tag can match"),
+        ("exclude", "'a:b'", "cannot be a tag"),
+    ],
+)
+def test_a_rule_for_tags_must_be_one(tmp_path, key, rule, words):
+    """Expressions, ranges, globs and names that mean nothing are told with their line."""
+    entry = f"  repositories:\n    - repository: redis\n      latest: 1\n      {key}: {rule}\n"
+    ((where, message),) = check(tmp_path, GOOD.replace("files:", f"{entry}files:"))
+    assert where == "spec.yaml:12"
+    assert words in message
+
+
+def test_several_entries_may_read_one_index(tmp_path):
+    """The same page is read for other links; the same file twice is a mistake."""
+    entry = "  - index: http://a/dir/\n    include: ['*.{}']\n"
+    assert check(tmp_path, GOOD + entry.format("tgz") + entry.format("zip")) == []
+
+
+REGISTRIES = """\
+project: demo
+contact: me@example.org
+images:
+  refs: [redis]
+registries:
+  harbor.example.org:
+    tls:
+      ca: ca.pem
+      cert: own.pem
+      key: own.key
+    auth:
+      username: ${HARBOR_USER}
+      password: ${HARBOR_PASSWORD}
+"""
+
+
+def environment_problems(tmp_path, text, environment):
+    """Return (line, message) of what check_environment tells of a spec."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    try:
+        check_environment(checked_spec(path), environment)
+    except SpecError as error:
+        problems = (error, *error.more)
+        assert all(problem.hint for problem in problems)
+        return [(int(problem.place.rpartition(":")[2]), problem.message) for problem in problems]
+    return []
+
+
+def test_what_a_registry_needs_must_be_there(tmp_path):
+    """Variables that are not set, and files for TLS that are not there, have the line that asks for them."""
+    path = tmp_path / "own.key"
+    path.write_text("")
+    found = environment_problems(tmp_path, REGISTRIES, {"HARBOR_USER": "a:b"})
+    assert [line for line, _ in found] == [12, 13, 8, 9]
+    assert [words in message for (_, message), words in zip(found, ("colon", "HARBOR_PASSWORD", "ca.pem", "own.pem"), strict=True)] == [True] * 4  # fmt: skip
+
+
+def test_files_for_tls_must_be_what_they_stand_for(tmp_path):
+    """A certificate that is none is told before any request; with real ones nothing is."""
+    values = {"HARBOR_USER": "me", "HARBOR_PASSWORD": "secret"}
+    for name in ("ca.pem", "own.pem", "own.key"):
+        (tmp_path / name).write_text("nothing\n")
+    ((line, message),) = environment_problems(tmp_path, REGISTRIES, values)
+    assert (line, "ca.pem" in message) == (8, True)
+    (tmp_path / "made").mkdir()
+    made = make_certificates(tmp_path / "made")
+    for name, real in (("ca.pem", made.authority), ("own.pem", made.certificate), ("own.key", made.key)):
+        (tmp_path / name).write_bytes(real.read_bytes())
+    assert environment_problems(tmp_path, REGISTRIES, values) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "open_"), [("harbor.example.org", True), ("10.1.2.3:5000", True), ("127.0.0.1:5000", False)]
+)
+def test_credentials_for_a_registry_should_be_encrypted(tmp_path, host, open_):
+    """A name and password for a registry without TLS are warned of, unless it is on this machine."""
+    path = tmp_path / "spec.yaml"
+    tls = "    tls:\n      ca: ca.pem\n      cert: own.pem\n      key: own.key\n"
+    path.write_text(
+        REGISTRIES.replace(tls, "    plain_http: true\n").replace("harbor.example.org", f'"{host}"')
+    )
+    told = list(advice(checked_spec(path), {"HARBOR_USER": "me", "HARBOR_PASSWORD": "secret"}))
+    assert [(warning.place.rpartition(":")[2], host in warning.message) for warning in told] == (
+        [("7", True)] if open_ else []
+    )
 
 
 def test_a_list_or_section_that_is_not_there_has_the_specs_line(tmp_path):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 
-from archiver.collect.images.lists import check_lists, read_list, wanted_references
-from archiver.collect.retry import Patience
-from archiver.core.errors import SpecError, Stopped
+from archiver.collect.images.lists import check_lists, malformed_lines, read_list
+from archiver.core.errors import SpecError
 from archiver.spec.images import ImageSet
-from servers.site import Reply, serving
 
 TEXT = """\ufeff# before any section
 quay.io/a/first:1\r
@@ -24,20 +21,6 @@ bad image
 docker.io/library/redis:7
 """
 SPECS = Path(__file__).resolve().parents[4] / "specs"
-HASTY = Patience(attempts=2, first_wait=0.0, connect=5, read=5)
-
-
-def wanted(folder: Path, **keys: object) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """Return references as text, and of failures the subject, code and referrer."""
-    asked = wanted_references(
-        ImageSet.model_validate(keys),
-        folder,
-        user_agent="archiver/test",
-        stop=threading.Event(),
-        patience=HASTY,
-    )
-    assert asked.complete is not bool(asked.failures)
-    return [str(each) for each in asked.references], [(f.subject, f.code, f.referrer) for f in asked.failures]
 
 
 def test_a_list_is_read_with_places_and_sections() -> None:
@@ -53,71 +36,29 @@ def test_a_list_is_read_with_places_and_sections() -> None:
     assert [(line.text, line.error.place) for line in read.bad_lines] == [("bad image", "list.txt:8")]
 
 
-def test_references_come_once_and_in_order(tmp_path: Path) -> None:
-    """Single references first, then the lists'; a bad line is a failure with its place, and the rest stays."""
-    (tmp_path / "list.txt").write_text(TEXT, "utf-8")
-    references, failures = wanted(tmp_path, refs=("busybox",), lists=("list.txt",))
-    assert references == [
-        "docker.io/library/busybox:latest",
-        "quay.io/a/first:1",
-        "docker.io/library/redis:7",
-    ]
-    assert failures == [("bad image", "reference.invalid", f"{tmp_path}/list.txt:8")]
-
-
-def test_only_the_sections_asked_for_are_taken(tmp_path: Path) -> None:
-    """Neither references nor bad lines of other sections count."""
-    (tmp_path / "list.txt").write_text(TEXT, "utf-8")
-    assert wanted(tmp_path, lists=("list.txt",), sections=("kube-images",)) == (
-        ["docker.io/library/redis:7"],
-        [],
-    )
-
-
-def test_a_section_that_no_list_has_is_a_failure(tmp_path: Path) -> None:
-    """A misspelt section must not silently archive nothing."""
-    (tmp_path / "list.txt").write_text(TEXT, "utf-8")
-    assert wanted(tmp_path, lists=("list.txt",), sections=("kube",)) == ([], [("kube", "spec.invalid", "")])
-
-
-def test_a_list_from_a_url_is_fetched(tmp_path: Path) -> None:
-    """Over HTTP, redirects followed; what cannot be had is a failure and the other list counts."""
-    answers = {
-        "/list.txt": Reply(b"redis:7\n", type="text/plain"),
-        "/moved.txt": Reply(status=302, headers=(("Location", "/list.txt"),)),
-        "/binary.txt": Reply(b"\xff\xfe"),
-    }
-    with serving(answers) as site:
-        lists = tuple(site.url(target) for target in ("/gone.txt", "/moved.txt", "/binary.txt"))
-        references, failures = wanted(tmp_path, lists=lists)
-        assert references == ["docker.io/library/redis:7"]
-        assert failures == [(lists[0], "fetch.status", ""), (lists[2], "fetch.failed", "")]
-
-
-def test_an_emptied_list_is_a_failure(tmp_path: Path) -> None:
-    """An answer of nothing, or of comments only, does not mean that no image is wanted any more."""
-    with serving({"/empty.txt": Reply(b""), "/comments.txt": Reply(b"# moved\n##images\n")}) as site:
-        lists = tuple(site.url(target) for target in ("/empty.txt", "/comments.txt"))
-        assert wanted(tmp_path, lists=lists) == ([], [(url, "fetch.content", "") for url in lists])
-
-
-def test_stopping_ends_the_wait_for_a_list(tmp_path: Path) -> None:
-    """A stopped run is no failure of a list."""
-    stop = threading.Event()
-    stop.set()
-    images = ImageSet(lists=("http://127.0.0.1:1/never-asked.txt",))
-    with pytest.raises(Stopped):
-        wanted_references(images, tmp_path, user_agent="archiver/test", stop=stop)
-
-
-def test_checking_tells_every_bad_line(tmp_path: Path) -> None:
-    """Before any network use: file and line of each, a missing file, and lists that are URLs left alone."""
-    (tmp_path / "list.txt").write_text("Upper:1\nfine:1\na b\n")
-    lists = ("list.txt", "absent.txt", "http://127.0.0.1:1/never-asked.txt")
+def test_checking_tells_every_list_that_cannot_be_read(tmp_path: Path) -> None:
+    """Before any network use: missing files; lists that are URLs are left alone, and so are bad lines."""
+    (tmp_path / "list.txt").write_text("Upper:1\nfine:1\n")
+    lists = ("absent.txt", "list.txt", "http://127.0.0.1:1/never-asked.txt", "lost.txt")
     with pytest.raises(SpecError) as caught:
         check_lists(ImageSet(lists=lists), tmp_path)
     places = [error.place for error in (caught.value, *caught.value.more)]
-    assert places == [f"{tmp_path}/list.txt:1", f"{tmp_path}/list.txt:3", f"{tmp_path}/absent.txt"]
+    assert places == [f"{tmp_path}/absent.txt", f"{tmp_path}/lost.txt"]
+    check_lists(ImageSet(lists=("list.txt",)), tmp_path)
+
+
+def test_malformed_lines_have_their_place(tmp_path: Path) -> None:
+    """Those of the sections that are wanted, in all lists that are files."""
+    (tmp_path / "a.txt").write_text("Upper:1\nfine:1\na b\n##wanted\nB:1\n")
+    (tmp_path / "b.txt").write_text("##wanted\nc d\n")
+    lists = ("a.txt", "http://127.0.0.1:1/never-asked.txt", "b.txt")
+
+    def places(*sections: str) -> list[str | None]:
+        images = ImageSet(lists=lists, sections=sections)
+        return [error.place for error in malformed_lines(images, tmp_path)]
+
+    assert places() == [f"{tmp_path}/{at}" for at in ("a.txt:1", "a.txt:3", "a.txt:5", "b.txt:2")]
+    assert places("wanted") == [f"{tmp_path}/{at}" for at in ("a.txt:5", "b.txt:2")]
 
 
 def test_checking_finds_a_misspelt_section(tmp_path: Path) -> None:
