@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 
@@ -15,6 +16,7 @@ from archiver.core.printable import printable
 if TYPE_CHECKING:
     from archiver.collect.images.ratelimit import RateLimit
     from archiver.collect.plan.model import Amount, Plan, PlannedImage
+    from archiver.core.snapshot import Failure
 
 _INDENT = "  "
 _SHORT_DIGEST = 12  # hex digits, as docker shows them
@@ -71,13 +73,14 @@ def _images(plan: Plan, width: int | None) -> Iterator[str]:
 def _image_rows(plan: Plan) -> Iterator[Sequence[str]]:
     """Yield the images in the spec's order; where lists or sections ask for them, below headings that say which."""
     grouped = len({_asked_by(image) for image in plan.images}) > 1
+    several = len({image.location for image in plan.images if image.location}) > 1
     for place, group in groupby(plan.images, key=_asked_by):
         images = list(group)
         if grouped:
             asked = sum(not image.refers_to for image in images)
             yield (f"{place}: {count_text(asked, 'image')}",)
         for image in images:
-            yield _image_row(image, plan.platforms)
+            yield _image_row(image, plan.platforms, several_places=several)
 
 
 def _asked_by(image: PlannedImage) -> str:
@@ -87,15 +90,16 @@ def _asked_by(image: PlannedImage) -> str:
     return printable(f"{where.list}, section {where.section}" if where.section else where.list)
 
 
-def _image_row(image: PlannedImage, wanted: Sequence[str]) -> Sequence[str]:
+def _image_row(image: PlannedImage, wanted: Sequence[str], *, several_places: bool) -> Sequence[str]:
     usual = image.platforms == wanted or image.state in (FAILED, GONE)
-    registry = image.reference.partition("/")[0]
+    own = image.reference.partition("/")[0]
+    elsewhere = several_places and image.location != own
     return (
         image.state,
         *_amount_cells(image.amount),
         _short(image.digest),
         "" if usual else platforms_text(image.platforms) or "none",
-        "" if image.location in ("", registry) else printable(image.location),
+        printable(image.location) if elsewhere else "",
         printable(f"+ {image.reference}" if image.refers_to else image.reference),
     )
 
@@ -157,10 +161,12 @@ def _registries(plan: Plan, _: int | None) -> Iterator[str]:
     for load in plan.registries:
         yield (
             f"{_INDENT}{printable(load.registry)}: {count_text(load.images, 'image')}, {size_text(load.fetch)} to fetch, "
-            f"{count_text(load.counted, 'counted request')}"
+            f"{count_text(load.counted, 'counted request')} (for manifests)"
         )
-        told = [f"this plan took {load.used:,} such requests"] if load.used else []
+        told = [f"making this plan took {load.used:,} such requests"] if load.used else []
         told += [f"the registry says: {_limit_text(load.limit)}"] if load.limit else []
+        left = load.limit.remaining if load.limit else None
+        told += ["archiving will have to wait for more"] if left is not None and left < load.counted else []
         if told:
             yield f"{_INDENT}  {'; '.join(told)}"
 
@@ -184,13 +190,20 @@ def _total(plan: Plan, _: int | None) -> Iterator[str]:
         yield f"total: {', '.join(counts)}; sizes unknown without the network"
         return
     total = plan.total
-    yield (
-        f"total: {', '.join(counts)}, {size_text(total.size)}: "
-        f"{size_text(total.here)} here, {size_text(total.fetch)} to fetch"
-    )
+    here = f"{size_text(total.here)} here, " if total.here else ""
+    yield f"total: {', '.join(counts)}, {size_text(total.size)}: {here}{size_text(total.fetch)} to fetch"
 
 
 def _failures(plan: Plan, _: int | None) -> Iterator[str]:
-    if plan.failures:
-        yield f"{len(plan.failures)} FAILED:"
-        yield from (_INDENT + printable(failure_line(failure), _LONGEST) for failure in plan.failures)
+    """Yield the failures; what fails alike, as all images of a dead registry do, is told once."""
+    if not plan.failures:
+        return
+    alike: dict[tuple[str, ...], list[Failure]] = {}
+    for failure in plan.failures:
+        alike.setdefault((failure.source, failure.code, failure.message, failure.referrer), []).append(
+            failure
+        )
+    yield f"{len(plan.failures)} FAILED:"
+    for first, *others in alike.values():
+        subject = f"{first.subject} and {len(others)} more" if others else first.subject
+        yield _INDENT + printable(failure_line(replace(first, subject=subject)), _LONGEST)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 import pytest
 
 from servers.console import Console
-from servers.front import fronting
+from servers.front import fronting, with_headers
 from servers.processes import end, free_port
 from servers.real import nginx
 
@@ -270,8 +270,24 @@ def test_a_mirror_that_would_answer_is_named(
     plan = _planned(console, spec)
     assert plan["images"][0]["location"] == front.host
     assert [load["registry"] for load in plan["registries"] if load["images"]] == [front.host]
-    row = next(line for line in console.succeed("plan", spec).out.splitlines() if repository in line)
-    assert front.host in row
+    assert f"\n  {front.host}: 1 image," in console.succeed("plan", spec).out
+
+
+def test_what_a_registry_says_of_its_limit_is_told(console: Console, front: Front, repository: str) -> None:
+    """A registry that counts as Docker Hub does: what is left after the plan, and that it will not do for archiving."""
+    for tag in ("one", "two", "three"):
+        front.registry.image(f"{repository}:{tag}", _noise(1000, len(tag)), tag.encode())
+    front.alter(
+        "* */manifests/*",
+        with_headers(**{"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "2;w=21600"}),
+    )
+    names = [f"{front.host}/{repository}:{tag}" for tag in ("one", "two", "three")]
+    spec = _spec(console, images={"refs": names})
+    (load,) = _planned(console, spec)["registries"]
+    assert (load["counted"], load["used"]) == (3, 3)
+    assert load["limit"] == {"limit": 100, "remaining": 2, "window": 21600}
+    told = console.succeed("plan", spec).out
+    assert "100 allowed in 6 h, 2 left; archiving will have to wait for more" in told
 
 
 def test_interrupting_leaves_nothing(console: Console, front: Front, repository: str) -> None:

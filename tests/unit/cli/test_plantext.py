@@ -110,8 +110,11 @@ def test_registries_say_what_they_count():
     """What archiving costs at a registry, what the plan itself has cost, and what is left."""
     load = RegistryLoad("docker.io", 94, 12_300_000_000, 188, 188, RateLimit(200, 12, 21600))
     text = plan_text(_plan(_image("one:1"), registries=(load,)))
-    assert "docker.io: 94 images, 12.3 GB to fetch, 188 counted requests\n" in text
-    assert "this plan took 188 such requests; the registry says: 200 allowed in 6 h, 12 left" in text
+    assert "docker.io: 94 images, 12.3 GB to fetch, 188 counted requests (for manifests)\n" in text
+    assert (
+        "making this plan took 188 such requests; the registry says: 200 allowed in 6 h, 12 left; "
+        "archiving will have to wait for more"
+    ) in text
 
 
 def test_offline_is_a_list_of_names():
@@ -150,6 +153,19 @@ def test_failures_come_last_and_control_nothing():
     failure = Failure("images", "docker.io/team/one:1", "registry.unknown", "no \x1b[2Jsuch tag")
     text = plan_text(_plan(_image("one:1", FAILED), failures=(failure,)))
     assert text.endswith("1 FAILED:\n  images: docker.io/team/one:1: no \\x1b[2Jsuch tag [registry.unknown]")
+
+
+def test_what_fails_alike_is_told_once():
+    """All images of a dead registry are one line; the first is named, the others are counted, and all stand above."""
+    names = [f"docker.io/team/{number}:1" for number in range(5)]
+    failures = [Failure("images", name, "fetch.unreachable", "docker.io: cannot connect") for name in names]
+    other = Failure("images", "quay.io/team/x:1", "registry.unknown", "no such tag")
+    lines = plan_text(_plan(_image("one:1", FAILED), failures=(*failures, other))).splitlines()
+    assert lines[-3:] == [
+        "6 FAILED:",
+        "  images: docker.io/team/0:1 and 4 more: docker.io: cannot connect [fetch.unreachable]",
+        "  images: quay.io/team/x:1: no such tag [registry.unknown]",
+    ]
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
