@@ -29,6 +29,8 @@ class Reply:
         chunked: sends the body in two chunks, without Content-Length.
         cut: sends only so many bytes of the body, then drops the connection.
         etag: answers 304 where the request's If-None-Match is this.
+        piece: sends the body so many bytes at a time.
+        between: called after each such piece.
     """
 
     body: bytes = b""
@@ -38,6 +40,8 @@ class Reply:
     chunked: bool = False
     cut: int | None = None
     etag: str = ""
+    piece: int = 0
+    between: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,10 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             else:
                 self.send_header("Content-Length", str(len(reply.body)))
                 self.end_headers()
-                self.wfile.write(reply.body[: reply.cut])
+                body = reply.body[: reply.cut]
+                for start in range(0, len(body), reply.piece or len(body) or 1):
+                    self.wfile.write(body[start : start + (reply.piece or len(body))])
+                    reply.between()
                 self.close_connection = reply.cut is not None
 
         def log_message(self, *_: object) -> None:
