@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Iterator, Mapping
+from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-from archiver.collect.images.registries import Registries
 from archiver.collect.retry import Patience
 from archiver.core.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
 from archiver.core.digest import Digest
@@ -26,37 +22,13 @@ from archiver.core.errors import (
     SizeMismatch,
     StatusRefused,
 )
-from archiver.core.reference import Reference
 from archiver.spec.registries import RegistrySettings
+from servers.asking import CONTENT, Opened, blob, read, repository
 from servers.processes import free_port
 from servers.registry import OCI_LAYER, Asked, Registry, Reply, serving
 
 if TYPE_CHECKING:
-    from archiver.collect.images.repository import Repository
-    from archiver.core.progress import Task
-
-HASTY = Patience(
-    attempts=2, attempts_to_connect=2, first_wait=0.01, first_pause=0.02, paused=0.05, connect=2, read=2
-)
-
-
-@dataclass
-class Notes:
-    """A progress that keeps what it is told."""
-
-    told: list[str] = field(default_factory=list)
-
-    def task(self, label: str, unit: str, total: int | None = None) -> Task:
-        """Nothing here begins one."""
-        raise AssertionError(label, unit, total)
-
-    def note(self, message: str) -> None:
-        """Keep it."""
-        self.told.append(message)
-
-    def warn(self, message: str) -> None:
-        """Keep it."""
-        self.told.append(message)
+    from archiver.collect.images.registry import Source
 
 
 @pytest.fixture
@@ -67,63 +39,10 @@ def servers() -> Iterator[list[Registry]]:
 
 
 @pytest.fixture
-def notes() -> Notes:
-    """What is told."""
-    return Notes()
-
-
-class Opened:
-    """Opens registries and closes them at the end."""
-
-    def __init__(self, held: ExitStack, notes: Notes) -> None:
-        self._held, self._notes = held, notes
-
-    def __call__(
-        self, settings: Mapping[str, RegistrySettings] | None = None, patience: Patience = HASTY
-    ) -> Registries:
-        """Return registries by the settings of a spec."""
-        registries = Registries.of(
-            settings or {},
-            Path(),
-            environment={"HOME": "/nonexistent", "XDG_RUNTIME_DIR": "/nonexistent"},
-            user_agent="archiver/test",
-            progress=self._notes,
-            stop=threading.Event(),
-            patience=patience,
-        )
-        return self._held.enter_context(registries)
-
-
-@pytest.fixture
-def opened(notes: Notes) -> Iterator[Opened]:
+def opened() -> Iterator[Opened]:
     """Opens registries."""
     with ExitStack() as held:
-        yield Opened(held, notes)
-
-
-def repository(registries: Registries, host: str, name: str = "app") -> Repository:
-    """Return a repository of a host."""
-    return registries.repository(Reference.parse(f"{host}/{name}"))
-
-
-def read(repository: Repository, descriptor: Descriptor, start: int = 0) -> tuple[int, bytes]:
-    """Fetch a blob; return where its body began, and the body."""
-
-    def attempt(source: object) -> tuple[int, bytes]:
-        body = source.open_blob(descriptor, start)  # type: ignore[attr-defined]
-        with closing(body.chunks) as chunks:
-            data = b"".join(chunks)
-        if len(data) != descriptor.size - body.start:
-            raise SizeMismatch("too short")
-        return body.start, data
-
-    return repository.fetch(attempt)
-
-
-def blob(*servers: Registry, data: bytes = b"0123456789") -> Descriptor:
-    """Put a blob into registries."""
-    made = [server.put(data) for server in servers]
-    return Descriptor(OCI_LAYER, Digest.parse(made[0].digest), len(data))
+        yield Opened(held)
 
 
 def mirrored(*servers: Registry) -> RegistrySettings:
@@ -143,7 +62,7 @@ def test_content_comes_from_mirrors_first(servers: list[Registry], opened: Opene
     repo = repository(opened({own.host: mirrored(mirror, other)}), own.host)
     document = repo.get_manifest(made.digest)
     assert (str(document.descriptor.digest), document.location) == (made.digest, mirror.host)
-    assert read(repo, wanted) == (0, b"0123456789")
+    assert read(repo, wanted) == (0, CONTENT)
     assert [len(server.asked) for server in servers] == [0, 2, 0]
 
 
@@ -161,7 +80,7 @@ def test_what_a_tag_means_the_registry_is_asked(servers: list[Registry], opened:
     assert repo.get_manifest("0").location == mirror.host
 
 
-def test_the_registry_s_own_error_is_told(servers: list[Registry], opened: Opened, notes: Notes) -> None:
+def test_the_registry_s_own_error_is_told(servers: list[Registry], opened: Opened) -> None:
     """Where no place has a tag, the registry's own words count; what the mirrors say otherwise is a note."""
     own, mirror, fallback = servers
     mirror.answers["/v2/app/manifests/1"] = Reply(status=403)
@@ -171,8 +90,8 @@ def test_the_registry_s_own_error_is_told(servers: list[Registry], opened: Opene
         with pytest.raises(ManifestUnknown) as caught:
             repo.resolve("1")
         assert own.host in str(caught.value.place)
-    assert len(notes.told) == 1
-    assert notes.told[0].startswith(f"{mirror.host} is passed over: ")
+    assert len(opened.notes.told) == 1
+    assert opened.notes.told[0].startswith(f"{mirror.host} is passed over: ")
 
 
 @pytest.mark.parametrize(
@@ -197,13 +116,13 @@ def test_whatever_a_mirror_does_wrong_the_registry_has_it(
     mirror.answers[f"/v2/app/blobs/{wanted.digest}"] = answer
     repo = repository(opened({own.host: mirrored(mirror)}), own.host)
 
-    def attempt(source: object) -> str:
-        body = source.open_blob(wanted)  # type: ignore[attr-defined]
+    def attempt(source: Source) -> str:
+        body = source.open_blob(wanted)
         with closing(body.chunks) as chunks:
             data = b"".join(chunks)
         if hashlib.sha256(data).hexdigest() != wanted.digest.hex:
             raise SizeMismatch("not it")
-        return str(source.location)  # type: ignore[attr-defined]
+        return str(source.location)
 
     assert repo.fetch(attempt) == own.host
 
@@ -222,7 +141,7 @@ def test_a_manifest_that_a_mirror_made_up_is_refused(servers: list[Registry], op
 
 
 def test_a_dead_registry_is_survived_and_costs_its_attempts_once(
-    servers: list[Registry], opened: Opened, notes: Notes
+    servers: list[Registry], opened: Opened
 ) -> None:
     """Its mirror tells tags and content; that it was not reached is said once, and it is left alone for a while."""
     mirror = servers[0]
@@ -232,8 +151,8 @@ def test_a_dead_registry_is_survived_and_costs_its_attempts_once(
     repo = repository(registries, dead)
     assert repo.resolve("1").location == mirror.host
     assert repo.get_manifest(made.digest).location == mirror.host
-    assert [note for note in notes.told if note.startswith(dead)] == notes.told
-    assert len(notes.told) == 1
+    assert [note for note in opened.notes.told if note.startswith(dead)] == opened.notes.told
+    assert len(opened.notes.told) == 1
     with pytest.raises(HostUnreachable):
         repo.resolve("absent")
     assert registries.retrier.lately_unreachable(dead) is not None
@@ -269,7 +188,7 @@ def test_another_place_stands_in_for_one_that_wants_a_rest(servers: list[Registr
     patience = Patience(first_wait=0.01, paused=9000)
     repo = repository(opened({own.host: mirrored(mirror)}, patience), own.host)
     for _ in range(3):
-        assert read(repo, wanted) == (0, b"0123456789")
+        assert read(repo, wanted) == (0, CONTENT)
     assert [len(own.fetched()), len(mirror.fetched())] == [3, 1]
 
 
@@ -282,12 +201,10 @@ def test_a_place_that_wants_a_rest_is_waited_for_if_it_alone_has_it(
     target = f"/v2/app/blobs/{wanted.digest}"
     mirror.answers[target] = [Reply(status=429, headers={"Retry-After": "0"}), mirror.reply_to(_get(target))]
     repo = repository(opened({own.host: mirrored(mirror)}), own.host)
-    assert read(repo, wanted) == (0, b"0123456789")
+    assert read(repo, wanted) == (0, CONTENT)
 
 
-def test_a_registry_that_never_wants_to_go_on_is_a_failure(
-    servers: list[Registry], opened: Opened, notes: Notes
-) -> None:
+def test_a_registry_that_never_wants_to_go_on_is_a_failure(servers: list[Registry], opened: Opened) -> None:
     """After the time that it named, or the longest one, its words are the error; it was said that it is waited for."""
     own = servers[0]
     body = json.dumps(
@@ -298,7 +215,7 @@ def test_a_registry_that_never_wants_to_go_on_is_a_failure(
     with pytest.raises(RateLimited, match="pull rate limit"):
         repo.get_manifest("1")
     assert len(own.asked) >= 2
-    assert all("wants no more requests for now; going on at " in note for note in notes.told)
+    assert all("wants no more requests for now; going on at " in note for note in opened.notes.told)
 
 
 def test_limits_are_read_and_manifests_counted(servers: list[Registry], opened: Opened) -> None:
@@ -355,14 +272,14 @@ def test_a_blob_goes_on_where_an_attempt_ended(servers: list[Registry], opened: 
     wanted = blob(own)
     repo = repository(opened(), own.host)
     assert read(repo, wanted, 4) == (4, b"456789")
-    assert read(repo, wanted) == (0, b"0123456789")
+    assert read(repo, wanted) == (0, CONTENT)
     assert [asked.headers.get("range") for asked in own.asked] == ["bytes=4-", None]
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Reply(b"0123456789"),
+        Reply(CONTENT),
         Reply(status=416),
         Reply(b"56789", 206, {"Content-Range": "bytes 5-9/10"}),
         Reply(b"456789", 206, {"Content-Range": "bytes 9-4/10"}),
@@ -379,10 +296,10 @@ def test_a_server_that_cannot_go_on_begins_anew(
     target = f"/v2/app/blobs/{wanted.digest}"
 
     def reply(asked: Asked) -> Reply:
-        return answer if "range" in asked.headers else Reply(b"0123456789")
+        return answer if "range" in asked.headers else Reply(CONTENT)
 
     own.answers[target] = reply
-    assert read(repository(opened(), own.host), wanted, 4) == (0, b"0123456789")
+    assert read(repository(opened(), own.host), wanted, 4) == (0, CONTENT)
 
 
 @pytest.mark.parametrize("start", [0, 4])
