@@ -46,6 +46,14 @@ class Resolved:
 
 
 @dataclass(frozen=True)
+class TagList:
+    """The tags of a repository, each once, and what place told them."""
+
+    names: tuple[str, ...]
+    location: str
+
+
+@dataclass(frozen=True)
 class Sources:
     """The places of a repository, each list in the order to ask."""
 
@@ -158,15 +166,15 @@ class Repository:
         ask = self.fetch if ":" in selector else self._told
         return ask(lambda source: source.get_manifest(selector, expected))
 
-    def tags(self) -> tuple[str, ...]:
-        """Return all tags, each once.
+    def tags(self) -> TagList:
+        """Return all tags.
 
         Raises:
             ManifestUnknown: there is no such repository.
             RegistryError: the list does not end, or is none.
             FetchError: no place can be asked.
         """
-        return self._told(lambda source: source.tags())
+        return self._told(lambda source: TagList(source.tags(), source.location))
 
     def referrers(self, digest: Digest) -> tuple[Descriptor, ...] | None:
         """Return what refers to a manifest: signatures, SBOMs, attestations and the like.

@@ -68,7 +68,8 @@ class Selection:
         failures: what cannot be used: lists, lines (``referrer`` is ``file:line``), sections that no list has,
             repositories whose tags cannot be listed, rules that no tag matches, and what is gone.
         gone: references of the earlier images that the spec asks for and their repository has no longer.
-        kept: references of the earlier images that the spec asks for, of repositories whose tags cannot be listed.
+        kept: references of the earlier images that the spec asks for, and of which nobody can say whether they are
+            there: their registry cannot be asked for its tags.
         complete: whether nothing else is asked for; a list that cannot be used may have named anything.
         unexpanded: what was left out because nobody was to be asked.
     """
@@ -199,17 +200,19 @@ class _Online:
         anything = Reference.parse(entry.repository)
         earlier = self.archived.get(anything.name, frozenset())
         try:
-            listed = frozenset(self.registries.repository(anything).tags())
+            there = self.registries.repository(anything).tags()
         except _UNLISTED as error:
             asked.fail(anything.name, error.code, error.message)
             note = asked.miss if isinstance(error, ManifestUnknown) else asked.keep
             note(_references(anything, chosen_tags(earlier, entry)))
             return
+        listed = frozenset(there.names)
         chosen = chosen_tags(listed, entry)
         lost = [tag for tag in chosen_tags(listed | earlier, entry) if tag not in listed]
         for reference in _references(anything, chosen):
             asked.add(reference)
-        asked.miss(_references(anything, lost))
+        note = asked.miss if there.location == anything.registry else asked.keep  # a mirror may lag behind
+        note(_references(anything, lost))
         for problem in _unmet(entry, listed, listed | earlier, nothing=not (chosen or lost)):
             asked.fail(anything.name, NoTagMatches.code, problem)
 

@@ -328,7 +328,7 @@ def test_tags_come_in_pages(servers: list[Registry], opened: Opened) -> None:
         own.answers[f"GET /v2/app/{path}"] = Reply(
             json.dumps({"tags": tags}).encode(), headers={"Link": link}
         )
-    assert repository(opened(), own.host).tags() == ("b", "a", "c", "d", "e")
+    assert repository(opened(), own.host).tags().names == ("b", "a", "c", "d", "e")
 
 
 def test_a_real_list_is_read_through(servers: list[Registry], opened: Opened) -> None:
@@ -337,7 +337,7 @@ def test_a_real_list_is_read_through(servers: list[Registry], opened: Opened) ->
     made = own.image("app:v0", b"x")
     for number in range(2100):
         own.tag(f"app:v{number}", made)
-    assert len(repository(opened(), own.host).tags()) == 2100
+    assert len(repository(opened(), own.host).tags().names) == 2100
     assert len(own.asked) == 3
 
 
@@ -349,8 +349,8 @@ def test_what_is_no_tag_is_left_out(servers: list[Registry], opened: Opened) -> 
         Reply(b'{"name": "app", "tags": null}'),
     ]
     repo = repository(opened(), own.host)
-    assert repo.tags() == ("ok",)
-    assert repo.tags() == ()
+    assert repo.tags().names == ("ok",)
+    assert repo.tags().names == ()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Iterable, cast
 import pytest
 
 from archiver.collect.client import Client
+from archiver.collect.images.repository import TagList
 from archiver.collect.images.selection import (
     LIST,
     TAGS,
@@ -47,9 +48,10 @@ docker.io/library/redis:7
 
 @dataclass
 class Known:
-    """Registries of which only the tags are known, by repository; a repository may be an error instead."""
+    """Registries of which only the tags are known, by repository; one may be an error instead. ``location`` tells them."""
 
     tags: dict[str, Iterable[str] | Exception] = field(default_factory=dict)
+    location: str = "quay.io"
     stop: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
 
@@ -70,13 +72,13 @@ class KnownRepository:
     registries: Known
     name: str
 
-    def tags(self) -> tuple[str, ...]:
+    def tags(self) -> TagList:
         """Return them, or raise what stands for them."""
         self.registries.asked.append(self.name)
         found = self.registries.tags[self.name]
         if isinstance(found, Exception):
             raise found
-        return tuple(found)
+        return TagList(tuple(found), self.registries.location)
 
 
 def select(
@@ -290,6 +292,14 @@ def test_only_what_a_repository_s_entry_asks_for_can_be_gone(tmp_path: Path) -> 
         repositories=[{"repository": APP, "tags": "*"}],
     )
     assert names(found.references) == [f"{APP}:v1", f"{APP}:v2"]
+    assert (found.gone, found.failures) == ((), ())
+
+
+def test_what_a_mirror_lacks_is_not_gone(tmp_path: Path) -> None:
+    """While the registry cannot be asked its mirror's list counts, but a tag that is not in it may be there still."""
+    known = Known({APP: ["v2"]}, location="mirror.example.org")
+    found = select(tmp_path, known, [f"{APP}:v1"], repositories=[{"repository": APP, "tags": "v*"}])
+    assert (names(found.references), names(found.kept)) == ([f"{APP}:v2"], [f"{APP}:v1"])
     assert (found.gone, found.failures) == ((), ())
 
 
