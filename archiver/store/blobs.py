@@ -6,16 +6,12 @@ writing are two classes, so that what may not write has no method for it.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Iterator
 
 from archiver.core.digest import ContentCheck, Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
-from archiver.store.atomic import TEMPORARY_PREFIX, make_folder, storage_errors, sync_folder
+from archiver.store.atomic import storage_errors, write_atomically
 from archiver.store.partialfile import partial_file
 from archiver.store.partials import (
     ResumableBlob,
@@ -23,6 +19,9 @@ from archiver.store.partials import (
     partial_blob_path,
     partial_download_path,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def blob_path(digest: Digest) -> str:
@@ -86,47 +85,24 @@ class BlobReader:
 class BlobStore(BlobReader):
     """Reads and writes blobs."""
 
-    @contextmanager
-    def writer(self, digest: Digest, size: int | None = None) -> Iterator[BlobWriter]:
-        """Open a blob for writing; leaving the block checks it and gives it its name, durably.
-
-        Args:
-            digest: what the content must hash to.
-            size: its length in bytes, where known.
-
-        Raises:
-            SizeMismatch, DigestMismatch: the content is wrong; nothing is kept.
-            StoreError: or a subclass, for what the file system refuses.
-        """
-        target = self.path(digest)
-        with self._staged() as (stream, name):
-            writer = BlobWriter(stream, name, ContentCheck(digest, size))
-            yield writer
-            writer.check.finish()
-            self._name(stream, name, target)
-
     def put(self, data: bytes) -> Digest:
-        """Store bytes under their sha256 digest and return it."""
+        """Store bytes under their sha256 digest and return it. Raises StoreError or a subclass."""
         digest = Digest.of(data)
         if self.size(digest) != len(data):
-            with self.writer(digest, len(data)) as writer:
-                writer.write(data)
+            write_atomically(self.path(digest), data)
         return digest
 
-    def put_chunks(self, chunks: Iterable[bytes]) -> tuple[Digest, int]:
-        """Store content whose digest is not known beforehand; return sha256 digest and size.
+    def replace(self, digest: Digest, data: bytes) -> None:
+        """Store bytes under the digest that they must have, whatever is there under it.
 
-        What taking the next chunk raises goes through, and nothing is kept then.
+        Raises:
+            DigestMismatch: it is other content; nothing is changed.
+            StoreError: or a subclass, for what the file system refuses.
         """
-        with self._staged() as (staged, name):
-            hasher, size = hashlib.sha256(), 0
-            for chunk in chunks:
-                hasher.update(chunk)
-                with storage_errors(name):
-                    size += staged.write(chunk)
-            digest = Digest("sha256", hasher.hexdigest())
-            self._name(staged, name, self.path(digest))
-        return digest, size
+        check = ContentCheck(digest)
+        check.update(data)
+        check.finish()
+        write_atomically(self.path(digest), data)
 
     @contextmanager
     def resumable(self, digest: Digest, size: int | None) -> Iterator[ResumableBlob]:
@@ -164,43 +140,3 @@ class BlobStore(BlobReader):
                 yield download
             finally:
                 download.close()
-
-    @contextmanager
-    def _staged(self) -> Iterator[tuple[IO[bytes], Path]]:
-        # Only our own file operations stand inside storage_errors: the block that this yields to reads from a
-        # network, and an OSError of a socket is no fault of the store.
-        folder = self._root / "blobs" / "sha256"
-        with storage_errors(folder):
-            make_folder(folder)
-            descriptor, path = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=folder)
-        name = Path(path)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                yield stream, name
-        finally:
-            with storage_errors(folder):
-                name.unlink(missing_ok=True)
-
-    @staticmethod
-    def _name(stream: IO[bytes], name: Path, target: Path) -> None:
-        with storage_errors(target):
-            stream.flush()
-            os.fsync(stream.fileno())
-            name.chmod(0o644)
-            make_folder(target.parent)
-            name.replace(target)
-            sync_folder(target.parent)
-
-
-class BlobWriter:
-    """Takes one blob's content in order."""
-
-    def __init__(self, stream: IO[bytes], name: Path, check: ContentCheck) -> None:
-        self._stream, self._name = stream, name
-        self.check = check
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes. Raises SizeMismatch once there are more than announced."""
-        self.check.update(chunk)
-        with storage_errors(self._name):
-            self._stream.write(chunk)

@@ -215,8 +215,7 @@ class ImagePull:
         try:
             blobs.read(descriptor.digest, MANIFEST_LIMIT)
         except (NotArchived, RecordCorrupt):
-            with blobs.writer(descriptor.digest, descriptor.size) as writer:
-                writer.write(document.data)
+            blobs.replace(descriptor.digest, document.data)
 
     def _result(
         self, reference: Reference, kept: _Kept, resolved: str, refers_to: Digest | None = None

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from archiver.core.digest import Digest
-from archiver.core.errors import DigestMismatch, NotArchived, RecordCorrupt, SizeMismatch
+from archiver.core.errors import DigestMismatch, NotArchived, RecordCorrupt
 from archiver.store.blobs import BlobReader, BlobStore
 
 DATA = b"layer" * 1000
@@ -16,47 +18,47 @@ def files(root):
 
 
 def test_what_was_written_can_be_read(tmp_path):
-    """A blob has its digest's name, its size, and its content."""
+    """A blob has its digest's name, its size, and its content, and anybody may read it."""
     store = BlobStore(tmp_path)
-    with store.writer(DIGEST, len(DATA)) as writer:
-        writer.write(DATA[:100])
-        writer.write(DATA[100:])
-    assert store.path(DIGEST) == tmp_path / "blobs" / "sha256" / DIGEST.hex
+    assert store.put(DATA) == DIGEST
+    assert files(tmp_path) == [tmp_path / "blobs" / "sha256" / DIGEST.hex] == [store.path(DIGEST)]
+    assert store.path(DIGEST).stat().st_mode & 0o777 == 0o644
     assert store.size(DIGEST) == len(DATA)
     assert store.read(DIGEST, len(DATA)) == DATA
 
 
-@pytest.mark.parametrize(
-    ("content", "size", "error"),
-    [(DATA[:-1], len(DATA), SizeMismatch), (DATA + b"x", len(DATA), SizeMismatch), (DATA[:-1] + b"x", len(DATA), DigestMismatch),
-     (b"", None, DigestMismatch)],
-)  # fmt: skip
-def test_wrong_content_never_gets_a_name(tmp_path, content, size, error):
-    """Too short, too long or other content leaves no file behind, not even a temporary one."""
-    with pytest.raises(error), BlobStore(tmp_path).writer(DIGEST, size) as writer:
-        writer.write(content)
-    assert files(tmp_path) == []
-
-
-def test_a_broken_off_write_leaves_nothing(tmp_path):
-    """An exception from the source of the bytes removes what was staged."""
-
-    def broken_off():
-        with BlobStore(tmp_path).writer(DIGEST, len(DATA)) as writer:
-            writer.write(DATA[:10])
-            raise ConnectionError
-
-    with pytest.raises(ConnectionError):
-        broken_off()
-    assert files(tmp_path) == []
-
-
-def test_a_stream_is_stored_under_what_it_hashes_to(tmp_path):
-    """Content whose digest nobody knew is found by it afterwards."""
+def test_what_is_here_is_not_written_again(tmp_path):
+    """Storing the same bytes twice leaves the file as it is; one that was cut short is made anew."""
     store = BlobStore(tmp_path)
-    assert store.put_chunks([DATA[:3], DATA[3:]]) == (DIGEST, len(DATA))
-    assert store.put(DATA) == DIGEST
-    assert len(files(tmp_path)) == 1
+    store.put(DATA)
+    before = store.path(DIGEST).stat().st_ino
+    store.put(DATA)
+    assert store.path(DIGEST).stat().st_ino == before
+    store.path(DIGEST).write_bytes(DATA[:10])
+    store.put(DATA)
+    assert store.read(DIGEST, len(DATA)) == DATA
+
+
+def test_a_damaged_blob_is_replaced(tmp_path):
+    """Bytes are stored under the digest that they must have, in place of what rotted there."""
+    store = BlobStore(tmp_path)
+    digest = Digest("sha512", hashlib.sha512(DATA).hexdigest())
+    for _ in range(2):
+        store.replace(digest, DATA)
+        assert store.read(digest, len(DATA)) == DATA
+        store.path(digest).write_bytes(bytes(len(DATA)))
+
+
+def test_wrong_content_never_gets_a_name(tmp_path):
+    """Other content leaves no file behind, not even a temporary one, and what is there stays."""
+    store = BlobStore(tmp_path)
+    with pytest.raises(DigestMismatch):
+        store.replace(DIGEST, DATA + b"x")
+    assert files(tmp_path) == []
+    store.put(DATA)
+    with pytest.raises(DigestMismatch):
+        store.replace(DIGEST, DATA[:-1])
+    assert store.read(DIGEST, len(DATA)) == DATA
 
 
 def test_damage_on_disk_is_found_when_a_blob_is_read_whole(tmp_path):

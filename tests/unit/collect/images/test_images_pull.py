@@ -694,6 +694,6 @@ def test_a_full_disk_ends_the_run(
         raise StorageFull("No space left on device")
 
     registry.image("app:1", b"x")
-    monkeypatch.setattr(layout.blobs, "writer", full)
+    monkeypatch.setattr(layout.blobs, "resumable", full)
     with pytest.raises(StorageFull):
         pull(layout, registry, "app:1")
