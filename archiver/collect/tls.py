@@ -116,6 +116,10 @@ def tls_error(error: BaseException, url: str) -> FetchError | None:
         if isinstance(each, ssl.SSLCertVerificationError):
             return CertificateRefused(f"its certificate is not trusted: {each.verify_message}", place=url)
         if isinstance(each, ssl.SSLError):
+            if isinstance(each, ssl.SSLEOFError):
+                return HostUnreachable(
+                    "breaks off while TLS is begun; it may want a client's certificate", place=url
+                )
             reason = each.reason or str(each)
             if reason in _NOT_TLS:
                 return HostUnreachable("speaks no TLS there, and is to be spoken to by https", place=url)

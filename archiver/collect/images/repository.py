@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Callable, Iterable, Mapping, Sequence, TypeVar
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, TypeVar
 
 from archiver.core.errors import (
     ArchiverError,
@@ -120,7 +120,14 @@ class Repository:
             FetchError, ContentError, InvalidDocument, InvalidDigest: what failed at the registry itself.
             Stopped: the run is to end.
         """
-        return self._first(self.content_sources(), action, came, rounds=(False, True), failed={})
+        failed: dict[Source, ArchiverError] = {}
+        try:
+            return self._first(self.content_sources(), action, failed, came=came, pausing=False)
+        except _FAILED:
+            limited = [source for source, error in failed.items() if isinstance(error, RateLimited)]
+            if not limited:
+                raise
+        return self._first(limited, action, failed, came=came)
 
     def resolve(self, tag: str) -> Resolved:
         """Ask what a tag means.
@@ -143,7 +150,11 @@ class Repository:
         """
         failed: dict[Source, ArchiverError] = {}
         try:
-            return self._told(lambda source: Resolved(source.head_manifest(tag), source.location), failed)
+            return self._first(
+                self._optional(failed),
+                lambda source: Resolved(source.head_manifest(tag), source.location),
+                failed,
+            )
         except FetchError:
             if any(isinstance(error, ManifestUnknown) for error in failed.values()):
                 return None
@@ -189,48 +200,51 @@ class Repository:
         """
         return self._told(lambda source: source.referrers(digest))
 
-    def _told(self, action: Callable[[Source], _T], failed: dict[Source, ArchiverError] | None = None) -> _T:
+    def _told(self, action: Callable[[Source], _T]) -> _T:
         """Do what asks for something that is not checked by a digest, at one place after the other."""
-        sources = self._reachable_first(self._sources.for_tags)
-        failed = {} if failed is None else failed
-        return self._first(sources, action, lambda: 0, rounds=(True,), failed=failed)
+        return self._first(self._reachable_first(self._sources.for_tags), action, {})
+
+    def _optional(self, failed: Mapping[Source, ArchiverError]) -> Iterator[Source]:
+        """Yield where to ask for what need not be there: the fallbacks only if the registry itself gave no answer."""
+        yield from self._reachable_first((self._sources.own, *self._sources.mirrors))
+        if not isinstance(failed[self._sources.own], ManifestUnknown):
+            yield from self._reachable_first(self._sources.fallbacks)
 
     def _reachable_first(self, sources: Iterable[Source]) -> tuple[Source, ...]:
         return tuple(sorted(sources, key=lambda source: self._retrier.is_unreachable(source.registry)))
 
     def _first(
         self,
-        sources: Sequence[Source],
+        sources: Iterable[Source],
         action: Callable[[Source], _T],
-        came: Callable[[], int],
-        rounds: Iterable[bool],
         failed: dict[Source, ArchiverError],
+        *,
+        came: Callable[[], int] = lambda: 0,
+        pausing: bool = True,
     ) -> _T:
-        """Return what the first place gives that gives something.
+        """Return what the first place gives that gives something; else raise what failed at the registry itself.
 
         Args:
             sources: the places.
             action: a single attempt.
+            failed: takes the failures, by place.
             came: as for ``fetch``.
-            rounds: whether to wait for those that want no more requests for now; they alone get a second round.
-            failed: takes the failures of the others.
+            pausing: wait for a place that wants no more requests for now.
         """
-        for pausing in rounds:
-            for source in sources:
-                if source in failed and not isinstance(failed[source], RateLimited):
-                    continue
-                lately = self._retrier.lately_unreachable(source.registry)
-                if lately is not None and len(sources) > 1:
-                    failed[source] = lately
-                    continue
-                attempt = partial(action, source)
-                try:
-                    result = self._retrier.run(source.registry, attempt, came=came, pausing=pausing)
-                except _FAILED as error:
-                    failed[source] = error
-                else:
-                    self._tell(failed)
-                    return result
+        single = len(self._sources.for_tags) == 1
+        for source in sources:
+            lately = self._retrier.lately_unreachable(source.registry)
+            if lately is not None and not single:
+                failed[source] = lately
+                continue
+            attempt = partial(action, source)
+            try:
+                result = self._retrier.run(source.registry, attempt, came=came, pausing=pausing)
+            except _FAILED as error:
+                failed[source] = error
+            else:
+                self._tell(failed)
+                return result
         final = failed[self._sources.own]
         self._tell({source: error for source, error in failed.items() if error is not final})
         raise final

@@ -263,6 +263,26 @@ def test_denied_is_not_gone(servers: list[Registry], opened: Opened, status: int
         repository(opened(), own.host).resolve("1")
 
 
+def test_what_need_not_be_there_is_settled_by_any_sure_answer(
+    servers: list[Registry], opened: Opened
+) -> None:
+    """A mirror's word will do where the registry is dead; a fallback is not asked where the registry has spoken."""
+    own, mirror, fallback = servers
+    settings = RegistrySettings(mirrors=(mirror.host,), fallbacks=(fallback.host,))
+    repo = repository(opened({own.host: settings}), own.host)
+    assert repo.find("sha256-1.sig") is None
+    assert [len(server.asked) for server in servers] == [1, 1, 0]
+    made = mirror.image("app:sha256-1.sig", b"x")
+    found = repo.find("sha256-1.sig")
+    assert found is not None
+    assert found.descriptor is not None
+    assert (str(found.descriptor.digest), found.location) == (made.digest, mirror.host)
+    dead = f"127.0.0.1:{free_port()}"
+    assert repository(opened({dead: settings}), dead).find("sha256-2.sig") is None
+    with pytest.raises(HostUnreachable):
+        repository(opened(), dead).find("sha256-2.sig")
+
+
 # ---- parts of blobs
 
 
