@@ -166,6 +166,9 @@ _MESSAGES = {
     "too_short": "an empty list",
     "string_too_short": "empty",
     "one_value": "not a single value",
+    "bool_type": "neither true nor false",
+    "int_type": "not a whole number",
+    "float_type": "not a number",
 }
 _HINTS = {
     "string_type": "put the value in quotes",
@@ -177,6 +180,9 @@ _HINTS = {
     "greater_than_equal": "give a larger number",
     "less_than_equal": "give a smaller number",
     "one_value": "write one value, without [ ] or { }",
+    "bool_type": "write true or false, without quotes",
+    "int_type": "write digits, without quotes",
+    "float_type": "write digits, without quotes",
 }
 
 

@@ -70,7 +70,9 @@ def test_the_digest_is_of_what_decides_the_crawl(tmp_path):
     ("old", "new", "line", "words"),
     [
         ("delay: 1", "dely: 1", 4, "unknown key 'dely'"),
-        ("delay: 1", "delay: soon", 4, "docs[0].delay"),
+        ("delay: 1", "delay: soon", 4, "docs[0].delay: not a number write digits"),
+        ("delay: 1", "connections: 1.5", 4, "docs[0].connections: not a whole number"),
+        ("  refs:", "  referrers: maybe\n  refs:", 10, "neither true nor false write true or false"),
         ("delay: 1", "delay: .nan", 4, "docs[0].delay"),
         ("delay: 1", "robots: maybe", 4, "'obey' or 'ignore'"),
         ("[http://a/docs/]", "http://a/docs/", 3, "not a list"),
