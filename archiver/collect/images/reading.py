@@ -19,7 +19,7 @@ from archiver.core.errors import NotArchived, RecordCorrupt
 
 if TYPE_CHECKING:
     from archiver.collect.images.registry import Source
-    from archiver.collect.images.repository import Repository
+    from archiver.collect.images.repository import Repository, Resolved
     from archiver.core.descriptor import Descriptor
     from archiver.core.digest import Digest
     from archiver.core.reference import Reference
@@ -97,16 +97,16 @@ class ManifestReader:
         if digest is not None:
             descriptor = self._known.get(digest)
             return self.manifest(descriptor) if descriptor is not None else self._got(str(digest))
-        return self.tagged(reference.tag)
+        return self._resolved(reference.tag, self._repository.resolve(reference.tag))
 
-    def tagged(self, tag: str) -> Document:
-        """Return what a tag means, with the place that told. Raises what ``root`` raises."""
-        resolved = self._repository.resolve(tag)
-        if resolved.descriptor is None:  # nobody else can want the same: a tag may move
-            document = self._repository.get_manifest(tag)
-            self._came(document)
-            return document
-        return replace(self.manifest(resolved.descriptor), location=resolved.location)
+    def find(self, tag: str) -> Document | None:
+        """Return what a tag means that need not be there, with the place that told; None where it is not there.
+
+        Raises:
+            FetchError, ContentError, InvalidDocument, InvalidDigest: it cannot be had, or nobody says whether it is.
+        """
+        resolved = self._repository.find(tag)
+        return self._resolved(tag, resolved) if resolved is not None else None
 
     def manifest(self, descriptor: Descriptor) -> Document:
         """Return a manifest or index, its size and digest checked.
@@ -124,6 +124,13 @@ class ManifestReader:
             except (NotArchived, RecordCorrupt):
                 pass
         return self._fetch_config(descriptor)
+
+    def _resolved(self, tag: str, resolved: Resolved) -> Document:
+        if resolved.descriptor is None:  # nobody else can want the same: a tag may move
+            document = self._repository.get_manifest(tag)
+            self._came(document)
+            return document
+        return replace(self.manifest(resolved.descriptor), location=resolved.location)
 
     def _stored(self, descriptor: Descriptor) -> Document | None:
         """Return a manifest that is here; None where it is not, or is damaged, or has another size than is said."""

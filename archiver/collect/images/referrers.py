@@ -161,9 +161,10 @@ class Referrers:
     def _document_at(self, tag: str) -> Document | None:
         """Return what a tag means; None where there is none, which not every registry says in the same words."""
         try:
-            return self._weighed(self._reader.tagged(tag))
+            document = self._reader.find(tag)
         except (ManifestUnknown, StatusRefused):
             return None
+        return self._weighed(document) if document is not None else None
 
     def _weighed(self, document: Document) -> Document:
         self._bytes += len(document.data)

@@ -164,10 +164,10 @@ class _Walk:
     def index(self, root: Document) -> Tree:
         for child, parents in self._children(root, ()):
             self._visit(child, parents)
+        self._report_missing(root)
         for child, subject, parents in self._attestations:
             self._visit_attestation(child, subject, parents)
         leaves = sorted(self._leaves.values(), key=self._rank)
-        self._report_missing(root, leaves)
         return Tree(root, tuple(leaves), tuple(self._misses))
 
     # ---- down
@@ -277,12 +277,14 @@ class _Walk:
         )
         return kind, next(matching, 0)
 
-    def _report_missing(self, root: Document, leaves: Sequence[Leaf]) -> None:
-        if not leaves and not self._misses and not self._platforms:
+    def _report_missing(self, root: Document) -> None:
+        if any(miss.platform is None for miss in self._misses):  # whatever is missing may be in that
+            return
+        if not (self._platforms or self._leaves or self._misses):
             self._miss(
                 ManifestUnsupported("the index lists nothing to keep", place=str(root.descriptor.digest))
             )
-        if leaves and not self._covered:  # a collection of artifacts is for no platform
+        if self._leaves and not self._covered:  # a collection of artifacts is for no platform
             return
         offered = {str(each.platform) for each in root.manifest.manifests if each.platform is not None}
         has = ", ".join(sorted(offered - {str(_NOWHERE), ""})) or "none"

@@ -314,12 +314,15 @@ def test_content_comes_from_the_mirror_and_the_meaning_from_the_registry(
 
 
 def test_a_dead_registry_is_survived_by_its_mirror(mirror: Registry, tmp_path: Path) -> None:
-    """Nobody listens at the registry: the mirror says what the tag means, and the record names the mirror."""
+    """Nobody listens at the registry: the mirror says what the tag means, and that nothing refers to it; it is named."""
     image_in(mirror)
     with serving() as dead:
         host = dead.host
     outcome = pull_all(
-        ImageLayout(tmp_path), [Reference.parse(f"{host}/app:1")], settings={host: settings_of(mirror)}
+        ImageLayout(tmp_path),
+        [Reference.parse(f"{host}/app:1")],
+        settings={host: settings_of(mirror)},
+        referrers=True,
     )
     assert outcome.failures == ()
     assert (outcome.images[0].reference, outcome.images[0].registry) == (f"{host}/app:1", mirror.host)

@@ -50,6 +50,13 @@ class Repository:
             raise ManifestUnknown("no such tag")
         return Resolved(self.tags[tag].descriptor if self.heads else None, "mirror.example.org")
 
+    def find(self, tag: str) -> Resolved | None:
+        """Tell what a tag means that need not be there."""
+        try:
+            return self.resolve(tag)
+        except ManifestUnknown:
+            return None
+
     def get_manifest(self, selector: str, expected: Descriptor | None = None) -> Document:
         """Give a manifest."""
         self.asked.append(f"GET {selector}")
@@ -109,6 +116,16 @@ def test_damage_here_is_not_believed(repository: Repository, store: BlobStore) -
     store.path(made.descriptor.digest).write_bytes(b" " * len(made.data))
     assert reader_of(repository, store).root(Reference.parse(f"{NAME}:1")).data == made.data
     assert len(repository.asked) == 2
+
+
+def test_a_tag_that_need_not_be_there(repository: Repository, store: BlobStore) -> None:
+    """Found like any other; where it is not there, that is no failure."""
+    made = repository.put("1")
+    reader = reader_of(repository, store)
+    found = reader.find("1")
+    assert found is not None
+    assert (found.descriptor, found.location) == (made.descriptor, "mirror.example.org")
+    assert reader.find("2") is None
 
 
 def test_where_head_says_too_little_the_tag_is_got(repository: Repository, store: BlobStore) -> None:

@@ -91,6 +91,13 @@ class Repository(Filling):
             raise ManifestUnknown("no such tag")
         return Resolved(_descriptor(self.named[tag]), "registry.example.org")
 
+    def find(self, tag: str) -> Resolved | None:
+        """Tell what a tag means that need not be there."""
+        try:
+            return self.resolve(tag)
+        except ManifestUnknown:
+            return None
+
     def get_manifest(self, selector: str, expected: Descriptor | None = None) -> Document:
         """Give a manifest."""
         self._ask("GET", selector)

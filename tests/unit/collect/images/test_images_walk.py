@@ -317,6 +317,13 @@ def test_an_index_that_lists_itself_is_a_miss(shelf: Shelf) -> None:
     assert digest not in shelf.read
 
 
+def test_what_may_be_in_a_part_that_failed_is_not_called_absent(shelf: Shelf) -> None:
+    """An index that cannot be had may have the platform: that it cannot be had is all there is to say."""
+    inner = shelf.entries(entry(shelf.image("x", b"amd"), AMD64))
+    del shelf.contents[inner.digest]
+    assert codes(shelf.walk(shelf.entries({**inner.descriptor}), AMD64)) == ["registry.unknown"]
+
+
 def test_one_image_has_a_bounded_number_of_manifests(shelf: Shelf) -> None:
     """An index of thousands costs 256 requests and says so."""
     made = [shelf.artifact("x", str(number).encode(), "text/plain") for number in range(260)]
