@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,8 @@ import pytest
 
 from archiver.core.descriptor import DOCKER_CONFIG, DOCKER_LIST, DOCKER_MANIFEST
 from archiver.store.images import ImageLayout
-from servers.processes import need
+from servers.front import fronting
+from servers.processes import need, wait_until
 from servers.real import skopeo
 
 if TYPE_CHECKING:
@@ -149,6 +152,41 @@ def test_not_beside_a_run(console: Console, registry: Registry, tmp_path: Path) 
         assert console.run("prune", "--apply").code == 6
         console.succeed("prune")
     console.succeed("prune", "--apply")
+
+
+def test_what_an_interrupted_run_has_got_stays(console: Console, registry: Registry, tmp_path: Path) -> None:
+    """A run is killed amid a layer; pruning leaves what it has got, and the next run asks for the rest of the layer."""
+    large = random.Random(1).randbytes(6 << 20)
+    with fronting(registry) as front:
+        made = registry.image("prune/interrupted:1", BASE, large)
+        spec = f"project: interrupted\nimages:\n  platforms: [linux/amd64]\n  refs: [{front.host}/prune/interrupted:1]\n"
+        path = console.write("interrupted.yaml", spec)
+        front.pause(f"GET */blobs/{made.layers[1]}", 4 << 20)
+        layout = tmp_path / "archives/images"
+        partial = layout / ".partial" / made.layers[1].replace(":", "-")
+        with console.started("archive", "-q", path) as process:
+            wait_until(
+                lambda: (
+                    partial.exists() and partial.stat().st_size >= 3 << 20 and made.layers[0] in blobs(layout)
+                ),
+                process,
+                what="the first half of a layer",
+            )
+            process.kill()
+            process.wait()
+        loose = ImageLayout(layout).blobs.put(b"of a run before")
+        os.utime(ImageLayout(layout).blobs.path(loose), (1_700_000_000, 1_700_000_000))
+        done = console.succeed("prune", "--apply", "--json").json
+        assert done["kept"]["unfinished"] == ["interrupted"]
+        assert (done["blobs"]["count"], done["partials"]["count"]) == (1, 0)
+        size = partial.stat().st_size
+        front.behave()
+        front.forget()
+        console.succeed("archive", "-q", path)
+        assert front.headers(f"GET */blobs/{made.layers[1]}", "range") == [f"bytes={size}-"]
+        assert front.lines(f"GET */blobs/{made.layers[0]}") == []
+        assert console.succeed("prune", "--apply", "--json").json["bytes"] == 0
+        assert resolved(layout) == {f"{front.host}/prune/interrupted:1": made.digest}
 
 
 def test_damage_stops_it(console: Console, registry: Registry, tmp_path: Path) -> None:
