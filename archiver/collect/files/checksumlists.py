@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from archiver.collect.client import refusal
 from archiver.collect.files.answer import Answer
 from archiver.collect.files.checksums import LIMIT, Checksums, read_checksums
+from archiver.core.digest import Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.core.urlkey import Origin
 
@@ -74,7 +75,9 @@ class ChecksumLists:
         self._meter.expect(len(data))
         self._meter.received(len(data))
         checksums = read_checksums(data, url)
-        self._artifacts.keep(self._blobs.put(data), len(data), Answer.of(url, response, None))
+        digest = Digest.of(data)
+        self._blobs.replace(digest, data)  # what is here may be damaged
+        self._artifacts.keep(digest, len(data), Answer.of(url, response, None))
         return checksums
 
     def _kept(self, url: str) -> tuple[KeptFile | None, bytes]:

@@ -215,6 +215,8 @@ class _Downloader:
             if found := self._ready(wanted.url, digest):  # another run was quicker
                 return found
             earlier = self.previous.get(wanted.url)
+            if earlier is not None and digest is not None and earlier.digest != str(digest):
+                earlier = None  # the spec wants another one by now: no stand-in
             request = Request(
                 url=wanted.url,
                 digest=digest,

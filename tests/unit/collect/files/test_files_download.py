@@ -16,7 +16,7 @@ from archiver.collect.files.selection import FileSelection, WantedFile
 from archiver.collect.retry import Patience
 from archiver.core.descriptor import MANIFEST_LIMIT, OCI_MANIFEST
 from archiver.core.digest import Digest
-from archiver.core.errors import InvalidDocument
+from archiver.core.errors import InvalidDocument, StoreError
 from archiver.core.manifest import parse_manifest
 from archiver.core.progress import NullProgress
 from archiver.spec.files import FileSource
@@ -44,7 +44,11 @@ def download(layout: ImageLayout, *files: Any, **more: Any) -> DownloadOutcome:
         FileSource(url=file) if isinstance(file, str) else FileSource(url=file[0], sha256=file[1])
         for file in files
     ]
-    selection = FileSelection(tuple(map(WantedFile.of, sources)))
+    return download_selected(layout, FileSelection(tuple(map(WantedFile.of, sources))), **more)
+
+
+def download_selected(layout: ImageLayout, selection: FileSelection, **more: Any) -> DownloadOutcome:
+    """Download what was selected."""
     settings: dict[str, Any] = {
         "progress": NullProgress(),
         "stop": threading.Event(),
@@ -228,6 +232,145 @@ def test_stopping_keeps_what_is_whole(layout: ImageLayout) -> None:
     assert outcome.failures == ()
     assert len(blobs(layout)) == 3
     assert [str(entry.digest) for entry in layout.entries()] == [outcome.files[0].manifest]
+
+
+class _Busy:
+    """Answers that are given once so many are under way; counts how many there were at most, by host and in all."""
+
+    def __init__(self, expected: int) -> None:
+        self.most = self._now = 0
+        self._expected, self._change = expected, threading.Condition()
+
+    def __call__(self, asked: Asked) -> Reply:
+        with self._change:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            self._change.notify_all()
+            assert self._change.wait_for(lambda: self.most >= self._expected, timeout=30)
+            self._now -= 1
+        return Reply(asked.target.encode(), type="")
+
+
+def test_several_files_come_at_a_time(layout: ImageLayout) -> None:
+    """Four from one host and not more, however many are wanted; another host has its own four."""
+    one, other = _Busy(4), _Busy(4)
+    with serving({}) as site, serving({}) as second:
+        for number in range(12):
+            site.answers[f"/{number}"], second.answers[f"/{number}"] = one, other
+        urls = [each.url(f"/{number}") for each in (site, second) for number in range(12)]
+        outcome = download(layout, *urls)
+    assert [file.url for file in outcome.files] == urls
+    assert (one.most, other.most) == (4, 4)
+    assert len(layout.entries()) == 24
+
+
+def test_a_list_of_checksums_is_fetched_once(layout: ImageLayout) -> None:
+    """For many files at the same time; and again only if it has changed, while known files cost nothing."""
+    names = [f"{number}.tgz" for number in range(9)]
+    data = {name: CONTENT[:1000] + name.encode() for name in names}
+    lines = "".join(f"{hashlib.sha256(data[name]).hexdigest()}  {name}\n" for name in names[:-1])
+    with serving({f"/{name}": data[name] for name in names}) as site:
+        site.answers["/sums"] = Reply(lines.encode(), type="text/plain", etag='"s1"')
+        wanted = FileSelection(
+            tuple(WantedFile(site.url(f"/{name}"), checksums=site.url("/sums")) for name in names)
+        )
+        outcome = download_selected(layout, wanted)
+        assert site.targets().count("/sums") == 1
+        assert [file.name for file in outcome.files] == names[:-1]
+        assert codes(outcome) == ["files.checksum"]
+        assert "/8.tgz" not in site.targets()
+        site.forget()
+        assert download_selected(layout, wanted).files == outcome.files
+        assert site.targets() == ["/sums"]
+        assert site.asked[0].headers["if-none-match"] == '"s1"'
+        site.answers["/sums"] = Reply(
+            lines.replace("8.tgz", "9.tgz").encode(), type="text/plain", etag='"s2"'
+        )
+        assert download_selected(layout, wanted).files == outcome.files
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Reply(status=404), "fetch.status"),
+        (Reply(b"<!doctype html>"), "fetch.content"),
+        (Reply(b"x" * (9 << 20)), "fetch.content"),
+    ],
+)
+def test_a_list_that_cannot_be_had_is_no_leave_to_skip_it(
+    layout: ImageLayout, answer: Reply, code: str
+) -> None:
+    """Its files fail without a request, and other files come all the same."""
+    with serving({"/a.tgz": TARBALL, "/b.tgz": TARBALL, "/b.tgz?raw": TARBALL, "/sums": answer}) as site:
+        urls = [site.url("/a.tgz"), site.url("/b.tgz")]
+        checked = [WantedFile(url, checksums=site.url("/sums")) for url in urls]
+        outcome = download_selected(layout, FileSelection((*checked, WantedFile(site.url("/b.tgz?raw")))))
+        assert codes(outcome) == [code, code]
+        assert site.targets().count("/sums") == 1
+        assert "/a.tgz" not in site.targets()
+    assert [failure.subject for failure in outcome.failures] == urls
+
+
+def test_a_list_that_is_damaged_here_is_fetched_again(layout: ImageLayout) -> None:
+    """Its blob has other bytes than its name says: nothing is checked by it."""
+    lines = f"{SHA256}  a.tgz\n".encode()
+    with serving({"/a.tgz": TARBALL, "/sums": Reply(lines, type="text/plain", etag='"s1"')}) as site:
+        wanted = FileSelection((WantedFile(site.url("/a.tgz"), checksums=site.url("/sums")),))
+        download_selected(layout, wanted)
+        layout.blobs.path(Digest.of(lines)).write_bytes(lines.replace(b"a", b"b"))
+        assert len(download_selected(layout, wanted).files) == 1
+        assert "if-none-match" not in site.asked[-1].headers
+    assert layout.blobs.read(Digest.of(lines), 1000) == lines
+
+
+def test_what_this_run_has_got_is_not_asked_for(layout: ImageLayout) -> None:
+    """A run that goes on takes what came since it began; what came before is asked for conditionally."""
+    with serving({"/a.tgz": TARBALL}) as site:
+        first = download(layout, site.url("/a.tgz"))
+        again = download(layout, site.url("/a.tgz"), began=first.files[0].fetched)
+        assert len(site.asked) == 1
+        later = download(layout, site.url("/a.tgz"), began="2999-01-01T00:00:00Z")
+        assert len(site.asked) == 2
+    assert first.files == again.files == later.files
+
+
+def test_a_change_under_the_same_name_is_told(layout: ImageLayout) -> None:
+    """With both digests; a file that stays the same is not mentioned."""
+
+    class Noting(NullProgress):
+        def __init__(self) -> None:
+            self.notes: list[str] = []
+
+        def note(self, message: str) -> None:
+            self.notes.append(message)
+
+    progress = Noting()
+    with serving({"/a.tgz": TARBALL, "/b.tgz": TARBALL}) as site:
+        urls = (site.url("/a.tgz"), site.url("/b.tgz"))
+        first = download(layout, *urls)
+        site.answers["/a.tgz"] = Reply(CONTENT[::-1], etag='"v2"', type="")
+        second = download(layout, *urls, previous=first.files, progress=progress)
+    assert len(progress.notes) == 1
+    for part in (urls[0], first.files[0].digest, second.files[0].digest):
+        assert part in progress.notes[0]
+
+
+def test_a_store_that_cannot_be_written_ends_the_run(layout: ImageLayout) -> None:
+    """No failure of a file: nothing else can be stored either, and nobody waits for a silent server."""
+    silent = threading.Event()
+
+    def waiting(_: Asked) -> Reply:
+        silent.wait(30)
+        return Reply(CONTENT, type="")
+
+    try:
+        with serving({"/a.tgz": TARBALL, "/b.tgz": waiting}) as site:
+            (layout.root / ".partial").write_text("a file where a folder should be")
+            with pytest.raises(StoreError):
+                download(layout, site.url("/a.tgz"), site.url("/b.tgz"))
+            silent.set()
+    finally:
+        silent.set()
 
 
 def test_an_artifact_is_read_back_as_it_was_written() -> None:
