@@ -231,6 +231,27 @@ def test_what_is_gone_and_what_never_was(console: Console, registry: Registry, r
     assert "2 FAILED:" in outcome.out
 
 
+def test_chosen_tags_are_expanded(console: Console, registry: Registry, repository: str) -> None:
+    """Tags that a spec chooses are images of the plan; one that was archived and is there no longer is gone."""
+    for tag in ("v1.0", "v1.1", "v2.0"):
+        registry.image(f"{repository}:{tag}", _noise(1000, 1), tag.encode())
+    name = f"{registry.host}/{repository}"
+    console.write("list.txt", f"## more\n{name}:v2.0\nnot a reference\n")
+    images = {"repositories": [{"repository": name, "tags": ["v1.*"]}]}
+    console.succeed("archive", _spec(console, images=images))
+    registry.untag(f"{repository}:v1.0")
+    plan = _planned(console, _spec(console, images={**images, "lists": ["list.txt"]}), code=3)
+    assert {image["reference"]: image["state"] for image in plan["images"]} == {
+        f"{name}:v1.1": "unchanged",
+        f"{name}:v1.0": "gone",
+        f"{name}:v2.0": "new",
+    }
+    asked = plan["images"][2]["asked"]
+    assert (asked["list"], asked["section"]) == ("list.txt", "more")
+    assert asked["place"].endswith("list.txt:2")
+    assert [failure["code"] for failure in plan["failures"]] == ["reference.invalid", "registry.gone"]
+
+
 def test_failures_do_not_keep_the_rest_from_being_planned(
     console: Console, registry: Registry, repository: str
 ) -> None:

@@ -203,7 +203,7 @@ class ImageExaminer:
             raise
         except Exception as error:  # noqa: BLE001 - as in a pull: the other images are not to suffer
             failures[image_failure(reference, InternalError.of(error))] = None
-        return replace(found, sent=sent[0] if sent else "", failures=tuple(failures))
+        return replace(found, sent=sent[-1] if sent else "", failures=tuple(failures))
 
     def _root(self, reader: ManifestReader, reference: Reference) -> Document:
         try:
