@@ -86,9 +86,15 @@ class BlobStore(BlobReader):
     """Reads and writes blobs."""
 
     def put(self, data: bytes) -> Digest:
-        """Store bytes under their sha256 digest and return it. Raises StoreError or a subclass."""
+        """Store bytes under their sha256 digest, unless they are here, and return it.
+
+        Raises:
+            StoreError: or a subclass, for what the file system refuses.
+        """
         digest = Digest.of(data)
-        if self.size(digest) != len(data):
+        try:
+            self.read(digest, len(data))
+        except (NotArchived, RecordCorrupt):
             write_atomically(self.path(digest), data)
         return digest
 

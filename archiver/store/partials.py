@@ -39,7 +39,7 @@ def partial_blob_path(digest: Digest) -> str:
 
 def partial_download_path(url: str) -> str:
     """Return where in a layout what came of a URL's content is kept; its note has ``.json`` behind."""
-    return f"{PARTIALS}/url-{Digest.of(url.encode('utf-8', 'surrogatepass')).hex}"
+    return f"{PARTIALS}/url-{Digest.of(url.encode()).hex}"
 
 
 class ResumableBlob:
@@ -157,7 +157,7 @@ class ResumableDownload:
         self._finished = False
         if file.size and not self._note.current:
             file.truncate(min(self._note.durable, file.size))
-            self._note = replace(self._note, boot=_boot_id())
+            self._note = replace(self._note, boot=_boot_id(), durable=file.size)
             self._write_note()
 
     @property

@@ -28,15 +28,16 @@ def test_what_was_written_can_be_read(tmp_path):
 
 
 def test_what_is_here_is_not_written_again(tmp_path):
-    """Storing the same bytes twice leaves the file as it is; one that was cut short is made anew."""
+    """Storing the same bytes twice leaves the file as it is; one that is damaged is made anew."""
     store = BlobStore(tmp_path)
     store.put(DATA)
     before = store.path(DIGEST).stat().st_ino
     store.put(DATA)
     assert store.path(DIGEST).stat().st_ino == before
-    store.path(DIGEST).write_bytes(DATA[:10])
-    store.put(DATA)
-    assert store.read(DIGEST, len(DATA)) == DATA
+    for damage in (DATA[:10], DATA + b"x", bytes(len(DATA))):
+        store.path(DIGEST).write_bytes(damage)
+        store.put(DATA)
+        assert store.read(DIGEST, len(DATA)) == DATA
 
 
 def test_a_damaged_blob_is_replaced(tmp_path):
