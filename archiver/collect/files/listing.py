@@ -11,7 +11,6 @@ from fnmatch import translate
 from typing import Any, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urlsplit
 
-from archiver.collect.web.documents.html import read_html
 from archiver.collect.web.documents.mediatype import reader_of
 from archiver.collect.web.urls import LONGEST, is_web, resolve
 from archiver.core import jsontext
@@ -40,6 +39,8 @@ def listed_files(document: bytes, url: str, content_type: str) -> tuple[str, ...
         raise UnexpectedContent(f"the index is larger than {LIMIT} bytes", place=url)
     kind = _kind(document, url, content_type)
     if kind == "html":
+        from archiver.collect.web.documents.html import read_html  # noqa: PLC0415 - slow to import, and rarely needed
+
         found: Iterable[str] = read_html(document, url, content_type).links.pages
     elif kind == "data":
         found = _urls_in_json(document, url)
