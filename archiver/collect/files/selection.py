@@ -9,8 +9,9 @@ from urllib.parse import urljoin
 from archiver.collect.client import Client
 from archiver.collect.files.listing import LIMIT, Choice, listed_files
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
+from archiver.collect.web.addresses import AddressPolicy, addresses_of
 from archiver.core.digest import Digest
-from archiver.core.errors import FetchError, FileGone
+from archiver.core.errors import FetchError, FileGone, PrivateAddress
 from archiver.core.snapshot import Failure
 from archiver.core.urlkey import Origin
 from archiver.spec.files import FileIndex
@@ -54,7 +55,8 @@ class FileSelection:
 
     Attributes:
         files: to be downloaded, in the spec's order; each URL once.
-        kept: what an earlier snapshot had of an index that does not list it now, or could not be had.
+        kept: what an earlier snapshot had of an index that does not list it now, or only where it must not be had from,
+            or that could not be had itself.
         failures: the indexes that could not be had, and what is gone from the others.
     """
 
@@ -66,7 +68,7 @@ class FileSelection:
     def digests(self) -> Mapping[str, str]:
         """Of all that is wanted, by URL, the digest that the spec says it must have; empty where any will do."""
         wanted = {file.url: str(file.digest or "") for file in self.files}
-        return {**dict.fromkeys((file.url for file in self.kept), ""), **wanted}
+        return wanted | dict.fromkeys((file.url for file in self.kept), "")
 
 
 def selected_files(
@@ -97,7 +99,7 @@ def selected_files(
     failures: list[Failure] = []
     brake = Brake(stop)
     with Client(user_agent, patience, brake) as client:
-        indexes = _Indexes(client, Retrier(patience, brake, progress), previous)
+        indexes = _Indexes(client, Retrier(patience, brake, progress), previous, named)
         for source in sources:
             if not isinstance(source, FileIndex):
                 files.setdefault(source.url, named[source.url])
@@ -116,10 +118,13 @@ def selected_files(
 
 
 class _Indexes:
-    """Asks for indexes."""
+    """Asks for indexes; ``named`` are the URLs that the spec names itself."""
 
-    def __init__(self, client: Client, retrier: Retrier, previous: Iterable[FileResult]) -> None:
+    def __init__(
+        self, client: Client, retrier: Retrier, previous: Iterable[FileResult], named: Iterable[str]
+    ) -> None:
         self._client, self._retrier, self._previous = client, retrier, tuple(previous)
+        self._hosts = {Origin.of(url).host for url in named}
 
     def selection(self, source: FileIndex) -> FileSelection:
         """Return what an index comes to. Raises Stopped."""
@@ -132,17 +137,40 @@ class _Indexes:
             failure = Failure(SOURCE, source.index, error.code, error.message)
             return FileSelection(kept=tuple(earlier), failures=(failure,))
         checksums = _joined(source.index, source.checksums)
+        refused = _out_of_bounds(chosen, {*self._hosts, Origin.of(source.index).host})
         gone = tuple(file for file in earlier if file.url not in chosen)
         return FileSelection(
-            tuple(WantedFile(url, None, _checksums(url, checksums), source.index) for url in chosen),
-            gone,
-            tuple(_gone(file) for file in gone),
+            tuple(
+                WantedFile(url, None, _checksums(url, checksums), source.index)
+                for url in chosen
+                if url not in refused
+            ),
+            (*gone, *(file for file in earlier if file.url in refused)),
+            (
+                *(_gone(file) for file in gone),
+                *(Failure(SOURCE, url, PrivateAddress.code, refused[url], source.index) for url in refused),
+            ),
         )
 
     def _listed(self, url: str) -> tuple[str, ...]:
         response = self._client.open(url)
         content_type = response.headers.get("Content-Type", "")
         return listed_files(self._client.body(response, LIMIT), response.url, content_type)
+
+
+def _out_of_bounds(urls: Iterable[str], hosts: Iterable[str]) -> dict[str, str]:
+    """Return which URLs are on machines of the keeper's own network, and why that is so; ``hosts`` are allowed."""
+    policy = AddressPolicy(hosts)
+    refused: dict[str, str] = {}
+    by_host: dict[str, list[str]] = {}
+    for url in urls:
+        by_host.setdefault(Origin.of(url).host, []).append(url)
+    for host, listed in by_host.items():
+        try:
+            policy.check(host, addresses_of(host))
+        except PrivateAddress as error:
+            refused.update(dict.fromkeys(listed, error.message))
+    return refused
 
 
 def _gone(file: FileResult) -> Failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -105,6 +106,18 @@ def test_an_index_that_is_redirected() -> None:
         site.answers["/dl/"] = Reply(status=302, headers=(("Location", "/v1/"),))
         selection = selected(index(site))
         assert selection.files == (WantedFile(site.url("/v1/a.tgz"), index=site.url("/dl/")),)
+
+
+def test_an_index_has_no_business_in_a_private_network() -> None:
+    """What it lists there is a failure of its own; the index's own host is the keeper's choice, wherever it is."""
+    with serving({}) as site:
+        site.answers["/dl/"] = html("a.tgz", "http://169.254.169.254/meta.tgz", "http://10.0.0.1:8080/b.tgz")
+        kept = replace(had(site, ""), url="http://10.0.0.1:8080/b.tgz")
+        selection = selected(index(site), previous=(kept,))
+        assert {failure.referrer for failure in selection.failures} == {site.url("/dl/")}
+    assert names(selection) == ["a.tgz"]
+    assert codes(selection) == {"meta.tgz": "fetch.private", "b.tgz": "fetch.private"}
+    assert selection.kept == (kept,)
 
 
 def test_an_index_of_json() -> None:
