@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 from urllib.parse import urljoin
 
+from requests.utils import get_environ_proxies
+
 from archiver.collect.client import Client
 from archiver.collect.files.listing import LIMIT, Choice, listed_files
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
@@ -167,7 +169,10 @@ def _out_of_bounds(urls: Iterable[str], hosts: Iterable[str]) -> dict[str, str]:
         by_host.setdefault(Origin.of(url).host, []).append(url)
     for host, listed in by_host.items():
         try:
-            policy.check(host, addresses_of(host))
+            if get_environ_proxies(listed[0]):  # it is the proxy that looks the name up
+                policy.check_name(host)
+            else:
+                policy.check(host, addresses_of(host))
         except PrivateAddress as error:
             refused.update(dict.fromkeys(listed, error.message))
     return refused
