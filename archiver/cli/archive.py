@@ -15,24 +15,35 @@ from archiver.cli.stopping import stopping
 from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.preflight import check_environment, checked_spec
 from archiver.collect.run import archive_project
-from archiver.core.errors import ArchiverError, Stopped, StoreError
-from archiver.core.snapshot import HEALTHY
+from archiver.core.errors import ArchiverError, InvalidDocument, Stopped, StoreError, UsageError
+from archiver.core.snapshot import HEALTHY, Snapshot
 from archiver.offline.commands import report
 from archiver.offline.exitcodes import COMPLETE, FAILURES, INTERRUPTED, SOURCE_GONE, worst
 from archiver.store.paths import create_archive
+from archiver.store.snapshots import good_snapshot, read_snapshot
 
 if TYPE_CHECKING:
     import argparse
 
     from archiver.collect.run import RunResult
     from archiver.core.progress import Progress
-    from archiver.core.snapshot import Snapshot
     from archiver.store.paths import ArchivePaths
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the command."""
     parser.add_argument("specs", metavar="SPEC", nargs="+", type=Path, help="a spec file")
+    parser.add_argument(
+        "--locked",
+        action="store_true",
+        help="take images and files by the digests of the last good snapshot, whatever their tags mean today",
+    )
+    parser.add_argument(
+        "--lock",
+        metavar="RECORD",
+        type=Path,
+        help="the same by a snapshot's record (PROJECT/snapshots/ID.json), which may come from another archive",
+    )
     add_archives(parser)
     add_json(parser)
     add_quiet(parser)
@@ -69,7 +80,8 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
             begun = time.monotonic()
             try:
                 with _reported(reports, project=loaded.spec.project):
-                    result = archive_project(loaded, archive, stop=stop, progress=progress)
+                    lock = _lock(args, archive, loaded.spec.project)
+                    result = archive_project(loaded, archive, lock=lock, stop=stop, progress=progress)
                 codes.append(exit_code_of(result.snapshot))
                 reports.append(summary_json(result, time.monotonic() - begun))
                 if not args.json:
@@ -78,6 +90,34 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
             except ArchiverError as error:
                 codes.append(report(error))
     return codes
+
+
+def _lock(args: argparse.Namespace, archive: ArchivePaths, project: str) -> Snapshot | None:
+    """Return the snapshot whose images and files are to be reproduced, if one is.
+
+    Raises:
+        NotArchived: there is no good snapshot yet.
+        UsageError: the record cannot be read, is none, or is another project's.
+        InvalidDocument: the archive's own record is damaged.
+    """
+    if args.lock is None:
+        paths = archive.project(project)
+        return read_snapshot(paths, good_snapshot(paths)) if args.locked else None
+    try:
+        data = args.lock.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", place=str(args.lock)) from error
+    try:
+        lock = Snapshot.from_json(data, what=str(args.lock))
+    except InvalidDocument as error:
+        raise UsageError(
+            f"cannot be reproduced: {error.message}",
+            place=str(args.lock),
+            hint="give the record of a snapshot: ARCHIVES/PROJECT/snapshots/ID.json",
+        ) from error
+    if lock.project != project:
+        raise UsageError(f"is a snapshot of {lock.project}, not of {project}", place=str(args.lock))
+    return lock
 
 
 @contextmanager

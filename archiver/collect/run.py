@@ -12,19 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.files.download import download_files
-from archiver.collect.files.selection import selected_files
-from archiver.collect.images.pull import pull_images
-from archiver.collect.images.registries import Registries
-from archiver.collect.images.selection import selected
+from archiver.collect.mirror import Files, Images, Mirror
 from archiver.collect.reportpage import report_page
 from archiver.collect.runreport import run_report
-from archiver.collect.useragent import user_agent
-from archiver.collect.view import Sites, Wanted, with_carried, with_gone
+from archiver.collect.view import Sites
 from archiver.collect.web.frontier import RunState
 from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
-from archiver.core.descriptor import Platform
-from archiver.core.errors import ArchiverError, FileGone, InvalidDocument, NotArchived, RecordCorrupt, Stopped
+from archiver.core.errors import ArchiverError, InvalidDocument, NotArchived, RecordCorrupt, Stopped
 from archiver.core.progress import NullProgress
 from archiver.core.snapshot import Snapshot
 from archiver.store.atomic import sweep_temporaries
@@ -49,7 +43,7 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.core.progress import Progress
     from archiver.core.report import Report
-    from archiver.core.snapshot import Failure, FileResult, ImageResult
+    from archiver.core.snapshot import FileResult, ImageResult
     from archiver.spec.load import LoadedSpec
     from archiver.store.paths import ArchivePaths, ProjectPaths
 
@@ -74,24 +68,11 @@ class _Before:
     files: tuple[FileResult, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Images:
-    results: tuple[ImageResult, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    bytes: int = 0
-
-
-@dataclass(frozen=True)
-class _Files:
-    results: tuple[FileResult, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    bytes: int = 0
-
-
 def archive_project(
     loaded: LoadedSpec,
     archive: ArchivePaths,
     *,
+    lock: Snapshot | None = None,
     stop: threading.Event,
     progress: Progress | None = None,
     environment: Mapping[str, str] = os.environ,
@@ -101,6 +82,7 @@ def archive_project(
     Args:
         loaded: the spec.
         archive: the archive folder, open for writing.
+        lock: the snapshot whose images and files are to be had again, by their digests; None for the newest.
         stop: set from outside to end the run early; it can be continued by calling again.
         progress: where to report to.
         environment: the variables that the spec's credentials refer to.
@@ -133,7 +115,7 @@ def archive_project(
                 f"{paths.name}: the spec's doc sites have changed since the interrupted run of {interrupted}; "
                 "beginning anew"
             )
-        collector = _Collector(loaded, paths, layout, run, state, stop, progress, environment)
+        collector = _Collector(loaded, paths, layout, run, lock, state, stop, progress, environment)
         try:
             sites = collector.sites(before)
             images = collector.images(before)
@@ -142,7 +124,7 @@ def archive_project(
             raise KeyboardInterrupt from stopped
         if stop.is_set():
             raise KeyboardInterrupt
-        snapshot, told = _written(paths, loaded, run, sites=sites, images=images, files=files)
+        snapshot, told = _written(paths, loaded, run, lock, sites=sites, images=images, files=files)
         state.finish()
         note_finished(paths)
     moved = sum(site.bytes for site in sites.results) + images.bytes + files.bytes
@@ -157,14 +139,11 @@ class _Collector:
     paths: ProjectPaths
     layout: ImageLayout
     run: str
+    lock: Snapshot | None
     state: RunState
     stop: threading.Event
     progress: Progress
     environment: Mapping[str, str] = field(repr=False)
-
-    @property
-    def agent(self) -> str:
-        return user_agent(self.loaded.spec)
 
     def sites(self, before: _Before) -> Sites:
         if not self.loaded.spec.docs:
@@ -182,60 +161,24 @@ class _Collector:
         )
         return sites.collected(before.captures)
 
-    def images(self, before: _Before) -> _Images:
-        spec = self.loaded.spec.images
-        if spec is None:
-            return _Images()
-        registries = Registries.of(
-            self.loaded.spec.registries,
-            self.loaded.folder,
-            environment=self.environment,
-            user_agent=self.agent,
-            progress=self.progress,
-            stop=self.stop,
+    def images(self, before: _Before) -> Images:
+        return (
+            self._mirror.images(before.images)
+            if self.lock is None
+            else self._mirror.locked_images(self.lock, before.images)
         )
-        with registries:
-            asked = selected(spec, self.loaded.folder, registries, before.images)
-            outcome = pull_images(
-                asked.references,
-                tuple(Platform.parse(platform) for platform in spec.platforms),
-                self.layout,
-                registries,
-                previous=before.images,
-                referrers=spec.referrers,
-                progress=self.progress,
-            )
-        wanted = Wanted(
-            {str(each): "" for each in (*asked.references, *asked.gone, *asked.kept)}, asked.complete
-        )
-        results = with_carried(wanted, outcome.images, before.images)
-        return _Images(results, (*asked.failures, *outcome.failures), outcome.bytes)
 
-    def files(self, before: _Before) -> _Files:
-        if not self.loaded.spec.files:
-            return _Files()
-        selection = selected_files(
-            self.loaded.spec.files,
-            before.files,
-            user_agent=self.agent,
-            progress=self.progress,
-            stop=self.stop,
+    def files(self, before: _Before) -> Files:
+        return (
+            self._mirror.files(before.files)
+            if self.lock is None
+            else self._mirror.locked_files(self.lock, before.files)
         )
-        outcome = download_files(
-            selection,
-            self.layout,
-            previous=before.files,
-            began=iso(parse_snapshot_id(self.run)),
-            user_agent=self.agent,
-            progress=self.progress,
-            stop=self.stop,
-        )
-        paths = outcome.paths  # a carried file takes the path that is its own beside today's others
-        earlier = [replace(file, path=paths[file.url]) for file in before.files if file.url in paths]
-        view = with_carried(Wanted(selection.digests), outcome.files, earlier)
-        failures = (*selection.failures, *outcome.failures)
-        gone = {failure.subject for failure in failures if failure.code == FileGone.code}
-        return _Files(with_gone(view, gone, iso(utc_now())), failures, outcome.bytes)
+
+    @property
+    def _mirror(self) -> Mirror:
+        began = iso(parse_snapshot_id(self.run))
+        return Mirror(self.loaded, self.layout, began, self.stop, self.progress, self.environment)
 
 
 def _last_good(paths: ProjectPaths, progress: Progress) -> _Before:
@@ -281,7 +224,14 @@ def _begin(paths: ProjectPaths, state: RunState, spec_digest: str) -> tuple[str,
 
 
 def _written(
-    paths: ProjectPaths, loaded: LoadedSpec, run: str, *, sites: Sites, images: _Images, files: _Files
+    paths: ProjectPaths,
+    loaded: LoadedSpec,
+    run: str,
+    lock: Snapshot | None,
+    *,
+    sites: Sites,
+    images: Images,
+    files: Files,
 ) -> tuple[Snapshot, Report]:
     count, digest = write_captures(paths, run, sites.captures)
     snapshot = Snapshot(
@@ -299,6 +249,7 @@ def _written(
         broken_links=sites.broken_links,
         captures=count,
         captures_digest=digest,
+        locked=lock.id if lock else "",
     )
     told = run_report(snapshot, sites.reports)
     snapshot = replace(snapshot, report_digest=write_report(paths, run, told.to_json(), report_page(told)))
