@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Union
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from archiver.spec.values import Model, Sha256, WebURL, web_url, wrong
+from archiver.core.errors import InvalidURL
+from archiver.core.urlkey import Origin
+from archiver.spec.values import Model, OneOrMore, Sha256, Texts, WebURL, wrong
 
 
 class FileSource(Model):
@@ -35,12 +37,10 @@ class FileIndex(Model):
     """Files to download that a page or a JSON document links to."""
 
     index: WebURL = Field(description="a page or JSON document; its links are the candidates")
-    include: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
-        min_length=1, description="globs of links to take: of the name, or of the whole URL if with a '/'"
+    include: OneOrMore = Field(
+        description="globs of links to take: of the name, or of the whole URL if with a '/'"
     )
-    exclude: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
-        (), description="the same of links that are not taken, whatever include says"
-    )
+    exclude: Texts = Field((), description="the same of links that are not taken, whatever include says")
     checksums: str | None = Field(
         None, description="URL, or relative to the index, of a list as sha256sum prints it"
     )
@@ -61,9 +61,11 @@ def _check_joined(base: str, checksums: str | None) -> None:
         raise wrong(f"{checksums!r:.200} is not a URL", hint, at="checksums") from error
     if not checksums.strip() or joined == base:
         raise wrong("'checksums' names no other file", hint, at="checksums")
+    if "@" in urlsplit(joined).netloc:
+        raise wrong("a URL here must not have a user name or password in it", hint, at="checksums")
     try:
-        web_url(joined)
-    except ValueError as error:
+        Origin.of(joined)
+    except InvalidURL as error:
         raise wrong(f"{checksums!r:.200} is not a URL that can be fetched", hint, at="checksums") from error
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, m
 
 from archiver.core.descriptor import Platform
 from archiver.core.reference import Reference
-from archiver.spec.values import Model, checked, wrong
+from archiver.spec.values import Model, Texts, checked, web_url, wrong
 
 ALL = "all"
 """Stands for all platforms; in the model an empty tuple does."""
@@ -46,17 +46,21 @@ def _platform_list(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _rule_list(value: object) -> object:
-    if isinstance(value, str):
-        return (value,)
-    if value == []:
-        raise wrong("an empty list", "give at least one rule, or leave the key out")
-    return tuple(value) if isinstance(value, list) else value
+def _list_name(text: str) -> str:
+    if text.startswith(("http://", "https://")):
+        return web_url(text)
+    if "://" in text:
+        raise wrong(
+            f"{text!r:.200} is neither a file nor an http(s) URL",
+            "give a path that is relative to the spec, or a URL that begins with https://",
+        )
+    return text
 
 
 ImageReference = Annotated[str, AfterValidator(_reference)]
 RepositoryName = Annotated[str, AfterValidator(_repository)]
 PlatformName = Annotated[str, AfterValidator(_platform)]
+ListName = Annotated[str, AfterValidator(_list_name)]
 PlatformList = Annotated[
     tuple[PlatformName, ...],
     BeforeValidator(
@@ -64,20 +68,16 @@ PlatformList = Annotated[
         json_schema_input_type=Union[Literal["all"], Annotated[list[str], Field(min_length=1)]],
     ),
 ]
-RuleList = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_rule_list, json_schema_input_type=Union[str, Annotated[list[str], Field(min_length=1)]]),
-]
 
 
 class TagSelection(Model):
     """Some tags of a repository; ``archiver.collect.images.tags`` says what the rules mean."""
 
     repository: RepositoryName = Field(description="the repository, without a tag")
-    tags: RuleList = Field(
+    tags: Texts = Field(
         (), description="which tags: exact, globs, `re:` expressions, semver ranges; one or a list"
     )
-    exclude: RuleList = Field((), description="the same of tags that are not taken, whatever `tags` says")
+    exclude: Texts = Field((), description="the same of tags that are not taken, whatever `tags` says")
     latest: int | None = Field(
         None,
         ge=1,
@@ -102,7 +102,7 @@ class ImageSet(Model):
     )
     refs: tuple[ImageReference, ...] = Field((), description="image references")
     repositories: tuple[TagSelection, ...] = Field((), description="repositories, and which of their tags")
-    lists: tuple[str, ...] = Field(
+    lists: tuple[ListName, ...] = Field(
         (),
         description="files (relative to the spec) or URLs with a reference a line, # comments, ## sections",
     )

@@ -226,7 +226,8 @@ def _problem(detail: ErrorDetails, lines: dict[_At, int], path: Path) -> SpecErr
     context = detail.get("ctx", {})
     at, known = _walked((*detail["loc"], *context.get("at", ())))
     kind, where = detail["type"], _dotted(at)
-    line = lines.get((*at, _KEY)) if kind == "extra_forbidden" else lines.get(at)
+    by_key = kind == "extra_forbidden" or detail["loc"][-1:] == ("[key]",) or bool(context.get("at"))
+    line = lines.get((*at, _KEY)) if by_key else lines.get(at)
     shorter = at
     while line is None and shorter:
         shorter = shorter[:-1]

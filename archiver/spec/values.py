@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Callable
+from typing import Annotated, Callable, Union
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from archiver.core.errors import ArchiverError
@@ -66,5 +66,24 @@ def _sha256(text: object) -> object:
     return text
 
 
+def _listed(value: object) -> object:
+    if value is None or isinstance(value, (dict, tuple)):
+        return value
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
 WebURL = Annotated[str, AfterValidator(web_url)]
 Sha256 = Annotated[str, BeforeValidator(_sha256)]
+_Text = Annotated[str, StringConstraints(min_length=1)]
+Texts = Annotated[
+    tuple[_Text, ...], BeforeValidator(_listed, json_schema_input_type=Union[_Text, list[_Text]])
+]
+"""Any number of texts; a single one may stand without a list around it."""
+OneOrMore = Annotated[
+    tuple[_Text, ...],
+    Field(min_length=1),
+    BeforeValidator(
+        _listed, json_schema_input_type=Union[_Text, Annotated[list[_Text], Field(min_length=1)]]
+    ),
+]
+"""The same, and not none."""

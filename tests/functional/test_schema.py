@@ -42,12 +42,38 @@ def test_shipped_specs_satisfy_the_schema(schema: Any, spec: Path) -> None:
         {"project": "a", "docs": [{"seeds": "http://example.org/"}]},
         {"docs": [{"seeds": ["http://example.org/"]}]},
         {"project": "a", "images": {"platforms": "linux/amd64"}},
+        {"project": "a", "images": {"platforms": []}},
+        {"project": "a", "images": {"repositories": [{"tags": "*"}]}},
+        {"project": "a", "images": {"repositories": [{"repository": "redis", "latest": 0}]}},
+        {"project": "a", "registries": {"docker.io": {"connections": 33}}},
+        {"project": "a", "registries": {"docker.io": {"tls": {"cafile": "x"}}}},
+        {"project": "a", "registries": ["docker.io"]},
+        {"project": "a", "files": [{}]},
+        {"project": "a", "files": [{"url": "http://example.org/a", "index": "http://example.org/"}]},
+        {"project": "a", "files": [{"index": "http://example.org/"}]},
+        {"project": "a", "files": [{"index": "http://example.org/", "include": []}]},
+        {"project": "a", "files": [{"url": "http://example.org/a", "include": ["*"]}]},
     ],
 )
 def test_the_schema_refuses_what_check_refuses(schema: Any, document: Any) -> None:
     """Unknown keys, wrong types and missing keys are errors for an editor too."""
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, schema)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"images": {"platforms": "all", "repositories": [{"repository": "redis", "tags": "7.*"}]}},
+        {"images": {"platforms": ["all"], "repositories": [{"repository": "redis", "tags": ["7", "8"], "latest": 3}]}},
+        {"registries": {"docker.io": {"mirrors": ["mirror.gcr.io"], "tls": {"verify": False}, "auth": None}}},
+        {"files": [{"url": "http://example.org/a", "checksums": "SUMS"}]},
+        {"files": [{"index": "http://example.org/", "include": "*.tgz", "exclude": ["*-rc*"]}]},
+    ],
+)  # fmt: skip
+def test_the_schema_takes_what_check_takes(schema: Any, part: Any) -> None:
+    """Words and single values in place of lists, and either kind of a file's entry, are fine for an editor too."""
+    jsonschema.validate({"project": "a", **part}, schema)
 
 
 def test_every_key_is_described(schema: Any) -> None:

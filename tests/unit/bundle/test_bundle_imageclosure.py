@@ -91,6 +91,18 @@ def test_linux_amd64_is_what_docker_gets_where_there_is_one(builder: ArchiveBuil
     assert all(image.default is not None for image in images)
 
 
+@pytest.mark.parametrize("platforms", ["all", ["linux/s390x", "linux/arm64"], [], None, {"linux/s390x": 1}])
+def test_the_default_platform_follows_the_spec_as_recorded(
+    builder: ArchiveBuilder, platforms: object
+) -> None:
+    """Where linux/amd64 is missing, the spec's order decides; a record that asks for all, or says nothing, has none."""
+    builder.image(SINGLE, ("linux/arm64", "linux/s390x"))
+    snapshot = replace(builder.finish(), spec={"images": {"platforms": platforms}})
+    (image,), _ = image_contents(snapshot, blob_reader(builder.archive.images), ())
+    first = "linux/s390x" if isinstance(platforms, list) and platforms else "linux/arm64"
+    assert image.default_platform == first
+
+
 def test_an_artifact_is_nothing_that_docker_could_run(builder: ArchiveBuilder) -> None:
     """A chart is packed whole but has no default platform."""
     builder.artifact("ghcr.io/charts/chart:1", b"chart")
