@@ -78,7 +78,8 @@ def readable(what: str) -> Iterator[None]:
 class _Marking:
     def __init__(self, store: BlobReader) -> None:
         self._store = store
-        self._images: set[tuple[str, str, tuple[str, ...]]] = set()  # snapshots share most of what they have
+        # Snapshots share most of what they have.
+        self._images: dict[tuple[str, str, tuple[str, ...]], Descriptor] = {}
         self._files: set[str] = set()
         self.blobs: set[Digest] = set()
         self.names: dict[str, tuple[str, Descriptor]] = {}
@@ -92,16 +93,16 @@ class _Marking:
                 self._file(file.manifest, file.digest)
 
     def _image(self, image: ImageResult) -> None:
-        root = self._descriptor(image.digest, image.media_type, image.artifact_type)
-        resolved, _ = self.names.get(image.reference, ("", root))
-        if image.resolved >= resolved:
-            self.names[image.reference] = image.resolved, root
         key = (image.digest, image.media_type, image.manifests)
         if key not in self._images:
+            root = self._descriptor(image.digest, image.media_type, image.artifact_type)
             kept = {Digest.parse(text) for text in image.manifests}
             self.blobs.update(kept, (root.digest,))
             self.walk(root, kept.__contains__)
-            self._images.add(key)
+            self._images[key] = root
+        resolved, _ = self.names.get(image.reference, ("", None))
+        if image.resolved >= resolved:
+            self.names[image.reference] = image.resolved, self._images[key]
 
     def _file(self, manifest: str, digest: str) -> None:
         if manifest not in self._files:
