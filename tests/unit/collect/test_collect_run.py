@@ -17,6 +17,7 @@ from archiver.core.progress import NullProgress
 from archiver.spec.load import load_spec
 from archiver.store.paths import create_archive
 from archiver.store.snapshots import good_snapshot, list_snapshots
+from servers.pulling import ABSENT
 from servers.registry import Registry
 from servers.registry import Reply as RegistryReply
 from servers.registry import serving as registry_serving
@@ -129,7 +130,7 @@ def test_a_platform_that_fails_keeps_the_earlier_image(keeper: Keeper) -> None:
     push(b"1")
     spec = {"platforms": ["linux/amd64", "linux/arm64"], "refs": [f"{keeper.registry.host}/app:1"]}
     first = keeper.run(images=spec)
-    keeper.registry.answers[f"/v2/app/blobs/{push(b'2')}"] = RegistryReply(b"", 404)
+    keeper.registry.answers[f"/v2/app/blobs/{push(b'2')}"] = ABSENT
     second = keeper.run(images=spec)
     assert images(second) == [("app:1", True)]
     assert second.images[0].platforms == ("linux/amd64", "linux/arm64")
