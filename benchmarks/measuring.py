@@ -31,12 +31,17 @@ class Usage:
 def measured(command: Sequence[str], output: Path, finished: Container[int] = (0,)) -> Usage:
     """Run a command and return what it took; what it prints goes to the file ``output``.
 
+    A Python program may keep its compiled modules, as an installed one has them.
+
     Raises:
         SystemExit: its exit code is none of ``finished``.
     """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
     with output.open("wb") as stream:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment
+        )
         over = threading.Event()
         with ThreadPoolExecutor(1) as executor:
             peak = executor.submit(_peak_memory, process.pid, over)
