@@ -135,7 +135,7 @@ def test_a_platform_that_fails_keeps_the_earlier_image(keeper: Keeper) -> None:
     assert images(second) == [("app:1", True)]
     assert second.images[0].platforms == ("linux/amd64", "linux/arm64")
     assert second.images[0].digest == first.images[0].digest
-    assert codes(second) == ["fetch.status"]
+    assert codes(second) == ["registry.unknown"]
 
 
 def test_a_carried_file_gives_way_to_a_new_one_s_path(keeper: Keeper) -> None:
