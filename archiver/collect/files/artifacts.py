@@ -9,10 +9,10 @@ from archiver.collect.files.artifact import CONFIG_TYPE, EMPTY, FILE_TYPE
 from archiver.collect.files.kept import KeptFile, kept_files
 from archiver.core.clock import iso, utc_now
 from archiver.core.descriptor import OCI_MANIFEST, Descriptor
+from archiver.core.digest import Digest
 
 if TYPE_CHECKING:
     from archiver.collect.files.answer import Answer
-    from archiver.core.digest import Digest
     from archiver.core.snapshot import FileResult
     from archiver.store.images import ImageLayout
 
@@ -60,6 +60,12 @@ class Artifacts:
         manifest = self._layout.blobs.put(data)
         self._enter(Descriptor(OCI_MANIFEST, manifest, len(data), artifact_type=FILE_TYPE))
         return KeptFile(stored, manifest, fetched)
+
+    def keep_content(self, data: bytes, answer: Answer) -> None:
+        """Store a small file that is in memory, over what may be damaged here, and make its artifact. Raises as ``keep``."""
+        digest = Digest.of(data)
+        self._layout.blobs.replace(digest, data)
+        self.keep(digest, len(data), answer)
 
     def _enter(self, artifact: Descriptor) -> None:
         """Enter an artifact into the layout's index; those that come while it is rewritten share the next rewriting."""

@@ -6,40 +6,42 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable, Sequence
 
 from archiver.collect.client import refusal
 from archiver.collect.files.answer import Answer
 from archiver.collect.files.checksums import LIMIT, Checksums, read_checksums
-from archiver.core.digest import Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     from archiver.collect.client import Client
-    from archiver.collect.files.artifacts import Artifacts
     from archiver.collect.files.kept import KeptFile
-    from archiver.collect.meter import Meter
     from archiver.collect.retry import Retrier
-    from archiver.store.blobs import BlobStore
+    from archiver.store.blobs import BlobReader
 
 
 class ChecksumLists:
-    """Gets lists of checksums, and keeps them as files are kept. May be used by several threads.
+    """Gets lists of checksums. May be used by several threads.
 
     Args:
-        blobs: where their content goes.
-        artifacts: what is here of them.
+        blobs: where the content of those is that are here.
+        kept: returns the copies of a list that are here, by its URL, what to compare with first.
         client: sends the requests.
         retrier: tries again.
-        meter: is told of their bytes.
+        came: takes each list that came over the network, and what its server said of it.
     """
 
     def __init__(
-        self, blobs: BlobStore, artifacts: Artifacts, client: Client, retrier: Retrier, meter: Meter
+        self,
+        blobs: BlobReader,
+        kept: Callable[[str], Sequence[KeptFile]],
+        client: Client,
+        retrier: Retrier,
+        came: Callable[[bytes, Answer], None],
     ) -> None:
-        self._blobs, self._artifacts = blobs, artifacts
-        self._client, self._retrier, self._meter = client, retrier, meter
+        self._blobs, self._kept, self._came = blobs, kept, came
+        self._client, self._retrier = client, retrier
         self._lists: dict[str, Future[Checksums]] = {}
         self._lock = threading.Lock()
 
@@ -63,7 +65,7 @@ class ChecksumLists:
         return future.result()
 
     def _fetched(self, url: str) -> Checksums:
-        kept, known = self._kept(url)
+        kept, known = self._newest(url)
         response = self._client.exchange("GET", url, headers=kept.conditions if kept else {})
         if kept is not None and response.status_code == HTTPStatus.NOT_MODIFIED:
             self._client.discard(response)
@@ -72,17 +74,13 @@ class ChecksumLists:
             with response:
                 raise refusal(response)
         data = self._client.body(response, LIMIT)
-        self._meter.expect(len(data))
-        self._meter.received(len(data))
         checksums = read_checksums(data, url)
-        digest = Digest.of(data)
-        self._blobs.replace(digest, data)  # what is here may be damaged
-        self._artifacts.keep(digest, len(data), Answer.of(url, response, None))
+        self._came(data, Answer.of(url, response, None))
         return checksums
 
-    def _kept(self, url: str) -> tuple[KeptFile | None, bytes]:
+    def _newest(self, url: str) -> tuple[KeptFile | None, bytes]:
         """Return the list that is here, and its content; None where that is damaged."""
-        for kept in self._artifacts.of(url)[:1]:
+        for kept in self._kept(url)[:1]:
             with suppress(RecordCorrupt, NotArchived):
                 return kept, self._blobs.read(kept.file.digest, LIMIT)
         return None, b""

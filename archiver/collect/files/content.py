@@ -20,6 +20,10 @@ _XML = (".xml", ".svg")
 _STORAGE_ERROR = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]{0,200}+>\s*+)?<Error[\s>]"
 )  # as S3 sends them
+_COMPLAINT = re.compile(
+    rb"not found|no such|not exist|error|denied|forbidden|unauthori[sz]ed|unavailable|expired|invalid|\b40[0-9]\b",
+    re.IGNORECASE,
+)
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -37,17 +41,29 @@ def mistake(head: bytes, media_type: str, url: str, name: str, *, listed: bool =
     """
     names = [_path(url), name.lower()]
     promised = promises_file(url) or promises_file(quote(name))
+    is_text = not _BINARY_BYTE.search(head)
+    markup = begins_like_page(head) or (
+        media_type in HTML_TYPES and is_text and head.lstrip(_BLANK)[:1] in (b"", b"<")
+    )
     never_text = promised and not _ends(names, _MAY_BE_TEXT)
     if never_text and not head:
         return "nothing"
-    markup = begins_like_page(head) or (
-        media_type in HTML_TYPES and not _BINARY_BYTE.search(head) and head.lstrip(_BLANK)[:1] in (b"", b"<")
-    )
     if markup and (promised or (listed and not _ends(names, _PAGES))):
         return "a web page"
     if _STORAGE_ERROR.match(head) and not _ends(names, _XML):
         return "an error message in XML"
-    return "text" if never_text and not _BINARY_BYTE.search(head) else ""
+    return _message(head, media_type) if never_text and is_text else ""
+
+
+def _message(head: bytes, media_type: str) -> str:
+    """Return what text is where no text can be; empty where it is none that a server sends in place of a file."""
+    start = head.lstrip(_BLANK)[:1]
+    if start == b"<":
+        return "markup"
+    if start in (b"{", b"["):
+        return "JSON"
+    told = media_type.startswith("text/") and len(head) < HEAD and _COMPLAINT.search(head)
+    return "an error message" if told else ""
 
 
 def _ends(names: list[str], endings: tuple[str, ...]) -> bool:

@@ -26,6 +26,7 @@ from archiver.core.urlkey import Origin
 if TYPE_CHECKING:
     import threading
 
+    from archiver.collect.files.answer import Answer
     from archiver.collect.files.kept import KeptFile
     from archiver.collect.files.selection import FileSelection, WantedFile
     from archiver.core.digest import Digest
@@ -97,10 +98,16 @@ def download_files(
         retrier = Retrier(patience, brake, progress)
         urls = {url for file in wanted for url in (file.url, file.checksums)}
         artifacts = Artifacts(layout, urls, previous)
+
+        def came(data: bytes, answer: Answer) -> None:
+            meter.expect(len(data))
+            meter.received(len(data))
+            artifacts.keep_content(data, answer)
+
         downloader = _Downloader(
             layout=layout,
             artifacts=artifacts,
-            lists=ChecksumLists(layout.blobs, artifacts, client, retrier, meter),
+            lists=ChecksumLists(layout.blobs, artifacts.of, client, retrier, came),
             client=client,
             retrier=retrier,
             brake=brake,

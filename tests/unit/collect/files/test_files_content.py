@@ -28,7 +28,7 @@ def _tar() -> bytes:
 def _zip() -> bytes:
     plain = io.BytesIO()
     with zipfile.ZipFile(plain, "w") as made:
-        made.writestr("a.txt", "text")
+        made.writestr(zipfile.ZipInfo("a.txt"), "text")
     return plain.getvalue()
 
 
@@ -48,8 +48,8 @@ def told(
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.tar.gz", gzip.compress(b"text")),
-        ("a.tgz", gzip.compress(b"")),
+        ("a.tar.gz", gzip.compress(b"text", mtime=0)),
+        ("a.tgz", gzip.compress(b"", mtime=0)),
         ("a.tar", _tar()),
         ("a.ZIP", _zip()),
         ("a.tar.xz", lzma.compress(b"text")),
@@ -63,7 +63,7 @@ def told(
         ("a.tgz.sha256", b"0" * 64),
         ("install.run", b"#!/bin/sh\nexec tail\n"),
         ("a.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"),
-        ("latest", gzip.compress(b"")),
+        ("latest", gzip.compress(b"", mtime=0)),
     ],
 )
 def test_what_is_the_file_is_taken_whatever_its_type(name: str, content: bytes, media_type: str) -> None:
@@ -90,12 +90,23 @@ def test_markup_that_a_server_calls_a_page_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"Not Found", b'{"error": "expired"}', b"new", "未找到".encode(), b"<!-- x -->"]
+    ("head", "media_type", "what"),
+    [
+        (b"Not Found", "text/plain", "an error message"),
+        (b"404: no such key", "text/html", "an error message"),
+        (b' {"error": "expired"}', "application/json", "JSON"),
+        (b"[]", "application/gzip", "JSON"),
+        (b"<!-- x --><center>", "application/gzip", "markup"),
+        (b"Not Found", "application/gzip", ""),
+        (b"some bytes", "text/plain", ""),
+        (b"error\n" * HEAD, "text/plain", ""),
+    ],
 )
-def test_text_in_place_of_an_archive_is_told(head: bytes) -> None:
-    """The tiny bodies of servers that answer 200 to everything: no archive is text."""
-    assert told(head, "a.tar.gz", "text/plain") == "text"
-    assert told(head, "latest", "text/plain") == ""
+def test_error_messages_in_place_of_an_archive_are_told(head: bytes, media_type: str, what: str) -> None:
+    """Markup, JSON, and what is short, called text and complains; other text may be an archive of an odd kind."""
+    assert told(head, "a.tar.gz", media_type) == what
+    assert told(head, "a.run", media_type) == ""
+    assert told(head, "latest", media_type) == ""
 
 
 def test_nothing_in_place_of_an_archive_is_told() -> None:
@@ -128,4 +139,4 @@ def test_a_page_that_is_asked_for_is_no_mistake() -> None:
 def test_the_name_that_a_server_gives_counts_too() -> None:
     """What is announced as kk.tgz is no page, wherever it is."""
     assert told(PAGE, "latest", "text/html", "kk.tgz") == "a web page"
-    assert told(b"text", "latest", "text/plain", "kk #1.tgz") == "text"
+    assert told(b"Not found", "latest", "text/plain", "kk #1.tgz") == "an error message"
