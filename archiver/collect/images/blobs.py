@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Callable, Iterable, Union
 
 from archiver.collect.images.external import external_sources
 from archiver.collect.images.lanes import Lanes, Slots
-from archiver.core.errors import ContentError, DigestMismatch, FetchError, LayerForeign, LockHeld
+from archiver.core.errors import (
+    ContentError,
+    DigestMismatch,
+    FetchError,
+    LayerForeign,
+    LockHeld,
+    NotArchived,
+    RecordCorrupt,
+)
 from archiver.core.reference import is_loopback
 
 if TYPE_CHECKING:
@@ -127,20 +135,26 @@ class BlobFetcher:
         return fetch
 
     def _fetch(self, repository: Repository, descriptor: Descriptor, *, ahead: bool = False) -> None:
-        """Fetch a blob; ``ahead`` of others and whether or not one of its name is here."""
+        """Fetch a blob, unless another run was quicker; one that is small ``ahead`` of others, and looked into."""
         brake = self._registries.brake
         while True:
             brake.check()
             try:
                 with self._store.resumable(descriptor.digest, descriptor.size) as blob:
                     with closing(_Transfer(descriptor, blob, self._meter)) as transfer:
-                        if ahead:
-                            self._fill(repository, transfer, transfer.attempt)
-                        elif not blob.present:
-                            self._fill(repository, transfer, partial(self._in_turn, transfer))
+                        if not blob.present or (ahead and not self._is_right(descriptor)):
+                            attempt = transfer.attempt if ahead else partial(self._in_turn, transfer)
+                            self._fill(repository, transfer, attempt)
                     return
             except LockHeld:  # another process is fetching it; what it leaves is gone on from here
                 brake.wait(_LOOK_AGAIN)
+
+    def _is_right(self, descriptor: Descriptor) -> bool:
+        try:
+            self._store.read(descriptor.digest, descriptor.size)
+        except (NotArchived, RecordCorrupt):
+            return False
+        return True
 
     def _in_turn(self, transfer: _Transfer, source: _AnySource) -> None:
         with self._slots.taken(source.registry):

@@ -425,6 +425,14 @@ def test_renewing_replaces_what_is_damaged(registry: Registry, fetching: Fetchin
     assert fetching.store.read(blob.digest, 1 << 20) == CONTENT
 
 
+def test_renewing_takes_what_another_run_has_just_finished(registry: Registry, fetching: Fetching) -> None:
+    """Missing when it was looked for, and here when the lock is free: it is looked into, and not fetched again."""
+    blob = put(registry)
+    fetching.store.put(CONTENT)
+    fetching.fetcher.renew(fetching.running.repository(Reference.parse(f"{registry.host}/app:1")), blob)
+    assert (registry.asked, fetching.fetcher.fetched, fetching.shown.expected) == ([], 0, 0)
+
+
 # ---- lanes
 
 
