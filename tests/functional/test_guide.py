@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
+import yaml
 
+from archiver.collect.images.tags import ExactRule, PatternRule, RangeRule, chosen_tags, parse_rule
+from archiver.collect.images.versions import tag_version
 from archiver.collect.preflight import checked_spec
 from archiver.collect.web import limits, reasons, traps
 from archiver.collect.web.report import is_missed
 from archiver.collect.web.scope import Scope
 from archiver.core.errors import FetchError
+from archiver.spec.images import TagSelection
 from servers.console import Console
 from servers.guide import guide_site
 
 ROOT = Path(__file__).resolve().parents[2]
 CRAWLING = "docs/crawling.md"
+MIRRORING = "docs/mirroring.md"
 _BLOCK = re.compile(r"^```yaml\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
 
@@ -46,12 +51,19 @@ def _specs(name: str) -> Iterator[tuple[str, str]]:
         yield block if block.startswith("project:") else f"project: example\n{block}", behind
 
 
-def _section(heading: str) -> str:
-    """Return what stands in the guide below a heading, up to the next one."""
-    return re.split(r"^#", _text(CRAWLING).split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+def _section(heading: str, name: str = CRAWLING) -> str:
+    """Return what stands in a guide below a heading, up to the next one."""
+    return re.split(r"^#", _text(name).split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-@pytest.mark.parametrize("name", ["README.md", "specs/README.md", CRAWLING])
+def _rows(section: str) -> list[list[str]]:
+    """Return the cells of a section's tables, row by row with their heads, without the marks of code."""
+    lines = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
+    cells = [re.split(r" ?(?<!\\)\| ?", line)[1:-1] for line in lines]
+    return [[cell.strip("`").replace("\\|", "|") for cell in row] for row in cells]
+
+
+@pytest.mark.parametrize("name", ["README.md", "specs/README.md", CRAWLING, MIRRORING])
 def test_the_specs_of_a_document_are_valid(name: str, tmp_path: Path) -> None:
     """Each YAML example is what `archiver check` accepts, with a project's name in front where it has none."""
     (tmp_path / "images-list.txt").write_text("docker.io/library/redis:7\n")
@@ -99,6 +111,51 @@ def test_the_table_of_marks_is_complete() -> None:
     """Everything that an answer may turn out to be is explained."""
     section = _section("What is not taken for success")
     assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == MARKS
+
+
+def _versions() -> Iterator[tuple[str, str, str]]:
+    for tag, version, *rest in _rows(_section("What the newest are", MIRRORING)):
+        if rest and tag != "tag":
+            yield tag, version, rest[0]
+
+
+def test_the_table_of_tags_is_what_is_chosen() -> None:
+    """Each entry takes of the guide's tags those that the guide says, in that order."""
+    section = _section("What the newest are", MIRRORING)
+    (tags,) = re.findall(r"^```text\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    rows = [row for row in _rows(section) if len(row) == 2]
+    assert len(rows) >= 10
+    for entry, taken in rows[1:]:
+        keys = yaml.safe_load(entry)
+        selection = TagSelection.model_validate({"repository": "any", **keys}, strict=False)
+        assert " ".join(chosen_tags(tags.split(), selection)) == taken, entry
+
+
+def test_the_table_of_versions_is_how_tags_are_read() -> None:
+    """Each tag names the version that the guide says, and has beside it what the guide says."""
+    rows = list(_versions())
+    assert len(rows) >= 15
+    for tag, version, variant in rows:
+        named, expected = tag_version(tag), tag_version(version)
+        assert (named and named.version) == (expected and expected.version), tag
+        assert (named.variant if named else "") == variant, tag
+
+
+def test_the_table_of_rules_has_rules_of_each_kind() -> None:
+    """The example of each kind of rule is one of that kind."""
+    examples = [row[1] for row in _rows(_section("Tags of a repository", MIRRORING))[1:]]
+    assert [type(parse_rule(text)) for text in examples] == [ExactRule, PatternRule, PatternRule, RangeRule]
+
+
+def test_what_check_says_of_the_first_mirror(tmp_path: Path) -> None:
+    """The guide's first spec is what `check` finds it to be."""
+    console = Console(tmp_path)
+    (text, behind), *_ = _specs(MIRRORING)
+    command, _, expected = re.findall(r"^```text\n(.*?)^```", behind, re.MULTILINE | re.DOTALL)[0].partition(
+        "\n"
+    )
+    console.write("redis.yaml", text)
+    assert console.succeed(*command.removeprefix("$ archiver ").split()).out == expected
 
 
 def test_the_first_example_happens(tmp_path: Path) -> None:
