@@ -88,7 +88,7 @@ class Project:
 
     def check_layout(self) -> None:
         """Check that all that the layout's index names is there, down to the layers; it may be read while runs write."""
-        if not (self.layout / "index.json").is_file():
+        if not (self.layout / "oci-layout").is_file():  # which is written last: there is no layout yet
             return
         assert json.loads((self.layout / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
         for entry in json.loads((self.layout / "index.json").read_text())["manifests"]:
