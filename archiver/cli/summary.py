@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Sequence
 
 from archiver.collect.web.limits import REASONS
 from archiver.collect.web.reasons import CATCH_ALL, SCRIPT_ONLY
@@ -14,7 +14,7 @@ from archiver.core.snapshot import HEALTHY
 if TYPE_CHECKING:
     from archiver.collect.run import RunResult
     from archiver.core.report import Listing, Report, SiteReport
-    from archiver.core.snapshot import Failure, SiteResult
+    from archiver.core.snapshot import Failure, FileResult, ImageResult, SiteResult
 
 _MOST_LISTED = 20
 
@@ -25,11 +25,12 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     took = "" if seconds is None else f" in {seconds:.1f} s"
     lines = [f"{snapshot.project}: snapshot {snapshot.id}{took}, {size_text(result.bytes)} received"]
     lines += [f"  {line}" for line in map(_site_line, snapshot.sites)]
-    for name, kept in (("image", snapshot.images), ("file", snapshot.files)):
-        if kept:
-            carried = sum(item.carried for item in kept)
-            note = f" ({carried} kept from before)" if carried else ""
-            lines.append(f"  {count_text(len(kept), name)}{note}")
+    images = [image for image in snapshot.images if not image.refers_to]
+    referrers = len(snapshot.images) - len(images)
+    lines += _set_line("image", images, f" and {referrers} that sign or describe them" if referrers else "")
+    lines += _set_line("file", snapshot.files)
+    if snapshot.locked:
+        lines.append(f"  images and files as in snapshot {snapshot.locked}")
     if snapshot.broken_links:
         lines.append(f"  {count_text(len(snapshot.broken_links), 'broken link')} of the site itself:")
         links = (f"{link.status} {link.url}{_found_on(link.referrer)}" for link in snapshot.broken_links)
@@ -42,6 +43,17 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     if result.report.missing or snapshot.broken_links or warnings:
         lines.append(f"  {_missing(result.report)}report: {result.paths.report_page(snapshot.id)}")
     return "\n".join(lines)
+
+
+def _set_line(name: str, items: Sequence[ImageResult | FileResult], more: str = "") -> Iterator[str]:
+    """Yield a line about images or files, where there are some."""
+    carried = sum(item.carried for item in items)
+    gone = sum(bool(item.gone) for item in items)
+    notes = [f"{carried} kept from before"] if carried else []
+    notes += [f"{gone} gone upstream"] if gone else []
+    note = f" ({', '.join(notes)})" if notes else ""
+    if items:
+        yield f"  {count_text(len(items), name)}{more}{note}"
 
 
 def _missing(report: Report) -> str:
@@ -125,8 +137,14 @@ def summary_json(result: RunResult, seconds: float) -> dict[str, Any]:
         "skipped": {site.name: dict(site.skipped) for site in snapshot.sites},
         "unchanged": sum(site.unchanged for site in snapshot.sites),
         "bytes": result.bytes,
-        "images": len(snapshot.images),
+        "gone": {
+            "images": sum(bool(image.gone) for image in snapshot.images),
+            "files": sum(bool(file.gone) for file in snapshot.files),
+        },
+        "images": sum(not image.refers_to for image in snapshot.images),
+        "referrers": sum(bool(image.refers_to) for image in snapshot.images),
         "files": len(snapshot.files),
+        "locked": snapshot.locked,
         "missing": result.report.missing,
         "marked": {
             site.name: {marked.reason: marked.total for marked in site.marked} for site in result.report.sites
