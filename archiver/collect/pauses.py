@@ -12,10 +12,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Callable
 
 from archiver.core.clock import utc_now
+from archiver.core.errors import RateLimited
 
 if TYPE_CHECKING:
     from archiver.collect.retry import Brake, Patience
-    from archiver.core.errors import RateLimited
     from archiver.core.progress import Progress
 
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class _Rest:
     """Of one host, in the clock's seconds: when it began to refuse, until when it is left alone, and the next pause.
 
-    ``refused`` is what it said last; ``over`` whether it was waited for long enough.
+    ``refused`` is what it said last; ``over`` whether it was waited for long enough; ``answered`` whether it has
+    answered since.
     """
 
     since: float
@@ -31,6 +32,7 @@ class _Rest:
     next: float
     refused: RateLimited
     over: bool = False
+    answered: bool = False
 
 
 class Pauses:
@@ -62,7 +64,7 @@ class Pauses:
             if left <= 0:
                 return
             if not waiting:
-                raise rest.refused
+                raise RateLimited(rest.refused.message, place=host)  # it was another address there
             self._brake.wait(left)
 
     def ask(self, host: str, refused: RateLimited, began: float) -> bool:
@@ -81,18 +83,19 @@ class Pauses:
             if rest is not None and began < rest.until:
                 return not rest.over
             now = self._clock()
-            if rest is None:
+            if rest is None or rest.answered:
                 rest = self._rests[host] = _Rest(now, now, self._patience.first_pause, refused)
-                pause = refused.wait if refused.wait is not None else rest.next
+                pause = rest.next if refused.wait is None else refused.wait
             else:
                 pause = max(rest.next, refused.wait or 0.0)
-            pause = max(pause, self._patience.first_wait)
             rest.refused = refused
             if rest.over or now + pause - rest.since > (refused.window or self._patience.paused):
                 rest.over = True
                 return False
+            if pause >= rest.next:
+                rest.next = min(2 * rest.next, self._patience.longest_pause)
+            pause = max(pause, self._patience.first_wait)
             rest.until = now + pause
-            rest.next = min(2 * rest.next, self._patience.longest_pause)
         until = (utc_now() + timedelta(seconds=pause)).strftime("%H:%M:%S")
         self._progress.note(
             f"{host} wants no more requests for now; going on at {until} UTC ({refused.message})"
@@ -103,5 +106,4 @@ class Pauses:
         """Take note that a host answered a request that was sent at ``began``."""
         rest = self._rests.get(host)
         if rest is not None and began >= rest.until:
-            with self._lock:
-                self._rests.pop(host, None)
+            rest.answered = True

@@ -9,7 +9,15 @@ import time
 import pytest
 
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier, retry_after
-from archiver.core.errors import FetchTimeout, HostUnreachable, ServerBusy, StatusRefused, Stopped
+from archiver.core.errors import (
+    CertificateRefused,
+    FetchTimeout,
+    HostUnreachable,
+    ResponseBroken,
+    ServerBusy,
+    StatusRefused,
+    Stopped,
+)
 from archiver.core.progress import NullProgress
 
 HASTY = Patience(attempts=3, first_wait=0.0, longest_wait=5.0)
@@ -83,6 +91,52 @@ def test_a_host_that_refuses_is_given_up_sooner() -> None:
     assert sum(waits) <= 4
 
 
+def test_a_dead_host_is_left_alone_for_a_while_by_who_has_another() -> None:
+    """Why it could not be reached is remembered, without the address that was asked; until it answers, or time has passed."""
+    now = [0.0]
+    trying = Retrier(HASTY, Brake(threading.Event()), NullProgress(), clock=lambda: now[0])
+    assert trying.lately_unreachable("dead") is None
+    for error in (
+        HostUnreachable("no route", place="https://dead/x"),
+        FetchTimeout("late", place="https://dead/x"),
+    ):
+        with pytest.raises(type(error)):
+            trying.run("dead", Failing(*[error] * 9))
+        lately = trying.lately_unreachable("dead")
+        assert (type(lately), str(lately)) == (type(error), f"dead: {error.message}")
+        assert trying.is_unreachable("dead")
+        now[0] += HASTY.unreachable
+        assert trying.lately_unreachable("dead") is None
+        assert trying.is_unreachable("dead")
+        trying.run("dead", Failing())
+        assert not trying.is_unreachable("dead")
+
+
+def test_a_certificate_is_looked_at_once() -> None:
+    """It does not change by asking again."""
+    action = Failing(CertificateRefused("expired"))
+    with pytest.raises(CertificateRefused):
+        retrier().run("host", action)
+    assert action.calls == 1
+
+
+def test_attempts_that_get_somewhere_count_anew() -> None:
+    """A big blob over a bad line comes in the end, however often it breaks off; one that never goes on does not."""
+    received = [0]
+
+    def advancing() -> str:
+        received[0] += HASTY.progress
+        if received[0] < 20 * HASTY.progress:
+            raise ResponseBroken("broke off")
+        return "done"
+
+    assert retrier().run("host", advancing, came=lambda: received[0]) == "done"
+    stuck = Failing(*[ResponseBroken("broke off")] * 20)
+    with pytest.raises(ResponseBroken):
+        retrier().run("host", stuck, came=lambda: received[0])
+    assert stuck.calls == HASTY.attempts
+
+
 def test_what_breaks_because_the_work_ends_is_no_failure() -> None:
     """An attempt whose connection was shut under it is a stop, also where no attempt is left."""
     brake = Brake(threading.Event())
@@ -142,6 +196,9 @@ def test_retry_after_is_read_in_both_forms() -> None:
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert retry_after("soon") is None
     assert retry_after("-1") is None
+    moment = retry_after(str(int(time.time()) + 100))  # as Docker Hub has sent it
+    assert moment is not None
+    assert 90 < moment <= 100
 
 
 def test_a_date_of_no_place_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
