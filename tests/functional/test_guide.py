@@ -16,7 +16,7 @@ from archiver.collect.preflight import checked_spec
 from archiver.collect.web import limits, reasons, traps
 from archiver.collect.web.report import is_missed
 from archiver.collect.web.scope import Scope
-from archiver.core.errors import FetchError
+from archiver.core.errors import ArchiverError, ContentError, FetchError
 from archiver.spec.images import TagSelection
 from servers.console import Console
 from servers.guide import guide_site
@@ -145,6 +145,21 @@ def test_the_table_of_rules_has_rules_of_each_kind() -> None:
     """The example of each kind of rule is one of that kind."""
     examples = [row[1] for row in _rows(_section("Tags of a repository", MIRRORING))[1:]]
     assert [type(parse_rule(text)) for text in examples] == [ExactRule, PatternRule, PatternRule, RangeRule]
+
+
+def _subclasses(base: type[ArchiverError]) -> Iterator[type[ArchiverError]]:
+    for each in base.__subclasses__():
+        yield each
+        yield from _subclasses(each)
+
+
+def test_the_table_of_mirroring_s_codes_is_complete() -> None:
+    """Every code that an image or a file fails with is explained, and there is no other."""
+    known = {each.code for each in _subclasses(ArchiverError)}
+    own = {code for code in known if code.startswith(("registry.", "files.", "content.", "lock."))}
+    section = _section("Failures by code", MIRRORING)
+    told = {code for row in _rows(section)[1:] for code in re.findall(r"[a-z]+\.[a-z0-9]+", row[0])}
+    assert own - {ContentError.code} <= told <= known
 
 
 def test_what_check_says_of_the_first_mirror(tmp_path: Path) -> None:
