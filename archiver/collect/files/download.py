@@ -99,7 +99,7 @@ def download_files(
         urls = {url for file in wanted for url in (file.url, file.checksums)}
         artifacts = Artifacts(layout, urls, previous)
 
-        def came(data: bytes, answer: Answer) -> None:
+        def listed(data: bytes, answer: Answer) -> None:
             meter.expect(len(data))
             meter.received(len(data))
             artifacts.keep_content(data, answer)
@@ -107,7 +107,7 @@ def download_files(
         downloader = _Downloader(
             layout=layout,
             artifacts=artifacts,
-            lists=ChecksumLists(layout.blobs, artifacts.of, client, retrier, came),
+            lists=ChecksumLists(layout.blobs, artifacts.of, client, retrier, listed),
             client=client,
             retrier=retrier,
             brake=brake,
