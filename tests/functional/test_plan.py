@@ -395,3 +395,25 @@ def test_files_are_asked_about_and_not_fetched(console: Console, tmp_path: Path)
         plan = _planned(console, spec, code=3)
         assert [file["state"] for file in plan["files"]] == ["moved", "failed", "unchanged", "gone"]
         assert plan["total"]["fetch"] == 80_000
+
+
+def test_checksums_say_what_is_here(console: Console, tmp_path: Path) -> None:
+    """Lists of checksums are read, and not kept: what has the digest is here, what is not listed has failed."""
+    root = tmp_path / "www"
+    root.mkdir()
+    for name in ("a.tgz", "b.tgz"):
+        (root / name).write_bytes(gzip.compress(_noise(5000, 1)))
+    digest = hashlib.sha256((root / "a.tgz").read_bytes()).hexdigest()
+    (root / "SHA256SUMS").write_text(f"{digest}  a.tgz\n")
+    (tmp_path / "nginx").mkdir()
+    with nginx(root, tmp_path / "nginx") as site:
+        files = [{"url": f"{site.url}/{name}", "checksums": "SHA256SUMS"} for name in ("a.tgz", "b.tgz")]
+        spec = _spec(console, files=files)
+        for states in (["new", "failed"], ["unchanged", "failed"]):
+            before = _tree(console.folder / "archives")
+            plan = _planned(console, spec, code=3)
+            assert [file["state"] for file in plan["files"]] == states
+            assert [failure["code"] for failure in plan["failures"]] == ["files.checksum"]
+            assert _tree(console.folder / "archives") == before
+            assert console.run("archive", spec).code == 3
+    assert [line for line in site.requests() if line.startswith("HEAD")] == ["HEAD 200 /a.tgz"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Mapping, Sequence
+from typing import TYPE_CHECKING, Callable, Mapping, Sequence
 
 from archiver.collect.client import Client, refusal
+from archiver.collect.files.checksumlists import ChecksumLists
 from archiver.collect.files.kept import kept_files
 from archiver.collect.files.names import name_of
 from archiver.collect.files.naming import distinct_paths
@@ -15,7 +16,7 @@ from archiver.collect.files.selection import SOURCE, selected_files
 from archiver.collect.plan.asking import Question, answers
 from archiver.collect.plan.model import FAILED, GONE, MOVED, NEW, UNCHANGED, UNKNOWN, Amount, PlannedFile
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
-from archiver.core.errors import FetchError, FileGone
+from archiver.core.errors import ContentError, FetchError, FileGone
 from archiver.core.snapshot import Failure
 from archiver.core.urlkey import Origin
 
@@ -47,7 +48,9 @@ def planned_files(
     stop: threading.Event,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> tuple[tuple[PlannedFile, ...], tuple[Failure, ...]]:
-    """Return the files of a plan, and what cannot be planned of them. Indexes are fetched, files only asked about.
+    """Return the files of a plan, and what cannot be planned of them.
+
+    Indexes and lists of checksums are fetched, files only asked about.
 
     Args:
         sources: the spec's.
@@ -66,12 +69,17 @@ def planned_files(
         sources, previous, user_agent=user_agent, progress=progress, stop=stop, patience=patience
     )
     _, unnameable = distinct_paths(asked.digests)
-    kept = kept_files(holdings.blobs, holdings.entries.values(), {file.url for file in asked.files}, previous)
+    urls = {url for file in asked.files for url in (file.url, file.checksums)}
+    kept = kept_files(holdings.blobs, holdings.entries.values(), urls, previous)
+
+    def copies(url: str) -> tuple[KeptFile, ...]:
+        return kept.get(url, ())
+
     brake = Brake(stop)
     with Client(user_agent, patience, brake) as client:
-        examiner = _Examiner(
-            client, Retrier(patience, brake, progress), {file.url: file for file in previous}, kept
-        )
+        retrier = Retrier(patience, brake, progress)
+        lists = ChecksumLists(holdings.blobs, copies, client, retrier, lambda _data, _answer: None)
+        examiner = _Examiner(client, retrier, lists, {file.url: file for file in previous}, copies)
         found = answers(
             [
                 Question(Origin.of(file.url).netloc, file.url, partial(examiner.one, file))
@@ -99,21 +107,21 @@ class _Examiner:
 
     client: Client
     retrier: Retrier
+    lists: ChecksumLists
     previous: Mapping[str, FileResult]
-    kept: Mapping[str, tuple[KeptFile, ...]]
+    copies: Callable[[str], tuple[KeptFile, ...]]
 
     def one(self, file: WantedFile) -> tuple[PlannedFile, Failure | None]:
         """Return what a plan says of a file, and why it could not be asked for where it could not."""
-        copies = self.kept.get(file.url, ())
-        if file.digest is not None:
-            copies = tuple(copy for copy in copies if copy.file.digest == file.digest)
-            if copies:
-                return self._here(file, copies[0]), None
-        newest = copies[0] if copies else None
         host = Origin.of(file.url).netloc
         try:
+            digest = self.lists.get(file.checksums).of(file.url) if file.checksums else file.digest
+            copies = [copy for copy in self.copies(file.url) if digest in (None, copy.file.digest)]
+            if digest is not None and copies:
+                return self._here(file, copies[0]), None
+            newest = copies[0] if copies else None
             return self.retrier.run(host, lambda: self._asked(file, newest)), None
-        except FetchError as error:
+        except (FetchError, ContentError) as error:
             return _failed(file, error, GONE if isinstance(error, FileGone) else FAILED)
 
     def _asked(self, file: WantedFile, newest: KeptFile | None) -> PlannedFile:
