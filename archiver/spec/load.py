@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from archiver.core.digest import Digest
 from archiver.core.errors import SpecError
 from archiver.spec.model import Spec
+from archiver.spec.registries import location
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,7 @@ def load_spec(path: Path) -> LoadedSpec:
     repeated = _repeated_names(spec, lines, path)
     if repeated:
         raise _in_order(repeated)
+    lines.update(_by_canonical_names(lines))
     crawled = [site.model_dump(mode="json", include=_DECIDES_CRAWL) for site in spec.docs]
     return LoadedSpec(spec, path, Digest.of(json.dumps(crawled, sort_keys=True).encode()), lines)
 
@@ -84,6 +86,15 @@ def spec_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) that editors and CI can check specs with."""
     schema = Spec.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _by_canonical_names(lines: Mapping[_At, int]) -> dict[_At, int]:
+    """Return where the entries of registries are that are written under another name than the model has for them."""
+    return {
+        ("registries", location(str(at[1])), *at[2:]): line
+        for at, line in lines.items()
+        if at[0:1] == ("registries",) and at[1:] and at[1] != _KEY
+    }
 
 
 class _Loader(yaml.SafeLoader):

@@ -15,7 +15,7 @@ _FOR_PREFIXES = frozenset({"mirrors", "fallbacks"})
 _EXAMPLE = "such as docker.io, harbor.example.org:5000 or docker.io/kubesphere"
 
 
-def _location(text: str) -> str:
+def location(text: str) -> str:
     """Return ``host[:port][/path]`` in the form that references have, where Docker Hub has one name only."""
     if "://" in text:
         raise wrong(
@@ -39,14 +39,14 @@ def _location(text: str) -> str:
 
 
 def _key(text: str) -> str:
-    _location(text)
+    location(text)
     return text  # as it is written, so that errors have its line; ``_canonical`` does the rest
 
 
 def _canonical(registries: Mapping[str, RegistrySettings]) -> Mapping[str, RegistrySettings]:
     found: dict[str, RegistrySettings] = {}
     for key, settings in registries.items():
-        name = _location(key)
+        name = location(key)
         if name in found:
             raise wrong(
                 f"{name} is here twice", "Docker Hub's names all mean docker.io; make it one entry", at=key
@@ -73,15 +73,15 @@ def _for_hosts(settings: RegistrySettings) -> Iterator[str]:
 def _check_others(key: str, name: str, settings: RegistrySettings) -> None:
     seen: set[str] = set()
     for field, locations in (("mirrors", settings.mirrors), ("fallbacks", settings.fallbacks)):
-        for location in locations:
-            if location == name:
-                raise wrong(f"{location} is given in place of itself", "leave it out", at=(key, field))
-            if location in seen:
-                raise wrong(f"{location} is here twice", "drop one of the two", at=(key, field))
-            seen.add(location)
+        for place in locations:
+            if place == name:
+                raise wrong(f"{place} is given in place of itself", "leave it out", at=(key, field))
+            if place in seen:
+                raise wrong(f"{place} is here twice", "drop one of the two", at=(key, field))
+            seen.add(place)
 
 
-Location = Annotated[str, AfterValidator(_location)]
+Location = Annotated[str, AfterValidator(location)]
 RegistryKey = Annotated[str, AfterValidator(_key)]
 FilePath = Annotated[str, StringConstraints(min_length=1)]
 

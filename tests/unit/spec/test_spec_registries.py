@@ -56,6 +56,15 @@ def test_all_keys_are_read(load: Load) -> None:
     assert load("project: a\nimages: {refs: [redis]}\n").spec.registries == {}
 
 
+def test_an_entry_has_its_line_under_either_name(load: Load) -> None:
+    """What is wrong with an entry later on, such as a variable that is not set, has the line that it is written in."""
+    loaded = load(GOOD)
+    for name in ("index.docker.io", "docker.io"):
+        assert loaded.place("registries", name, "auth", "password").endswith(":8")
+    assert loaded.place("registries", "plain.example.org", "plain_http").endswith(":17")
+    assert loaded.place("registries").endswith(":4")
+
+
 def test_the_record_is_the_spec(load: Load) -> None:
     """What a snapshot keeps of the spec is a spec, and the same one; no secret is in it."""
     loaded = load(GOOD)
