@@ -190,8 +190,8 @@ def _total(plan: Plan, _: int | None) -> Iterator[str]:
         yield f"total: {', '.join(counts)}; sizes unknown without the network"
         return
     total = plan.total
-    here = f"{size_text(total.here)} here, " if total.here else ""
-    yield f"total: {', '.join(counts)}, {size_text(total.size)}: {here}{size_text(total.fetch)} to fetch"
+    here = f"{size_text(total.size)}: {size_text(total.here)} here, " if total.here else ""
+    yield f"total: {', '.join(counts)}, {here}{size_text(total.fetch)} to fetch"
 
 
 def _failures(plan: Plan, _: int | None) -> Iterator[str]:
