@@ -134,13 +134,14 @@ class BlobStore(BlobReader):
         """Open content for writing, alone, whose digest is not known, with what earlier attempts got from its URL.
 
         Whoever leaves the block without ``finish`` keeps what came for a later attempt, and so does who is killed.
+        Others wait for the end of the block, also after ``finish``: there is time to note whose content it is.
 
         Raises:
             LockHeld: another process or thread is downloading this URL; at once.
             StoreError: or a subclass, for what the file system refuses.
         """
         path = self._root / partial_download_path(url)
-        with partial_file(path, url) as file:
+        with partial_file(path.with_name(f"{path.name}.lock"), url), partial_file(path, url) as file:
             download = ResumableDownload(file, path, url, self.path)
             try:
                 yield download

@@ -378,19 +378,31 @@ def test_a_run_ended_again_and_again_repeats_nothing(console: Console, how: sign
     }
     for file in got.values():
         assert "sha256:" + hashlib.sha256(blob(console, file["digest"])).hexdigest() == file["digest"]
-    assert not [path for path in (images / ".partial").glob("*") if path.suffix != ".json"]
+    assert not [path for path in (images / ".partial").glob("url-*") if not path.suffix]
     assert len(read_index(images)) == len(sizes)
 
 
 def test_two_projects_share_a_download(console: Console) -> None:
-    """Of two runs at the same time one gets the file, and the other waits for it: it is as fresh as its own would be."""
+    """Of two runs at the same time one gets the file, and the other waits for it and asks for no more than a change."""
+    waiting, log = threading.Event(), console.folder / "console.log"
+
+    def hold() -> None:
+        waiting.wait(60)
+
     with serving({}) as site:
-        shelf = _Shelf(site, {"big.tgz": 100 * PIECE})
-        specs = [spec_of(console, {"url": shelf.url("big.tgz")}, project=name) for name in ("one", "two")]
-        with console.started("archive", specs[0]) as first:
-            wait_until(lambda: shelf.files["big.tgz"].asked != [], first, what="the download")
-            console.succeed("archive", specs[1])
+        file = Resumable(content("big", 100 * PIECE))
+        file.bend = lambda _, reply: replace(reply, piece=PIECE, between=hold)
+        site.answers["/big.tgz"] = file
+        specs = [spec_of(console, {"url": site.url("/big.tgz")}, project=name) for name in ("one", "two")]
+        with subprocess.Popen(
+            [*console.program, "archive", str(specs[0])], cwd=console.folder, env=console.environment
+        ) as first:
+            wait_until(lambda: file.asked != [], first, what="the download")
+            with console.started("archive", specs[1]) as second:
+                wait_until(lambda: "waiting for it" in log.read_text(), second, what="the second run")
+                waiting.set()
+                assert second.wait(60) == 0
             assert first.wait(60) == 0
-    assert shelf.files["big.tgz"].ranges == [""]
+    assert file.sent == len(file.content)
     digests = {record(console, name)["files"][0]["digest"] for name in ("one", "two")}
-    assert digests == {str(Digest.of(shelf.files["big.tgz"].content))}
+    assert digests == {str(Digest.of(file.content))}

@@ -443,6 +443,19 @@ class TestDownloads:
         with store.resumable_download(URL), store.resumable_download(URL + "?x"), pytest.raises(LockHeld):
             store.resumable_download(URL).__enter__()
 
+    def test_others_wait_after_the_finish_as_well(self, tmp_path):
+        """The content has its name by then, and nobody else could tell yet that it is this URL's."""
+        store = BlobStore(tmp_path)
+        with store.resumable_download(URL) as download:
+            download.restart(etag="", modified="")
+            download.write(b"content")
+            download.finish()
+            with pytest.raises(LockHeld), store.resumable_download(URL):
+                pass
+        with store.resumable_download(URL) as download:
+            assert download.received == 0
+        assert list((tmp_path / ".partial").iterdir()) == []
+
     def test_opening_alone_leaves_nothing(self, tmp_path):
         """An attempt that got no byte leaves neither file nor note."""
         with BlobStore(tmp_path).resumable_download(URL) as download:
