@@ -157,6 +157,12 @@ def _layer_of_malformed_digest(registry: Registry, front: Front, repository: str
     _said(front, repository, _manifest(config, {**layer, "digest": "sha256:../../../../etc/passwd"}))
 
 
+@_bad("registry.unknown", "content.digest")
+def _head_that_lies(registry: Registry, front: Front, repository: str) -> None:
+    registry.image(f"{repository}:bad", b"announced under another digest")
+    front.alter(f"HEAD /v2/{repository}/manifests/*", with_headers(Docker_Content_Digest=f"sha256:{ZEROS}"))
+
+
 @_bad("registry.title")
 def _title_that_climbs_out(registry: Registry, front: Front, repository: str) -> None:
     registry.artifact(f"{repository}:bad", b"#!/bin/sh", "text/plain", title="../../../.profile")

@@ -18,6 +18,7 @@ from servers.real import docker_registry
 if TYPE_CHECKING:
     from servers.console import Console
     from servers.real import Registry
+    from servers.registry import Asked
 
 BASE = b"the layer that all images share" * 2000
 IMAGES = 6
@@ -121,3 +122,24 @@ def test_two_runs_at_once_share_what_comes(console: Console, front: Front) -> No
         assert project.failures() == {}
     assert set(one.tags()) == set(_names(front, range(IMAGES)))
     one.judge()
+
+
+def test_blobs_come_in_parallel_within_the_limit(console: Console, front: Front) -> None:
+    """Blobs of several images come at the same time, and never more from one registry than the spec allows."""
+    allowed = 3
+    together, lock, most = threading.Barrier(allowed), threading.Lock(), [0, 0]
+
+    def count(_asked: Asked) -> None:
+        with lock:
+            most[0] += 1
+            most[1] = max(most)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(PATIENCE if most[1] < allowed else 0.05)
+        with lock:
+            most[0] -= 1
+
+    front.hold("GET */blobs/*", count)
+    images = {"refs": _names(front, range(IMAGES))[:-1]}
+    Project(console).archive(images=images, registries={front.host: {"connections": allowed}})
+    assert most[1] == allowed
+    assert len({line.split("/blobs/")[0] for line in front.lines("GET */blobs/*")}) > 1

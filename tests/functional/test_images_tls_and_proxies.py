@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 NAME = "team/one:1"
 HUB = "registry-1.docker.io"
+LIST = Path(__file__).parents[2] / "specs" / "lists" / "kubesphere-images-list-v3.1.0.txt"
+SECTIONS = ("csi-images", "istio-images")
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +185,27 @@ def test_plain_http_is_for_registries_that_the_spec_says_it_of(project: Project,
         assert {asked.method for asked in proxy.asked} == {"CONNECT"}
         project.archive(images={"refs": [name]}, registries={"registry.example": {"plain_http": True}})
     assert list(project.images()) == [name]
+
+
+def test_a_real_list_is_archived_by_its_sections(
+    project: Project, secure: Registry, upstream: Registry, certificates: Certificates
+) -> None:
+    """Of a list that a project published, with short names and repeats, two sections: each of their images, once, is Docker Hub's."""
+    text = LIST.read_text("utf-8")
+    wanted = {
+        line
+        for section in re.split(r"^##", text, flags=re.MULTILINE)
+        for line in section.splitlines()[1:]
+        if section.splitlines()[0].strip() in SECTIONS and line.strip()
+    }
+    for name in wanted:
+        upstream.image(name if "/" in name else f"library/{name}", name.encode())
+    with proxying(_port(secure)) as proxy:
+        project.console.environment["https_proxy"] = proxy.origin
+        project.archive(
+            images={"lists": [str(LIST)], "sections": list(SECTIONS)},
+            registries={"docker.io": {"tls": {"ca": str(certificates.authority)}}},
+        )
+    expected = {f"docker.io/{name if '/' in name else f'library/{name}'}" for name in wanted}
+    assert set(project.images()) == expected
+    assert set(project.tags()) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,10 @@ class Project:
             assert self.blob(part["digest"]).stat().st_size == part["size"]
 
     def judge(self) -> None:
-        """Let skopeo find every image of the layout's index by its name, and read what it needs of it."""
+        """Check that what has a name is what it says, and let skopeo find and read every image by its name."""
         self.check_layout()
+        for path in (self.layout / "blobs").glob("*/*"):
+            assert hashlib.new(path.parent.name, path.read_bytes()).hexdigest() == path.name
         for name, digest in self.tags().items():
             document = json.loads(self.blob(digest).read_bytes())
             kind = document.get("config", {}).get("mediaType", "")
