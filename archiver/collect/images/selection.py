@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Collection, Iterable, Iterator, Mapping, Proto
 from archiver.collect.images.lists import fetched_list, is_url, local_list, no_section
 from archiver.collect.images.tags import chosen_tags, exact_tags, unmet_rules
 from archiver.core.errors import (
+    ArchiverError,
     ContentError,
     FetchError,
     InvalidDigest,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from archiver.collect.images.lists import ListEntries
     from archiver.collect.images.registries import Registries
+    from archiver.collect.images.repository import TagList
     from archiver.core.snapshot import ImageResult
     from archiver.spec.images import ImageSet, TagSelection
 
@@ -186,35 +188,48 @@ class _Offline:
         asked.unexpanded.append(Unexpanded(LIST, url))
 
 
-@dataclass(frozen=True)
 class _Online:
-    """Asks registries and servers; knows by repository which tags are archived."""
+    """Asks registries and servers, of each repository once.
 
-    registries: Registries
-    archived: Mapping[str, frozenset[str]]
+    Args:
+        registries: the registries of the run.
+        archived: by repository the tags that are archived.
+    """
+
+    def __init__(self, registries: Registries, archived: Mapping[str, frozenset[str]]) -> None:
+        self._registries, self._archived = registries, archived
+        self._answers: dict[str, TagList | ArchiverError] = {}
 
     def list(self, url: str, asked: _Asked) -> ListEntries:  # noqa: ARG002 - nothing is left out
-        return fetched_list(url, self.registries.client, self.registries.retrier)
+        return fetched_list(url, self._registries.client, self._registries.retrier)
 
     def tags(self, entry: TagSelection, asked: _Asked) -> None:
         anything = Reference.parse(entry.repository)
-        earlier = self.archived.get(anything.name, frozenset())
-        try:
-            there = self.registries.repository(anything).tags()
-        except _UNLISTED as error:
-            asked.fail(anything.name, error.code, error.message)
-            note = asked.miss if isinstance(error, ManifestUnknown) else asked.keep
+        earlier = self._archived.get(anything.name, frozenset())
+        there = self._answer(anything)
+        if isinstance(there, ArchiverError):
+            asked.fail(anything.name, there.code, there.message)
+            note = asked.miss if isinstance(there, ManifestUnknown) else asked.keep
             note(_references(anything, chosen_tags(earlier, entry)))
             return
         listed = frozenset(there.names)
+        known = listed | earlier
         chosen = chosen_tags(listed, entry)
-        lost = [tag for tag in chosen_tags(listed | earlier, entry) if tag not in listed]
+        lost = [tag for tag in chosen_tags(known, entry) if tag not in listed] if known > listed else []
         for reference in _references(anything, chosen):
             asked.add(reference)
         note = asked.miss if there.location == anything.registry else asked.keep  # a mirror may lag behind
         note(_references(anything, lost))
-        for problem in _unmet(entry, listed, listed | earlier, nothing=not (chosen or lost)):
+        for problem in _unmet(entry, listed, known, nothing=not (chosen or lost)):
             asked.fail(anything.name, NoTagMatches.code, problem)
+
+    def _answer(self, anything: Reference) -> TagList | ArchiverError:
+        if anything.name not in self._answers:
+            try:
+                self._answers[anything.name] = self._registries.repository(anything).tags()
+            except _UNLISTED as error:
+                self._answers[anything.name] = error
+        return self._answers[anything.name]
 
 
 def _expanded(images: ImageSet, folder: Path, expansion: _Expansion) -> Selection:

@@ -204,6 +204,7 @@ def test_tags_are_chosen_newest_first(tmp_path: Path) -> None:
         *(f"docker.io/library/redis:{tag}" for tag in ("8", "7")),
     ]
     assert chosen.failures == ()
+    assert known.asked == [APP, "docker.io/library/redis"]
 
 
 def test_tags_that_are_named_need_no_list(tmp_path: Path) -> None:
