@@ -27,6 +27,7 @@ from archiver.core.errors import (
     InvalidURL,
     ResponseBroken,
     ServerBusy,
+    SpecError,
     StatusRefused,
 )
 from archiver.core.printable import printable
@@ -239,7 +240,10 @@ class Client:
     def _context(self, _host: str) -> ssl.SSLContext:
         with self._lock:
             if self._system is None:
-                self._system = system_context()
+                try:
+                    self._system = system_context()
+                except SpecError as error:  # what the environment names is no part of a spec
+                    raise FetchError(error.message, place=error.place) from error
             return self._system
 
 

@@ -11,6 +11,7 @@ import pytest
 from archiver.collect.client import Client
 from archiver.collect.retry import Brake, Patience
 from archiver.core.errors import (
+    CertificateRefused,
     FetchError,
     FetchTimeout,
     HostUnreachable,
@@ -19,6 +20,8 @@ from archiver.core.errors import (
     StatusRefused,
     Stopped,
 )
+from servers import rawsite
+from servers.certificates import make_certificates
 from servers.halting import halting
 from servers.processes import free_port
 from servers.site import Asked, Reply, serving
@@ -169,6 +172,36 @@ def test_nobody_listening_is_unreachable(client: Client) -> None:
     with pytest.raises(HostUnreachable) as caught:
         client.open(url)
     assert caught.value.place == url
+
+
+def test_a_host_that_takes_no_connection_is_unreachable(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that refuses: there is nobody to be waited for, and another place may be asked."""
+
+    def late(*_: object, **__: object) -> None:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", late)
+    with pytest.raises(HostUnreachable, match="no answer within the time allowed"):
+        client.open("http://127.0.0.1:9/")
+
+
+def test_the_environment_may_name_authorities(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place of the system's, as for most programs in Python; a file that is not there is an error."""
+    certificates = make_certificates(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
+    with rawsite.raw_serving({"/": rawsite.reply(b"x")}, certificates.context) as site:
+        with pytest.raises(FetchError, match="cannot be read"):
+            client.open(site.url("/"))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
+        assert client.body(client.open(site.url("/")), 10) == b"x"
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+        other = Client("archiver/test", Patience(connect=5, read=5), Brake(threading.Event()))
+        with other, pytest.raises(CertificateRefused):
+            other.open(site.url("/"))
 
 
 def test_statuses_become_errors(client: Client) -> None:
