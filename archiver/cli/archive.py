@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
+from archiver.cli.reports import print_reports, reported
 from archiver.cli.stopping import stopping
 from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.preflight import check_environment, checked_spec
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from archiver.collect.run import RunResult
     from archiver.core.progress import Progress
     from archiver.store.paths import ArchivePaths
+
+_STOPPED = Stopped("interrupted", hint="run the same command again: it goes on from here")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,11 +57,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         codes = _archived(args, reports)
     except KeyboardInterrupt:
-        report(_stopped())
+        report(_STOPPED)
         return INTERRUPTED
     finally:  # whoever reads JSON gets a document, however the run ended
-        if args.json and reports:
-            print(json.dumps(reports if len(args.specs) > 1 else reports[0], indent=1, ensure_ascii=False))
+        if args.json:
+            print_reports(reports, many=len(args.specs) > 1)
     return worst(codes)
 
 
@@ -68,10 +69,10 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
     """Archive each spec; return the exit codes, and put what happened into ``reports``."""
     specs = []
     for path in args.specs:
-        with _reported(reports, spec=str(path)):
+        with reported(reports, _STOPPED, spec=str(path)):
             specs.append(checked_spec(path))
             check_environment(specs[-1], os.environ)
-    with _reported(reports):
+    with reported(reports, _STOPPED):
         archive = create_archive(args.archives)
     progress = default_progress(quiet=args.quiet or args.json)
     codes = []
@@ -79,7 +80,7 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
         for loaded in specs:
             begun = time.monotonic()
             try:
-                with _reported(reports, project=loaded.spec.project):
+                with reported(reports, _STOPPED, project=loaded.spec.project):
                     lock = _lock(args, archive, loaded.spec.project)
                     result = archive_project(loaded, archive, lock=lock, stop=stop, progress=progress)
                 codes.append(exit_code_of(result.snapshot))
@@ -118,28 +119,6 @@ def _lock(args: argparse.Namespace, archive: ArchivePaths, project: str) -> Snap
     if lock.project != project:
         raise UsageError(f"is a snapshot of {lock.project}, not of {project}", place=str(args.lock))
     return lock
-
-
-@contextmanager
-def _reported(reports: list[dict[str, Any]], **about: str) -> Iterator[None]:
-    """Let through what ends the block, after putting it into ``reports``."""
-    try:
-        yield
-    except ArchiverError as error:
-        reports.append({**about, "error": _error(error)})
-        raise
-    except KeyboardInterrupt:
-        reports.append({**about, "error": _error(_stopped())})
-        raise
-
-
-def _stopped() -> Stopped:
-    return Stopped("interrupted", hint="run the same command again: it goes on from here")
-
-
-def _error(error: ArchiverError) -> dict[str, Any]:
-    told = {"code": error.code, "message": error.message, "place": error.place, "hint": error.hint}
-    return {**told, "more": [_error(each) for each in error.more]} if error.more else told
 
 
 def index_for_search(archive: ArchivePaths, result: RunResult, progress: Progress) -> None:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Callable
 
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.plantext import plan_text
 from archiver.cli.progress import default_progress
+from archiver.cli.reports import print_reports, reported
 from archiver.cli.stopping import stopping
 from archiver.collect.plan.offline import plan_offline
 from archiver.collect.preflight import check_environment, checked_spec
+from archiver.core.errors import ArchiverError, Stopped
+from archiver.offline.commands import report
 from archiver.offline.exitcodes import COMPLETE, FAILURES, worst
 from archiver.store.paths import ArchivePaths, is_archive, open_archive
 
 if TYPE_CHECKING:
     import argparse
+    import threading
 
     from archiver.collect.plan.model import Plan
     from archiver.spec.load import LoadedSpec
+
+_STOPPED = Stopped("interrupted")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,26 +46,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Plan each spec; the exit code is the worst of them."""
-    specs = [checked_spec(path) for path in args.specs]
-    plans = [plan_offline(loaded) for loaded in specs] if args.offline else _plans(specs, args)
-    if args.json:
-        documents = [plan_json(plan) for plan in plans]
-        print(json.dumps(documents if len(documents) > 1 else documents[0], indent=1, ensure_ascii=False))
-    else:
-        print("\n\n".join(plan_text(plan, _width()) for plan in plans))
-    return worst(FAILURES if plan.failures else COMPLETE for plan in plans)
+    """Check all specs first, then plan each; the exit code is the worst of them."""
+    reports: list[dict[str, Any]] = []
+    try:
+        codes = _planned(args, reports)
+    finally:
+        if args.json:
+            print_reports(reports, many=len(args.specs) > 1)
+    return worst(codes)
 
 
-def _plans(specs: Sequence[LoadedSpec], args: argparse.Namespace) -> list[Plan]:
+def _planned(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[int]:
+    """Plan each spec; return the exit codes, and put the plans into ``reports``."""
+    specs = []
+    for path in args.specs:
+        with reported(reports, _STOPPED, spec=str(path)):
+            specs.append(checked_spec(path))
+            if not args.offline:
+                check_environment(specs[-1], os.environ)
+    codes = []
+    with stopping() as stop:
+        with reported(reports, _STOPPED):
+            make = plan_offline if args.offline else _planner(args, stop)
+        for number, loaded in enumerate(specs):
+            try:
+                with reported(reports, _STOPPED, project=loaded.spec.project):
+                    plan = make(loaded)
+            except ArchiverError as error:
+                codes.append(report(error))
+                continue
+            codes.append(FAILURES if plan.failures else COMPLETE)
+            reports.append(plan_json(plan))
+            if not args.json:
+                print("\n\n" * (number > 0) + plan_text(plan, _width()), flush=True)
+    return codes
+
+
+def _planner(args: argparse.Namespace, stop: threading.Event) -> Callable[[LoadedSpec], Plan]:
     from archiver.collect.plan.project import plan_project  # noqa: PLC0415 - keeps --offline quick
 
-    for loaded in specs:
-        check_environment(loaded, os.environ)
-    archive = _archive(args.archives)
-    progress = default_progress(quiet=args.quiet or args.json)
-    with stopping() as stop:
-        return [plan_project(loaded, archive, stop=stop, progress=progress) for loaded in specs]
+    archive, progress = _archive(args.archives), default_progress(quiet=args.quiet or args.json)
+    return lambda loaded: plan_project(loaded, archive, stop=stop, progress=progress)
 
 
 def _archive(root: Path) -> ArchivePaths:

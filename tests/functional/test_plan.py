@@ -115,6 +115,18 @@ def test_a_bad_spec_is_refused(console: Console) -> None:
     assert sorted(path.name for path in console.folder.iterdir()) == ["bad.yaml"]
 
 
+def test_json_tells_what_ended_a_plan(console: Console) -> None:
+    """Whoever reads JSON gets a document also where there is no plan; of several specs, a list."""
+    spec = console.write("bad.yaml", "project: sample\nimages:\n  refs: ['Not A Reference']\n")
+    outcome = console.run("plan", "--json", spec)
+    assert outcome.code == 2
+    assert outcome.json["error"]["code"] == "spec.invalid"
+    assert outcome.json["error"]["place"].endswith("bad.yaml:3")
+    good = _spec(console, images={"refs": ["redis:7"]})
+    outcome = console.succeed("plan", "--offline", "--json", good, good)
+    assert [plan["project"] for plan in outcome.json] == ["sample", "sample"]
+
+
 # ---- with registries
 
 

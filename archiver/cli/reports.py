@@ -1,0 +1,47 @@
+"""What a command tells programs: a JSON document for each spec, however the command ends."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
+
+from archiver.core.errors import ArchiverError
+
+if TYPE_CHECKING:
+    from archiver.core.errors import Stopped
+
+
+@contextmanager
+def reported(reports: list[dict[str, Any]], stopped: Stopped, **about: str) -> Iterator[None]:
+    """Let through what ends the block, after putting it into ``reports``.
+
+    Args:
+        reports: the documents.
+        stopped: what to tell where the block is interrupted.
+        about: what the block is about, such as the spec's path.
+    """
+    try:
+        yield
+    except ArchiverError as error:
+        reports.append({**about, "error": _error(error)})
+        raise
+    except KeyboardInterrupt:
+        reports.append({**about, "error": _error(stopped)})
+        raise
+
+
+def print_reports(reports: Sequence[dict[str, Any]], *, many: bool) -> None:
+    """Print the documents on standard output, if there are any.
+
+    Args:
+        reports: the documents.
+        many: whether the command is about several specs, so that they stand in a list however many there are.
+    """
+    if reports:
+        print(json.dumps(reports if many else reports[0], indent=1, ensure_ascii=False))
+
+
+def _error(error: ArchiverError) -> dict[str, Any]:
+    told = {"code": error.code, "message": error.message, "place": error.place, "hint": error.hint}
+    return {**told, "more": [_error(each) for each in error.more]} if error.more else told
