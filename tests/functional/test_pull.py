@@ -5,25 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import threading
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-from archiver.collect.images.pull import PullOutcome, pull_images
-from archiver.collect.retry import Patience
-from archiver.core.descriptor import Platform
-from archiver.core.progress import NullProgress
-from archiver.core.reference import Reference
 from archiver.store.images import ImageLayout
 from servers.processes import need
+from servers.pulling import AMD64, ARM64, pull
 from servers.real import Registry, add_index, docker_registry, skopeo, tiny_layout
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-AMD64 = Platform("linux", "amd64")
-HASTY = Patience(attempts=2, first_wait=0.0, connect=5, read=10)
 
 
 @pytest.fixture(autouse=True)
@@ -65,21 +57,6 @@ def fill(registry: Registry, folder: Path) -> None:
     registry.push(folder, "both", "team/both:latest")
 
 
-def pull(
-    layout: ImageLayout, registry: Registry, *names: str, platforms: tuple[Platform, ...] = (AMD64,)
-) -> PullOutcome:
-    """Pull images of one registry."""
-    return pull_images(
-        [Reference.parse(f"{registry.host}/{name}") for name in names],
-        platforms,
-        layout,
-        user_agent="archiver/test",
-        progress=NullProgress(),
-        stop=threading.Event(),
-        patience=HASTY,
-    )
-
-
 def test_skopeo_reads_what_was_pulled(layout: ImageLayout, plain: Registry, tmp_path: Path) -> None:
     """Every tag resolves in the layout, and copying one out of it gives the same digest as the registry has."""
     outcome = pull(layout, plain, "team/one:1.0", "team/both")
@@ -104,8 +81,7 @@ def test_an_index_keeps_the_registry_s_digest(layout: ImageLayout, plain: Regist
 
 def test_all_platforms_can_be_copied_on(layout: ImageLayout, plain: Registry, tmp_path: Path) -> None:
     """With both platforms pulled, skopeo copies the whole index out of the layout."""
-    platforms = (AMD64, Platform("linux", "arm64"))
-    result = pull(layout, plain, "team/both", platforms=platforms).images[0]
+    result = pull(layout, plain, "team/both", platforms=(AMD64, ARM64)).images[0]
     assert result.platforms == ("linux/amd64", "linux/arm64")
     skopeo("copy", "--all", f"oci:{layout.root}:{result.reference}", f"oci:{tmp_path / 'copy'}:latest")
     entries = json.loads((tmp_path / "copy/index.json").read_text())["manifests"]

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Protocol, Sequence
 
 from archiver.collect.images.pull import PullOutcome, pull_images
 from archiver.collect.images.registries import Registries
@@ -14,12 +14,19 @@ from archiver.collect.retry import Patience
 from archiver.core.descriptor import REF_NAME, Platform
 from archiver.core.progress import NullProgress
 from archiver.core.reference import Reference
-from servers.registry import Registry, Reply
+from servers.registry import Reply
 
 if TYPE_CHECKING:
     from archiver.core.progress import Progress
     from archiver.spec.registries import RegistrySettings
     from archiver.store.images import ImageLayout
+
+
+class Serving(Protocol):
+    """A registry that runs."""
+
+    host: str
+
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 HASTY = Patience(attempts=3, first_wait=0.0, longest_wait=60.0, connect=5, read=5)
@@ -46,7 +53,7 @@ def registries(
     )
 
 
-def pull(layout: ImageLayout, registry: Registry, *names: str, **more: Any) -> PullOutcome:
+def pull(layout: ImageLayout, registry: Serving, *names: str, **more: Any) -> PullOutcome:
     """Pull images by ``repository:tag`` from one registry; what refers to them only where a test asks for it."""
     return pull_all(layout, [Reference.parse(f"{registry.host}/{name}") for name in names], **more)
 
