@@ -43,6 +43,37 @@ BAD = {
     "missing-project": (GOOD.replace("project: sample\n", ""), None, ["project"]),
     "nothing-to-archive": ("project: sample\n", None, ["docs"]),
     "yaml-syntax": (GOOD.replace("[linux/amd64]", "[linux/amd64"), None, []),
+    "bad-tag-rule": (
+        GOOD + "  repositories:\n    - repository: redis\n      tags: ['7.*', 're:[']\n",
+        11,
+        ["re:[", "not a regular expression"],
+    ),
+    "bad-tag-range": (
+        GOOD + "  repositories:\n    - repository: redis\n      exclude: '>=7 <eight'\n      latest: 3\n",
+        11,
+        [">=7 <eight"],
+    ),
+    "no-tags-chosen": (GOOD + "  repositories:\n    - repository: redis\n", 10, ["which tags to take"]),
+    "repository-with-a-tag": (
+        GOOD + "  repositories:\n    - repository: redis:7\n      latest: 1\n",
+        10,
+        ["redis:7"],
+    ),
+    "mirror-with-a-scheme": (
+        GOOD + "registries:\n  docker.io:\n    mirrors:\n      - https://mirror.example.org\n",
+        12,
+        ["https://mirror.example.org"],
+    ),
+    "half-a-client-certificate": (
+        GOOD + "registries:\n  a.example.org:\n    tls:\n      cert: a.pem\n",
+        12,
+        ["cert", "key"],
+    ),
+    "file-and-index": (
+        GOOD + "files:\n  - url: http://a.example.org/x\n    index: http://a.example.org/\n",
+        10,
+        ["url", "index"],
+    ),
     "empty": ("", None, []),
     "not-a-mapping": ("- project\n", 1, []),
     "a-tag-that-runs-code": ("project: !!python/object/apply:os.getcwd []\n", 1, []),
@@ -115,6 +146,55 @@ def test_an_image_list_beside_the_spec_is_checked(console: Console) -> None:
     outcome = console.run("check", spec)
     assert outcome.code == 2
     assert "list.txt:3" in outcome.err
+
+
+EVERYTHING = """\
+project: sample
+contact: keeper@example.org
+images:
+  platforms: all
+  repositories:
+    - repository: quay.io/a/app
+      tags: ['v3.*', '>=2.1 <3']
+      latest: 3
+    - repository: redis
+      latest: 1
+registries:
+  docker.io:
+    mirrors: [mirror.gcr.io]
+  harbor.example.org:
+    tls:
+      ca: none.pem
+    auth: {username: "${HARBOR_USER}", password: "${HARBOR_PASSWORD}"}
+files:
+  - index: https://example.org/releases/
+    include: '*.tar.gz'
+    checksums: SHA256SUMS
+"""
+
+
+def test_what_a_spec_asks_for_is_counted(console: Console) -> None:
+    """A line counts what there is, in words and as JSON; files that are missing for TLS, and variables, are warned of."""
+    spec = console.write("sample.yaml", EVERYTHING)
+    outcome = console.succeed("check", spec)
+    assert outcome.out.rstrip().endswith("valid; 2 image repositories, 2 registries, 1 index page")
+    assert "sample.yaml:16: " in outcome.err
+    assert "none.pem: No such file" in outcome.err
+    assert "HARBOR_PASSWORD" in outcome.err
+    summary = console.succeed("check", "--json", spec).json
+    assert {key: summary[key] for key in ("images", "repositories", "lists", "registries", "files", "indexes")} == {
+        "images": 0, "repositories": 2, "lists": 0, "registries": 2, "files": 0, "indexes": 1,
+    }  # fmt: skip
+    assert len(summary["warnings"]) == 3
+
+
+def test_nothing_is_archived_while_a_file_for_tls_is_missing(console: Console) -> None:
+    """Archiving needs it: without, it ends with exit code 2 and its line, before any request."""
+    console.environment.update(HARBOR_USER="me", HARBOR_PASSWORD="secret")
+    outcome = console.run("archive", console.write("sample.yaml", EVERYTHING))
+    assert outcome.code == 2
+    assert "sample.yaml:16: " in outcome.err
+    assert not (console.folder / "archives").exists()
 
 
 LOCKED = GOOD.replace("/]\n", "/]\n    headers: {X-Api-Key: '${DOCS_KEY}'}\n")
