@@ -22,7 +22,7 @@ class Meter:
         self.bytes = 0
 
     def expect(self, count: int) -> None:
-        """Say that ``count`` more bytes are to come."""
+        """Say that ``count`` more bytes are to come; or, where it is negative, so many fewer than was said."""
         with self._lock:
             self._expected += count
             self._task.expect(self._expected)
