@@ -40,9 +40,10 @@ CASES: dict[str, tuple[dict[str, Any], set[str]]] = {
 def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry with the same tags in a repository for each case, and an image for three platforms."""
     with docker_registry(tmp_path_factory.mktemp("upstream")) as registry:
+        for tag in TAGS:
+            registry.image(f"all/tags:{tag}", tag.encode())
         for case in CASES:
-            for tag in TAGS:
-                registry.image(f"cases/{case}:{tag}", tag.encode())
+            registry.copy("all/tags", f"cases/{case}")
         parts = [
             (registry.image("team/multi", name.encode(), platform=name), name)
             for name in ("linux/amd64", "linux/arm64", "linux/arm/v7")

@@ -188,6 +188,11 @@ class Registry(Filling):
         self._send("DELETE", f"/v2/{repository_of(name)}/manifests/{made.digest}")
         return None
 
+    def copy(self, repository: str, other: str) -> None:
+        """Make another repository of all that one has, behind the registry's back."""
+        folder = self.storage / "docker/registry/v2/repositories"
+        shutil.copytree(folder / repository, folder / other)
+
     def untag(self, name: str) -> None:
         """Take a tag away, behind the registry's back: its API knows no such thing before version 3."""
         repository, _, tag = name.partition(":")
