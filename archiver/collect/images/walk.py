@@ -39,6 +39,7 @@ UNUSABLE = (FetchError, ContentError, InvalidDocument, InvalidDigest)
 _MOST_DEPTH = 2  # an index, and an index in it
 _MOST_MANIFESTS = 256  # of one image; each costs a request
 _MOST_BYTES = 32 << 20  # of one image's manifests; they are held in memory until its blobs are here
+_MOST_BLOB = 1 << 40  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WORD = re.compile(r"\A[A-Za-z0-9._+-]{0,64}\Z")
 _NOWHERE = Platform("unknown", "unknown")  # what BuildKit writes for what runs nowhere
@@ -226,13 +227,13 @@ class _Walk:
             return
         try:
             document = self._document(child)
-            _check_titles(document.manifest, child.digest)
+            _check_blobs(document.manifest, child.digest)
             self._leaves[child.digest] = Leaf(document, parents[1:], about.platform, subject)
         except UNUSABLE as error:
             self._miss(error)
 
     def _leaf(self, document: Document, nested: tuple[Document, ...], platform: Platform | None) -> Leaf:
-        _check_titles(document.manifest, document.descriptor.digest)
+        _check_blobs(document.manifest, document.descriptor.digest)
         if platform is None or platform == _NOWHERE:
             platform = self._platform_in_config(document.manifest)
         return Leaf(document, nested, platform)
@@ -316,9 +317,14 @@ def _check_platform(platform: Platform | None, digest: Digest) -> None:
         raise InvalidDocument("its platform is malformed", place=str(digest))
 
 
-def _check_titles(manifest: Manifest, digest: Digest) -> None:
-    """Refuse an artifact whose files would be written elsewhere than asked: tools take the title as a path."""
+def _check_blobs(manifest: Manifest, digest: Digest) -> None:
+    """Refuse sizes that nobody has, which a body without an end would fill the disk for, and unsafe titles.
+
+    Tools take the title of an artifact's file for the path to write it to.
+    """
     for blob in manifest.blobs:
+        if blob.size > _MOST_BLOB:
+            raise ManifestUnsupported(f"a blob of {blob.size} bytes", place=str(digest))
         title = blob.annotations.get(TITLE, "")
         if not _is_safe(title):
             raise TitleUnsafe(f"a file of the artifact is titled {title!r:.120}", place=str(digest))

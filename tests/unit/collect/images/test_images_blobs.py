@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -196,6 +197,16 @@ def test_an_empty_blob_is_not_asked_for(registry: Registry, fetching: Fetching) 
     fetching.get(registry, blob)
     assert registry.asked == []
     assert fetching.store.size(blob.digest) == 0
+
+
+def test_a_sha512_is_as_good(registry: Registry, fetching: Fetching) -> None:
+    """The other algorithm that the specification knows: resumed, checked and stored under its own name."""
+    digest = Digest("sha512", hashlib.sha512(CONTENT).hexdigest())
+    blob = Descriptor("application/octet-stream", digest, len(CONTENT))
+    registry.answers[target(blob)] = breaking(CONTENT, 100_000)
+    fetching.get(registry, blob)
+    assert fetching.store.read(digest, 1 << 20) == CONTENT
+    assert ranges(registry) == ["", "bytes=100000-"]
 
 
 def test_wrong_bytes_of_an_earlier_run_cost_one_more_request(registry: Registry, fetching: Fetching) -> None:

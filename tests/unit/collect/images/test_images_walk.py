@@ -11,7 +11,13 @@ from archiver.collect.images.registry import Document, parsed
 from archiver.collect.images.walk import Tree, walk
 from archiver.core.descriptor import DOCKER_MANIFEST, OCI_EMPTY, OCI_INDEX, Descriptor, Platform
 from archiver.core.digest import Digest
-from archiver.core.errors import ArchiverError, ManifestUnknown, PlatformMissing, TitleUnsafe
+from archiver.core.errors import (
+    ArchiverError,
+    ManifestUnknown,
+    ManifestUnsupported,
+    PlatformMissing,
+    TitleUnsafe,
+)
 from servers.content import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Filling, Made
 
 AMD64, ARM64, WINDOWS = (
@@ -340,6 +346,15 @@ def test_one_image_has_a_bounded_amount_of_manifests(shelf: Shelf) -> None:
     tree = shelf.walk(shelf.entries(*odd))
     assert len(shelf.read) == 8
     assert codes(tree) == ["registry.unknown"] * 8 + ["registry.manifest"]
+
+
+def test_a_blob_beyond_all_measure_is_refused(shelf: Shelf) -> None:
+    """A manifest that announces an exabyte would have a body without an end fill the disk."""
+    config = shelf.blob("x", b"{}", OCI_EMPTY).descriptor
+    layer = {"mediaType": OCI_LAYER, "digest": str(Digest.of(b"l")), "size": 1 << 60}
+    made = shelf.manifest("x", {"mediaType": OCI_MANIFEST, "config": config, "layers": [layer]})
+    with pytest.raises(ManifestUnsupported, match="a blob of"):
+        shelf.walk(made)
 
 
 def test_what_is_no_manifest_is_a_miss_of_its_platform(shelf: Shelf) -> None:
