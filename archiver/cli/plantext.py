@@ -163,7 +163,7 @@ def _registries(plan: Plan, _: int | None) -> Iterator[str]:
             f"{_INDENT}{printable(load.registry)}: {count_text(load.images, 'image')}, {size_text(load.fetch)} to fetch, "
             f"{count_text(load.counted, 'counted request')} (for manifests)"
         )
-        told = [f"making this plan took {load.used:,} such requests"] if load.used else []
+        told = [f"making this plan took {count_text(load.used, 'such request')}"] if load.used else []
         told += [f"the registry says: {_limit_text(load.limit)}"] if load.limit else []
         left = load.limit.remaining if load.limit else None
         told += ["archiving will have to wait for more"] if left is not None and left < load.counted else []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Collection, Iterable, Iterator, Mapping, Proto
 
 from archiver.collect.images.lists import fetched_list, is_url, local_list, no_section
 from archiver.collect.images.tags import chosen_tags, exact_tags, unmet_rules
+from archiver.core.amounts import count_text
 from archiver.core.errors import (
     ArchiverError,
     ContentError,
@@ -293,8 +294,8 @@ def _unmet(
     """Say what a selection asks for in vain: rules that match no tag, or all of them together."""
     unmet = unmet_rules(known, entry)
     for rule in unmet:
-        yield f"none of its {len(listed)} tags matches {rule!r:.120}"
+        yield f"none of its {count_text(len(listed), 'tag')} matches {rule!r:.120}"
     if nothing and not entry.tags:
-        yield f"none of its {len(listed)} tags is that of a release; say with tags: which ones to take"
+        yield f"none of its {count_text(len(listed), 'tag')} is that of a release; say with tags: which ones to take"
     elif nothing and not unmet:
-        yield f"none of its {len(listed)} tags is left by {told(entry)!r:.200}"
+        yield f"none of its {count_text(len(listed), 'tag')} is left by {told(entry)!r:.200}"
