@@ -16,26 +16,26 @@ _EXAMPLE = "such as docker.io, harbor.example.org:5000 or docker.io/kubesphere"
 
 
 def location(text: str) -> str:
-    """Return ``host[:port][/path]`` in the form that references have, where Docker Hub has one name only."""
+    """Return ``host[:port][/path]`` with the host in lowercase and one name for Docker Hub."""
     if "://" in text:
         raise wrong(
             f"{text!r:.200} has a scheme",
             "leave it out; plain_http: true in the registry's own entry means http",
         )
-    host = text.partition("/")[0]
+    host, slash, path = text.partition("/")
     if not ("." in host or ":" in host or host == "localhost"):  # as docker tells hosts from names
         raise wrong(
             f"{text!r:.200} does not begin with a registry's host",
             f"write the host with its domain or port, {_EXAMPLE}",
         )
     try:
-        registry = Reference.parse(f"{text}/x").registry
+        registry = Reference.parse(f"{host.lower()}{slash}{path}/x").registry
     except InvalidReference as error:
         raise wrong(
             f"{text!r:.200} is not a registry, nor one with a path",
             f"write host, host:port or host/path, {_EXAMPLE}; paths are lowercase",
         ) from error
-    return registry + text[len(host) :]
+    return f"{registry}{slash}{path}"
 
 
 def _key(text: str) -> str:

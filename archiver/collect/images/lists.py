@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable, Iterator
 
+from archiver.collect.filekinds import begins_like_page
 from archiver.core.errors import FetchError, InvalidReference, SpecError, UnexpectedContent
 from archiver.core.reference import Reference
 from archiver.core.urlkey import Origin
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from archiver.spec.images import ImageSet
 
 _LIMIT = 4 << 20  # bytes of a list
+_MOST_IMAGES = 20_000
+_MOST_BAD_LINES = 500  # with more it is something else than a list
 _SECTION = "##"
 
 
@@ -64,6 +67,9 @@ def read_list(text: str, place: str) -> ListEntries:
     Args:
         text: its content.
         place: its file or URL, for ``file:line``.
+
+    Raises:
+        SpecError: it names more than 20,000 images, or has more than 500 bad lines, as something else would.
     """
     entries: list[ListEntry] = []
     bad: list[BadLine] = []
@@ -83,6 +89,10 @@ def read_list(text: str, place: str) -> ListEntries:
             entries.append(ListEntry(Reference.parse(name), section, at))
         except InvalidReference as error:
             bad.append(BadLine(name, section, SpecError(error.message, place=at, hint=error.hint)))
+        if len(entries) > _MOST_IMAGES:
+            raise SpecError(f"the image list names more than {_MOST_IMAGES} images", place=place)
+        if len(bad) > _MOST_BAD_LINES:
+            raise SpecError(f"more than {_MOST_BAD_LINES} of its lines are no image references", place=place)
     return ListEntries(tuple(entries), tuple(sections), tuple(bad))
 
 
@@ -132,11 +142,13 @@ def fetched_list(url: str, client: Client, retrier: Retrier) -> ListEntries:
 
     Raises:
         FetchError: it cannot be had, is too large, or is no text.
-        UnexpectedContent: it names nothing. A list that was emptied is not one that asks for nothing.
+        UnexpectedContent: it is a web page; or it names nothing: a list that was emptied is not one that asks for nothing.
         InvalidURL: it has no URL.
         Stopped: the run is to end.
     """
     data = retrier.run(Origin.of(url).netloc, lambda: client.body(client.open(url), _LIMIT))
+    if begins_like_page(data):
+        raise UnexpectedContent("the server sends a web page in place of the list", place=url)
     try:
         read = read_list(_text(data, url), url)
     except SpecError as error:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
 
 from archiver.spec.access import Auth
 from archiver.spec.model import Spec
-from archiver.spec.registries import RegistrySettings, Tls
+from archiver.spec.registries import RegistrySettings, Tls, location
 
 if TYPE_CHECKING:
     from conftest import Load, Mistakes
@@ -54,6 +57,30 @@ def test_all_keys_are_read(load: Load) -> None:
     assert (default.mirrors, default.fallbacks, default.connections) == ((), (), 6)
     assert (default.tls, default.plain_http, default.auth) == (None, False, None)
     assert load("project: a\nimages: {refs: [redis]}\n").spec.registries == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Registry-1.Docker.IO/team", "docker.io/team"),
+        ("Harbor.Example.org:8443", "harbor.example.org:8443"),
+        ("localhost/a/b", "localhost/a/b"),
+        ("10.0.0.1:5000", "10.0.0.1:5000"),
+    ],
+)
+def test_a_place_has_one_name(written: str, meant: str) -> None:
+    """Case makes no difference in hosts, and Docker Hub's other names mean docker.io."""
+    assert location(written) == location(meant) == meant
+
+
+@given(st.one_of(st.text(max_size=30), st.from_regex(r"[a-zA-Z0-9.:@\[\]-]{1,12}(/[a-z0-9._-]{0,6}){0,3}")))
+def test_any_text_is_a_place_or_a_mistake(text: str) -> None:
+    """What can be read is in its final form; for all else there is an error."""
+    try:
+        found = location(text)
+    except PydanticCustomError:
+        return
+    assert location(found) == found
 
 
 def test_an_entry_has_its_line_under_either_name(load: Load) -> None:

@@ -180,6 +180,23 @@ def test_an_emptied_list_is_a_failure(tmp_path: Path) -> None:
         assert (chosen.references, told(chosen)) == ((), [(url, "fetch.content", "") for url in lists])
 
 
+def test_what_is_no_list_is_one_failure(tmp_path: Path) -> None:
+    """A web page, and text without end of which every line would be a failure, or an image, are told once."""
+    answers = {
+        "/login.txt": Reply(b"<!DOCTYPE html><title>Log in</title>", type="text/plain"),
+        "/novel.txt": Reply(b"It was a dark night.\n" * 501),
+        "/many.txt": Reply(b"".join(b"x%d\n" % number for number in range(20_001))),
+    }
+    with serving(answers) as site:
+        lists = [site.url(target) for target in answers]
+        chosen = select(tmp_path, lists=lists)
+        codes = ("fetch.content", "fetch.failed", "fetch.failed")
+        assert (chosen.references, told(chosen)) == (
+            (),
+            [(url, code, "") for url, code in zip(lists, codes, strict=True)],
+        )
+
+
 def test_stopping_ends_the_wait(tmp_path: Path) -> None:
     """A stopped run is no failure of a list, nor of a repository."""
     known = Known({APP: Stopped("enough")})
