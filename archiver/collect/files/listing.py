@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from archiver.collect.web.documents.mediatype import reader_of
 from archiver.collect.web.urls import LONGEST, is_web, resolve
 from archiver.core import jsontext
+from archiver.core.amounts import count_text
 from archiver.core.errors import InvalidDocument, NothingListed, UnexpectedContent
 
 LIMIT = 16 << 20
@@ -63,7 +64,8 @@ class Choice:
     """
 
     def __init__(self, include: Iterable[str], exclude: Iterable[str]) -> None:
-        self._wanted, self._unwanted = _Globs(include), _Globs(exclude)
+        self._include = tuple(include)
+        self._wanted, self._unwanted = _Globs(self._include), _Globs(exclude)
 
     def takes(self, url: str) -> bool:
         """Say whether a file is wanted if it is listed."""
@@ -82,8 +84,9 @@ class Choice:
         """
         chosen = tuple(filter(self.takes, listed))
         if not chosen:
+            there, globs = count_text(len(listed), "file"), ", ".join(self._include)
             raise NothingListed(
-                f"none of the {len(listed)} files that the index lists is wanted", place=place
+                f"the index lists {there}, of which none is wanted by {globs:.200}", place=place
             )
         if len(chosen) > MOST_FILES:
             raise UnexpectedContent(
