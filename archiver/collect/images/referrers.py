@@ -99,7 +99,7 @@ class Referrers:
         found: list[Digest] = []
         for subject in subjects:
             for each in chain(self._listed(subject), self._tagged(subject)):
-                self._count += 1
+                self._count += _weight(each, subject)
                 if self._count > _MOST:
                     raise ManifestUnsupported(f"more than {_MOST} artifacts refer to it", place=str(subject))
                 if isinstance(each, Extra) and _may_be_signed(each.reference):
@@ -184,6 +184,13 @@ def _tried(action: Callable[[], _T]) -> _T | Miss:
         raise
     except UNUSABLE as error:
         return Miss(error)
+
+
+def _weight(found: Extra | Miss, subject: Digest) -> int:
+    """Return how many artifacts something is: as many as an index has, and none where it only lists the others."""
+    if isinstance(found, Miss):
+        return 1
+    return max(1, len(found.tree.leaves)) if found.reference.tag != _tag(subject) else 0
 
 
 def _below(tree: Tree) -> Iterator[Leaf]:

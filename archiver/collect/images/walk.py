@@ -150,6 +150,7 @@ class _Walk:
     def __init__(self, reader: Reader, platforms: tuple[Platform, ...]) -> None:
         self._reader, self._platforms = reader, platforms
         self._examined = self._read = 0
+        self._is_over = False
         self._leaves: dict[Digest, Leaf] = {}
         self._attestations: list[tuple[Descriptor, Digest, tuple[Document, ...]]] = []
         self._misses: list[Miss] = []
@@ -179,6 +180,8 @@ class _Walk:
         """Yield the manifests that may be wanted, with the indexes above each; attestations are put by."""
         parents = (*above, index)
         for child in index.manifest.manifests:
+            if self._is_over:
+                return
             platform = _said(child.platform)
             try:
                 subject = _attested(child)
@@ -223,7 +226,7 @@ class _Walk:
 
     def _visit_attestation(self, child: Descriptor, subject: Digest, parents: tuple[Document, ...]) -> None:
         about = self._leaves.get(subject)
-        if about is None or child.digest in self._leaves:
+        if about is None or child.digest in self._leaves or self._is_over:
             return
         try:
             document = self._document(child)
@@ -255,14 +258,16 @@ class _Walk:
         return platform
 
     def _document(self, child: Descriptor) -> Document:
-        """Read a manifest, within the bounds of one image."""
+        """Read a manifest. One that is beyond the bounds of an image ends the walk."""
         self._examined += 1
         self._read += child.size
-        place = str(child.digest)
-        if self._examined > _MOST_MANIFESTS:
-            raise ManifestUnsupported(f"more than {_MOST_MANIFESTS} manifests to look at", place=place)
-        if self._read > _MOST_BYTES:
-            raise ManifestUnsupported(f"more than {_MOST_BYTES} bytes of manifests to look at", place=place)
+        if self._examined > _MOST_MANIFESTS or self._read > _MOST_BYTES:
+            self._is_over = True
+            raise ManifestUnsupported(
+                f"more than {_MOST_MANIFESTS} manifests, or {_MOST_BYTES} bytes of them, to look at; "
+                "the others are left out",
+                place=str(child.digest),
+            )
         return self._reader.manifest(child)
 
     # ---- platforms and misses
@@ -294,7 +299,8 @@ class _Walk:
                 self._miss(PlatformMissing(f"there is no image for {wanted}; there is: {has:.300}"))
 
     def _miss(self, error: ArchiverError, platform: Platform | None = None) -> None:
-        self._misses.append(Miss(error, platform))
+        # Where the walk is over, nobody knows what was not looked at.
+        self._misses.append(Miss(error, None if self._is_over else platform))
 
 
 def _said(platform: Platform | None) -> Platform | None:

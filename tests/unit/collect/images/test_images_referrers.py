@@ -296,6 +296,28 @@ def test_an_image_has_a_bounded_number_of_artifacts(repository: Repository, find
     assert len([line for line in repository.asked if line.startswith("GET")]) <= 101
 
 
+def test_what_an_index_of_artifacts_has_counts(repository: Repository, find: Any) -> None:
+    """Three that refer to the image, of 40 artifacts each: two are kept, and the list of them does not count."""
+    image = repository.image("app:1", b"x")
+    for number in range(3):
+        parts = [repository.artifact("app", f"{number}/{part}".encode(), SPDX) for part in range(40)]
+        made = repository.manifest(
+            "app",
+            {
+                "mediaType": OCI_INDEX,
+                "subject": image.descriptor,
+                "manifests": [each.descriptor for each in parts],
+            },
+        )
+        repository.listed.setdefault(image.digest, []).append(made)
+    found = find(image)
+    assert (len(extras(found)), codes(found)) == (2, ["registry.manifest"])
+    repository.listed[image.digest].pop()
+    repository.fall_back(image)
+    found = find(image)
+    assert (len(extras(found)), codes(found)) == (3, [])
+
+
 def test_their_manifests_have_a_bounded_size(repository: Repository, find: Any) -> None:
     """Nine of almost 4 MiB are more than what is held of one image."""
     image = repository.image("app:1", b"x")
