@@ -14,6 +14,7 @@ from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.store.atomic import storage_errors, write_atomically
 from archiver.store.partialfile import partial_file
 from archiver.store.partials import (
+    BegunDownload,
     ResumableBlob,
     ResumableDownload,
     partial_blob_path,
@@ -54,6 +55,10 @@ class BlobReader:
                 return path.stat().st_size
             except FileNotFoundError:
                 return 0
+
+    def begun_download(self, url: str) -> BegunDownload:
+        """Return what is here of a download under way whose digest nobody knows."""
+        return BegunDownload.at(self._root / partial_download_path(url), url)
 
     def open(self, digest: Digest) -> IO[bytes]:
         """Open a blob. Raises NotArchived where it is not here."""

@@ -144,6 +144,26 @@ class _Note:
         return bool(self.boot) and self.boot == _boot_id()
 
 
+@dataclass(frozen=True)
+class BegunDownload:
+    """How many bytes of a URL's content are here, and the validators that they came with; empty where there were none."""
+
+    received: int = 0
+    etag: str = ""
+    modified: str = ""
+
+    @classmethod
+    def at(cls, path: Path, url: str) -> BegunDownload:
+        """Look at what is kept of a URL at a path; nothing is changed, and nobody kept from writing."""
+        with storage_errors(path):
+            try:
+                size = path.stat().st_size
+            except FileNotFoundError:
+                return cls()
+        note = _Note.read(_note_path(path), url)
+        return cls(size if note.current else min(note.durable, size), note.etag, note.modified)
+
+
 class ResumableDownload:
     """What there is of a URL's content, open for more. Get one from ``BlobStore.resumable_download``.
 
@@ -151,7 +171,7 @@ class ResumableDownload:
     """
 
     def __init__(self, file: PartialFile, path: Path, url: str, place: Callable[[Digest], Path]) -> None:
-        self._file, self._note_path, self._place = file, path.with_name(f"{path.name}.json"), place
+        self._file, self._note_path, self._place = file, _note_path(path), place
         self._note = _Note.read(self._note_path, url) if file.size else _Note(url)
         self._hasher: _Hash | None = None
         self._finished = False
@@ -244,6 +264,10 @@ class ResumableDownload:
 
     def _write_note(self) -> None:
         write_atomically(self._note_path, jsontext.dump(asdict(self._note)))
+
+
+def _note_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
 
 
 def _is_whole(target: Path, size: int | None) -> bool:

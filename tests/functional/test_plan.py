@@ -14,11 +14,14 @@ import subprocess
 import sys
 import termios
 import threading
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
+from archiver.store.images import ImageLayout
+from archiver.store.paths import create_archive
 from servers.console import Console
 from servers.front import fronting, with_headers
 from servers.processes import end, free_port
@@ -429,3 +432,26 @@ def test_checksums_say_what_is_here(console: Console, tmp_path: Path) -> None:
             assert _tree(console.folder / "archives") == before
             assert console.run("archive", spec).code == 3
     assert [line for line in site.requests() if line.startswith("HEAD")] == ["HEAD 200 /a.tgz"]
+
+
+def test_a_download_that_was_ended_is_partly_here(console: Console, tmp_path: Path) -> None:
+    """What came of a file before its run was ended is here, if the server still has the file that it is of."""
+    root = tmp_path / "www"
+    root.mkdir()
+    (root / "big.bin").write_bytes(_noise(100_000, 1))
+    os.utime(root / "big.bin", (1_700_000_000, 1_700_000_000))
+    (tmp_path / "nginx").mkdir()
+    with nginx(root, tmp_path / "nginx") as site:
+        url = f"{site.url}/big.bin"
+        with urllib.request.urlopen(url) as answer:
+            etag = answer.headers["ETag"]
+        layout = ImageLayout(create_archive(console.folder / "archives").images)
+        with layout.blobs.resumable_download(url) as begun:
+            begun.restart(etag=etag, modified="")
+            begun.write(_noise(100_000, 1)[:40_000])
+        spec = _spec(console, files=[{"url": url}])
+        (file,) = _planned(console, spec)["files"]
+        assert file["amount"] == {"size": 100_000, "here": 40_000, "fetch": 60_000}
+        (root / "big.bin").write_bytes(_noise(90_000, 2))
+        (file,) = _planned(console, spec)["files"]
+        assert file["amount"] == {"size": 90_000, "here": 0, "fetch": 90_000}

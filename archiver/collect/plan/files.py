@@ -13,6 +13,7 @@ from archiver.collect.files.kept import kept_files
 from archiver.collect.files.names import name_of
 from archiver.collect.files.naming import distinct_paths
 from archiver.collect.files.selection import SOURCE, selected_files
+from archiver.collect.files.validators import RangeValidator
 from archiver.collect.plan.asking import Question, answers
 from archiver.collect.plan.model import FAILED, GONE, MOVED, NEW, UNCHANGED, UNKNOWN, Amount, PlannedFile
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from archiver.collect.files.kept import KeptFile
     from archiver.collect.files.selection import WantedFile
     from archiver.collect.plan.holdings import Holdings
+    from archiver.core.digest import Digest
     from archiver.core.errors import ArchiverError
     from archiver.core.progress import Progress
     from archiver.core.snapshot import FileResult
     from archiver.spec.files import FileEntry
+    from archiver.store.blobs import BlobReader
 
 _A_HOST = 4  # requests at a time
 _GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
@@ -79,7 +82,9 @@ def planned_files(
     with Client(user_agent, patience, brake) as client:
         retrier = Retrier(patience, brake, progress)
         lists = ChecksumLists(holdings.blobs, copies, client, retrier, lambda _data, _answer: None)
-        examiner = _Examiner(client, retrier, lists, {file.url: file for file in previous}, copies)
+        examiner = _Examiner(
+            client, retrier, holdings.blobs, lists, {file.url: file for file in previous}, copies
+        )
         found = answers(
             [
                 Question(Origin.of(file.url).netloc, file.url, partial(examiner.one, file))
@@ -107,6 +112,7 @@ class _Examiner:
 
     client: Client
     retrier: Retrier
+    blobs: BlobReader
     lists: ChecksumLists
     previous: Mapping[str, FileResult]
     copies: Callable[[str], tuple[KeptFile, ...]]
@@ -120,11 +126,11 @@ class _Examiner:
             if digest is not None and copies:
                 return self._here(file, copies[0]), None
             newest = copies[0] if copies else None
-            return self.retrier.run(host, lambda: self._asked(file, newest)), None
+            return self.retrier.run(host, lambda: self._asked(file, digest, newest)), None
         except (FetchError, ContentError) as error:
             return _failed(file, error, GONE if isinstance(error, FileGone) else FAILED)
 
-    def _asked(self, file: WantedFile, newest: KeptFile | None) -> PlannedFile:
+    def _asked(self, file: WantedFile, digest: Digest | None, newest: KeptFile | None) -> PlannedFile:
         """Ask about a file, in a single attempt."""
         conditions = newest.conditions if newest is not None else {}
         response = self.client.exchange("HEAD", file.url, headers=conditions)
@@ -145,9 +151,19 @@ class _Examiner:
         state = NEW if before is None else MOVED if conditions else UNKNOWN
         name = name_of(file.url, response.headers.get("Content-Disposition", ""))
         length = response.headers.get("Content-Length", "")
-        known = length.isdecimal() and "Content-Encoding" not in response.headers
-        amount = Amount(int(length), 0, int(length)) if known else None
+        amount = None
+        if length.isdecimal() and "Content-Encoding" not in response.headers:
+            begun = self._begun(file, digest, response)
+            here = begun if begun < int(length) else 0
+            amount = Amount(int(length), here, int(length) - here)
         return PlannedFile(file.url, state, file.index, name, amount)
+
+    def _begun(self, file: WantedFile, digest: Digest | None, response: requests.Response) -> int:
+        """Return how many bytes of a file are here from a download that was ended, if it can be gone on with."""
+        begun = self.blobs.begun_download(file.url)
+        validator = RangeValidator(begun.etag, begun.modified)
+        certain = digest is not None or bool(validator.condition)
+        return begun.received if certain and validator.allows(response.headers) else 0
 
     def _here(self, file: WantedFile, copy: KeptFile) -> PlannedFile:
         before = self.previous.get(file.url)

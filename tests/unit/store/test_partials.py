@@ -16,7 +16,7 @@ from archiver.core.digest import Digest
 from archiver.core.errors import DigestMismatch, LockHeld, SizeMismatch
 from archiver.store import partials
 from archiver.store.blobs import BlobStore
-from archiver.store.partials import partial_blob_path, partial_download_path
+from archiver.store.partials import BegunDownload, partial_blob_path, partial_download_path
 
 DATA = bytes(range(256)) * 1000
 DIGEST, SIZE = Digest.of(DATA), len(DATA)
@@ -461,3 +461,19 @@ class TestDownloads:
         with BlobStore(tmp_path).resumable_download(URL) as download:
             download.restart(etag='"a"', modified="")
         assert files(tmp_path) == []
+
+
+def test_what_is_under_way_can_be_looked_at(tmp_path, monkeypatch):
+    """Bytes and validators of a download are told while it is written; after a power cut only what is certainly there."""
+    store, url = BlobStore(tmp_path), "http://127.0.0.1/big.tgz"
+    assert store.begun_download(url) == BegunDownload()
+    assert not (tmp_path / ".partial").exists()
+    with store.resumable_download(url) as download:
+        download.restart(etag='"one"', modified="")
+        download.write(b"0123456789")
+        assert store.begun_download(url) == BegunDownload(10, '"one"', "")
+    assert store.begun_download(url) == BegunDownload(10, '"one"', "")
+    note = tmp_path / f"{partial_download_path(url)}.json"
+    note.write_text(json.dumps({**json.loads(note.read_text()), "durable": 4}))
+    monkeypatch.setattr(partials, "_boot_id", lambda: "another")
+    assert store.begun_download(url) == BegunDownload(4, '"one"', "")
