@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Sequence
 
-from archiver.offline.commands import add_reader_commands, run_command
+from archiver.offline.commands import add_reader_commands, bear_any_script, run_command
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ KEEPER = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code (docs/exit-codes.md)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    bear_any_script()
     name = next((word for word in arguments if not word.startswith("-")), "")
     parser = _parser(name)
     try:

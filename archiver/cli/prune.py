@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Sequence
 
 from archiver.cli.options import add_archives, add_json
+from archiver.cli.reports import print_json
 from archiver.core.amounts import count_text, size_text
 from archiver.core.printable import printable
 from archiver.offline.exitcodes import COMPLETE
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     archive = open_archive(args.archives)
     garbage = prune(archive) if args.apply else find_garbage(archive)
     if args.json:
-        print(json.dumps(_json(garbage, applied=args.apply), indent=1, ensure_ascii=False))
+        print_json(_json(garbage, applied=args.apply))
     else:
         print("\n".join(_lines(garbage, applied=args.apply)))
     return COMPLETE

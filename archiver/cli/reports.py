@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
@@ -39,7 +40,13 @@ def print_reports(reports: Sequence[dict[str, Any]], *, many: bool) -> None:
         many: whether the command is about several specs, so that they stand in a list however many there are.
     """
     if reports:
-        print(json.dumps(reports if many else reports[0], indent=1, ensure_ascii=False))
+        print_json(reports if many else reports[0])
+
+
+def print_json(document: Any) -> None:
+    """Print a document on standard output, as readable as its encoding allows."""
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    print(json.dumps(document, indent=1, ensure_ascii=encoding != "utf8"))
 
 
 def _error(error: ArchiverError) -> dict[str, Any]:

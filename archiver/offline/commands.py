@@ -47,9 +47,7 @@ _LONGEST_LINE = 2000  # characters; longer than any path with a sentence, shorte
 
 def run_reader(argv: Sequence[str]) -> int:
     """Run the reader's command line and return its exit code (docs/exit-codes.md)."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # names in any script must print on any terminal
+    bear_any_script()
     parser = argparse.ArgumentParser(
         prog="archiver.pyz",
         description=_DESCRIPTION,
@@ -63,6 +61,13 @@ def run_reader(argv: Sequence[str]) -> int:
     except SystemExit as leaving:  # argparse's own way of ending after --help or a usage error
         return int(leaving.code or 0)
     return run_command(args)
+
+
+def bear_any_script() -> None:
+    """Let names in any script be printed on any terminal: what its encoding lacks becomes a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def run_command(args: argparse.Namespace) -> int:

@@ -108,6 +108,16 @@ def test_offline_tells_what_only_the_network_can(cut_off: Console) -> None:
     assert {image["state"] for image in document["images"]} == {"unknown"}
 
 
+def test_a_terminal_without_the_letters_gets_question_marks(console: Console) -> None:
+    """A title in a script that the terminal's encoding lacks keeps nobody from reading the rest."""
+    console.environment["PYTHONIOENCODING"] = "ascii"
+    spec = console.write("zh.yaml", 'project: zh\ntitle: "多云管理"\nimages: {refs: ["redis:7"]}\n')
+    out = console.succeed("plan", "--offline", spec).out
+    assert out.startswith("zh: ????\n")
+    assert "docker.io/library/redis:7" in out
+    assert console.succeed("plan", "--offline", "--json", spec).json["title"] == "多云管理"
+
+
 def test_a_bad_spec_is_refused(console: Console) -> None:
     """A spec that is not valid ends a plan with exit code 2 and its line, before anybody is asked."""
     spec = console.write("bad.yaml", "project: sample\nimages:\n  refs: ['Not A Reference']\n")
@@ -443,7 +453,7 @@ def test_a_download_that_was_ended_is_partly_here(console: Console, tmp_path: Pa
     (tmp_path / "nginx").mkdir()
     with nginx(root, tmp_path / "nginx") as site:
         url = f"{site.url}/big.bin"
-        with urllib.request.urlopen(url) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
             etag = answer.headers["ETag"]
         layout = ImageLayout(create_archive(console.folder / "archives").images)
         with layout.blobs.resumable_download(url) as begun:
