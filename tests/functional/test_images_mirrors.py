@@ -15,6 +15,8 @@ from servers.processes import free_port
 from servers.real import docker_registry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from servers.console import Console
     from servers.real import Registry
 
@@ -214,6 +216,24 @@ def test_credentials_are_for_the_registry_that_they_are_of(project: Project, at:
     assert set(at["upstream"].headers("*", "Authorization")) <= {"", f"Basic {secret}"}
     assert set(at["through"].headers("*", "Authorization")) <= {"", f"Basic {auths[mirror]['auth']}"}
     assert f"Basic {auths[mirror]['auth']}" in at["through"].headers("*", "Authorization")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_mirror_has_settings_of_its_own(
+    project: Project, at: dict[str, Front], copy: Registry, tmp_path: Path, known: bool
+) -> None:
+    """A mirror that wants a password is given the one of its own entry; without one it is passed over."""
+    folder = tmp_path / "private"
+    folder.mkdir()
+    host = at["upstream"].host
+    with docker_registry(folder, private=True, open_to=copy) as private, fronting(private) as front:
+        registries = _mirrored(host, front.host)
+        if known:
+            project.console.environment.update(WHO="keeper", WORD="secret")
+            registries[front.host] = {"auth": {"username": "${WHO}", "password": "${WORD}"}}
+        project.archive(images={"refs": [f"{host}/team/app:1"]}, registries=registries)
+    assert (200 in {passed.status for passed in front.passed}) == known
+    assert bool(_blobs(at["upstream"])) != known
 
 
 def test_docker_hub_is_survived_by_its_mirror(project: Project, at: dict[str, Front]) -> None:

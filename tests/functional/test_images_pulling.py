@@ -87,6 +87,11 @@ def test_every_kind_of_image_keeps_its_bytes(project: Project, upstream: Registr
         assert images[name]["digest"] == _digest(raw)
         assert project.blob(_digest(raw)).read_bytes() == raw
     project.judge()
+    with project.console.serving("archives") as served:
+        for kind in names:
+            path = f"docker://127.0.0.1:{served.port}/kinds/{kind}:1"
+            raw = skopeo("inspect", "--raw", "--tls-verify=false", path).encode()
+            assert _digest(raw) == images[names[kind]]["digest"]
     for kind, name in names.items():
         skopeo("copy", "--all", f"oci:{project.layout}:{name}", f"dir:{tmp_path / kind}")
         skopeo("copy", f"oci:{project.layout}:{name}", f"docker-archive:{tmp_path / kind}.tar:{name}")

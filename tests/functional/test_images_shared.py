@@ -77,6 +77,35 @@ def test_each_digest_is_fetched_once_over_images_and_projects(console: Console, 
     two.judge()
 
 
+def test_several_tags_of_one_image_cost_one_get(console: Console, upstream: Registry, front: Front) -> None:
+    """Tags that mean the same digest are told by HEAD; its manifest is fetched once, and each tag has its entry."""
+    made = upstream.image("shared/tags:1", BASE)
+    data = upstream.content(made.digest)
+    for tag in ("1.0", "1.0.0", "latest"):
+        upstream.put_manifest(f"shared/tags:{tag}", data, made.media_type)
+    project = Project(console)
+    project.archive(images={"repositories": [{"repository": f"{front.host}/shared/tags", "tags": "*"}]})
+    assert len(front.lines("GET */manifests/*")) == 1
+    names = {f"{front.host}/shared/tags:{tag}" for tag in ("1", "1.0", "1.0.0", "latest")}
+    assert {name: image["digest"] for name, image in project.images().items()} == dict.fromkeys(
+        names, made.digest
+    )
+    project.judge()
+
+
+def test_another_platform_costs_only_what_is_new(console: Console, front: Front) -> None:
+    """A spec that asks for a further platform fetches its manifest, its config and the layer that is its own."""
+    project, name = Project(console), f"{front.host}/shared/multi:1"
+    project.archive(images={"platforms": ["linux/amd64"], "refs": [name]})
+    front.forget()
+    project.archive(images={"platforms": "all", "refs": [name]})
+    assert len(front.lines("GET *")) == len(front.lines("GET */manifests/*")) + 2 == 3
+    front.forget()
+    project.archive(images={"platforms": ["linux/amd64"], "refs": [name]})
+    assert front.lines("GET *") == []
+    assert project.images()[name]["platforms"] == ["linux/amd64"]
+
+
 def test_nothing_changed_costs_only_heads(console: Console, front: Front) -> None:
     """A second run with nothing changed asks for what each tag means by HEAD, and for nothing else."""
     project = Project(console)

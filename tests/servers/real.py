@@ -203,10 +203,14 @@ class Registry(Filling):
         folder = self.storage / "docker/registry/v2/repositories" / repository / "_manifests/revisions"
         found = []
         for link in sorted(folder.glob("*/*/link")):
-            data = self._data(link.read_text()).read_bytes()
+            data = self.content(link.read_text())
             document = json.loads(data)
             found.append((Made.of(data, document.get("mediaType", OCI_MANIFEST)), document))
         return found
+
+    def content(self, digest: str) -> bytes:
+        """Return what was put."""
+        return self._data(digest).read_bytes()
 
     def requests(self) -> list[str]:
         """Return ``METHOD target`` of the requests answered so far, oldest first."""
