@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archiver.collect.files import transfer
 from archiver.collect.files.artifact import FILE_TYPE, StoredFile
 from archiver.collect.files.download import DownloadOutcome, download_files
 from archiver.collect.files.selection import FileSelection, WantedFile
@@ -21,6 +22,8 @@ from archiver.core.manifest import parse_manifest
 from archiver.core.progress import NullProgress
 from archiver.spec.files import FileSource
 from archiver.store.images import ImageLayout
+from servers.misbehaving import MISBEHAVIOURS
+from servers.rawsite import raw_serving
 from servers.site import Asked, Reply, serving
 
 if TYPE_CHECKING:
@@ -371,6 +374,26 @@ def test_a_store_that_cannot_be_written_ends_the_run(layout: ImageLayout) -> Non
             silent.set()
     finally:
         silent.set()
+
+
+@pytest.mark.parametrize("name", sorted(MISBEHAVIOURS.keys() - {"slow-headers", "endless-interim-answers"}))
+def test_whatever_a_server_does_is_a_file_or_a_failure(
+    layout: ImageLayout, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken framing, floods, drips, nonsense: one outcome, and the file beside it comes."""
+    monkeypatch.setattr(transfer, "MOST_UNANNOUNCED", 8 << 20)
+    strict = Patience(
+        attempts=1, attempts_to_connect=1, first_wait=0, connect=2, read=2, warm_up=0.3, slowest=1e5
+    )
+    with serving({"/a.tgz": TARBALL}) as fine, raw_serving({}) as site:
+        site.answers.update({f"/docs/{each}": answer for each, answer in MISBEHAVIOURS.items()})
+        outcome = download(layout, site.url(f"/docs/{name}"), fine.url("/a.tgz"), patience=strict)
+    assert fine.url("/a.tgz") in [file.url for file in outcome.files]
+    assert len(outcome.files) + len(outcome.failures) == 2
+    for entry in layout.entries():
+        manifest = parse_manifest(layout.blobs.read(entry.digest, MANIFEST_LIMIT), OCI_MANIFEST, what="m")
+        for blob in manifest.blobs:
+            layout.blobs.read(blob.digest, 8 << 20)
 
 
 def test_an_artifact_is_read_back_as_it_was_written() -> None:
