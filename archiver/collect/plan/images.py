@@ -26,6 +26,7 @@ from archiver.collect.plan.model import (
 from archiver.core.errors import InternalError, ManifestUnknown, Stopped, StoreError, TagGone
 
 if TYPE_CHECKING:
+    from archiver.collect.images.ratelimit import RateLimits
     from archiver.collect.images.referrers import Extra
     from archiver.collect.images.registries import Registries
     from archiver.collect.images.registry import Document
@@ -266,23 +267,25 @@ class ImageExaminer:
 
 
 def registry_loads(
-    images: Iterable[PlannedImage], counted: Mapping[str, int], registries: Registries
+    images: Iterable[PlannedImage], counted: Mapping[str, int], limits: RateLimits
 ) -> tuple[RegistryLoad, ...]:
-    """Return what archiving images would ask of each registry and mirror, in the order of the plan.
+    """Return what archiving images would ask of each registry and mirror: first those that give images, in their order.
 
     Args:
         images: the plan's images.
         counted: how many manifests are to be fetched from each.
-        registries: those that were asked.
+        limits: what the registries said, and what was asked of them.
     """
-    given: dict[str, list[PlannedImage]] = {location: [] for location in counted}
+    given: dict[str, list[PlannedImage]] = {}
     for image in images:
         if image.location:
             given.setdefault(image.location, []).append(image)
-    limits = registries.rate_limits
+    named = dict.fromkeys((*given, *sorted(counted)))
+    hosts = {location.partition("/")[0] for location in named}
+    others = (host for host in sorted(limits.counted) if host not in hosts)
     loads = []
-    for location, here in given.items():
-        host = location.partition("/")[0]
+    for location in (*named, *others):
+        here, host = given.get(location, ()), location.partition("/")[0]
         loads.append(
             RegistryLoad(
                 location,

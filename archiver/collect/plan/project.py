@@ -47,6 +47,7 @@ def plan_project(
         environment: the variables that the spec's credentials refer to.
 
     Raises:
+        SpecError: a variable is missing or cannot be sent, or a certificate cannot be read.
         KeyboardInterrupt: it was stopped.
         StoreError, InvalidDocument: the archive cannot be read.
     """
@@ -128,7 +129,7 @@ class _Planner:
                 for each in examined
                 for image in examiner.planned(each, asked.mentions[each.reference], tally)
             ]
-            loads = registry_loads(images, counted.by_location, registries)
+            loads = registry_loads(images, counted.by_location, registries.rate_limits)
         known = {image.reference: image.digest for image in before}
         lost = [
             PlannedImage(str(reference), Mention(), state, before=known[str(reference)])
@@ -136,10 +137,8 @@ class _Planner:
             for reference in references
         ]
         failures = (*asked.failures, *(failure for each in examined for failure in each.failures))
-        planned = sorted(
-            (*images, *lost), key=lambda image: bool(image.asked.list)
-        )  # the spec's own, then lists'
-        return tuple(planned), loads, failures
+        # What is lost belongs to repositories that the spec itself names: in front of what lists do.
+        return tuple(sorted((*images, *lost), key=lambda image: bool(image.asked.list))), loads, failures
 
     def _files(
         self, holdings: Holdings, before: tuple[FileResult, ...]
