@@ -303,6 +303,35 @@ def test_artifacts_come_along(console: Console, registry: Registry, repository: 
     assert len(without["images"]) == 1
 
 
+def test_what_comes_along_is_counted_as_it_is_fetched(
+    console: Console, front: Front, repository: str
+) -> None:
+    """An SBOM found by the referrers API and its signature: bytes and counted requests are what archiving then takes."""
+    registry, front.referrers = front.registry, True
+    image = registry.image(f"{repository}:one", _noise(1000, 1))
+    sbom = registry.artifact(
+        repository,
+        b"{}" * 5000,
+        "application/spdx+json",
+        subject=image.descriptor,
+        artifactType="application/spdx+json",
+    )
+    tag = sbom.digest.replace(":", "-") + ".sig"
+    registry.artifact(f"{repository}:{tag}", b"signed", "application/vnd.dev.cosign.simplesigning.v1+json")
+    spec = _spec(console, images={"refs": [f"{front.host}/{repository}:one"]})
+    plan = _planned(console, spec)
+    assert [each["refers_to"] for each in plan["images"]] == ["", image.digest, sbom.digest]
+    assert plan["images"][1]["artifact_type"] == "application/spdx+json"
+    (load,) = plan["registries"]
+    front.forget()
+    console.succeed("archive", spec)
+    got = [passed for passed in front.passed if passed.line.startswith("GET ") and passed.status == 200]
+    content = [passed for passed in got if "/referrers/" not in passed.line]
+    assert sum("/manifests/" in passed.line for passed in content) == load["counted"] == 3
+    assert sum(passed.sent for passed in content) == plan["total"]["fetch"]
+    assert {image["state"] for image in _planned(console, spec)["images"]} == {"unchanged"}
+
+
 def test_a_mirror_that_would_answer_is_named(
     console: Console, front: Front, registry: Registry, repository: str
 ) -> None:
