@@ -113,7 +113,7 @@ def selected_offline(images: ImageSet, folder: Path) -> Selection:
     return _expanded(images, folder, _Offline())
 
 
-def told(entry: TagSelection) -> str:
+def _in_words(entry: TagSelection) -> str:
     """Return in words which tags are asked for: ``v3.*, without *-rc*, newest 3``."""
     parts = [", ".join(entry.tags) or "releases"]
     if entry.exclude:
@@ -183,7 +183,7 @@ class _Offline:
     """Leaves out what takes a network."""
 
     def tags(self, entry: TagSelection, asked: _Asked) -> None:
-        asked.unexpanded.append(Unexpanded(TAGS, entry.repository, told(entry)))
+        asked.unexpanded.append(Unexpanded(TAGS, entry.repository, _in_words(entry)))
 
     def list(self, url: str, asked: _Asked) -> None:
         asked.unexpanded.append(Unexpanded(LIST, url))
@@ -298,4 +298,4 @@ def _unmet(
     if nothing and not entry.tags:
         yield f"none of its {count_text(len(listed), 'tag')} is that of a release; say with tags: which ones to take"
     elif nothing and not unmet:
-        yield f"none of its {count_text(len(listed), 'tag')} is left by {told(entry)!r:.200}"
+        yield f"none of its {count_text(len(listed), 'tag')} is left by {_in_words(entry)!r:.200}"
