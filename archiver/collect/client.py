@@ -119,12 +119,13 @@ class Client:
             Stopped: the run is to end.
         """
         origin = _origin(url)
-        for _ in range(_MOST_REDIRECTS):
+        for hop in range(_MOST_REDIRECTS):
             self._brake.check()
             allowed = authorization if _origin(url) == origin else ""
-            response = self._send(
-                method, url, headers=headers or {}, authorization=allowed, form=form, tls=tls
-            )
+            with _fetch_errors(url, answered=hop > 0):
+                response = self._send(
+                    method, url, headers=headers or {}, authorization=allowed, form=form, tls=tls
+                )
             target = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or target is None:
                 return response
@@ -167,7 +168,9 @@ class Client:
             while True:
                 self._brake.check()
                 began = time.monotonic()
-                with _fetch_errors(response.url):  # read1: what there is, for the sake of brake and pace
+                with _fetch_errors(
+                    response.url, answered=True
+                ):  # read1: what there is, for the sake of brake and pace
                     chunk = response.raw.read1(_RECEIVED, decode_content=decode)
                 if not chunk:
                     self._brake.check()  # aborting ends a body as well
@@ -175,7 +178,9 @@ class Client:
                 elapsed += time.monotonic() - began  # the receiver's own time is not the server's
                 received += len(chunk)
                 if self._patience.is_too_slow(received, elapsed):
-                    raise FetchTimeout(f"the server sends too slowly ({received} bytes)", place=response.url)
+                    slow = FetchTimeout(f"the server sends too slowly ({received} bytes)", place=response.url)
+                    slow.answered = True
+                    raise slow
                 yield chunk
 
     def body(self, response: requests.Response, limit: int) -> bytes:
@@ -209,19 +214,17 @@ class Client:
         form: Mapping[str, str] | None,
         tls: TlsPolicy | None,
     ) -> requests.Response:
-        session = self._session(tls)
-        with _fetch_errors(url):
-            return session.request(
-                method,
-                url,
-                headers=headers,
-                auth=_Authorization(authorization),
-                data=form,
-                proxies=_DIRECT if _origin(url).is_loopback else None,
-                timeout=(self._patience.connect, self._patience.read),
-                allow_redirects=False,
-                stream=True,
-            )
+        return self._session(tls).request(
+            method,
+            url,
+            headers=headers,
+            auth=_Authorization(authorization),
+            data=form,
+            proxies=_DIRECT if _origin(url).is_loopback else None,
+            timeout=(self._patience.connect, self._patience.read),
+            allow_redirects=False,
+            stream=True,
+        )
 
     def _session(self, tls: TlsPolicy | None) -> requests.Session:
         sessions: dict[TlsPolicy | None, requests.Session] = self._local.__dict__.setdefault("sessions", {})
@@ -304,29 +307,33 @@ def _utf8(header: str) -> str:
 
 
 @contextmanager
-def _fetch_errors(url: str) -> Iterator[None]:
+def _fetch_errors(url: str, *, answered: bool) -> Iterator[None]:
     """Turn what requests and urllib3 raise into the tree's errors. Never let an OSError out: the store takes it for its own."""
     try:
         yield
-    except requests.ConnectTimeout as error:
-        raise HostUnreachable("cannot connect: no answer within the time allowed", place=url) from error
-    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise FetchTimeout("the server did not answer in time", place=url) from error
-    except requests.exceptions.SSLError as error:
-        raise tls_error(error, url) or HostUnreachable(
-            f"cannot connect: {_reason(error)}", place=url
-        ) from error
-    except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
-        raise ResponseBroken(f"the response broke off: {_shown(str(error))}", place=url) from error
-    except requests.ConnectionError as error:
+    except (OSError, urllib3.exceptions.HTTPError) as error:  # what requests raises is an OSError
+        failure = _failure(error, url)
+        failure.answered = answered
+        raise failure from error
+
+
+def _failure(error: Exception, url: str) -> FetchError:
+    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.SSLError)):
+        return tls_error(error, url) or HostUnreachable(f"cannot connect: {_reason(error)}", place=url)
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
+        return FetchTimeout("the server did not answer in time", place=url)
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError)):
+        return ResponseBroken(f"the response broke off: {_shown(str(error))}", place=url)
+    if isinstance(error, requests.ConnectionError):
         if error.args and isinstance(error.args[0], urllib3.exceptions.ProtocolError):
-            raise ResponseBroken("the server closed the connection without an answer", place=url) from error
-        raise HostUnreachable(f"cannot connect: {_reason(error)}", place=url) from error
-    except (requests.RequestException, OSError) as error:
-        raise FetchError(_shown(str(error)), place=url) from error
+            return ResponseBroken("the server closed the connection without an answer", place=url)
+        return HostUnreachable(f"cannot connect: {_reason(error)}", place=url)
+    return FetchError(_shown(str(error)), place=url)
 
 
 def _reason(error: requests.ConnectionError) -> str:
+    if isinstance(error, requests.ConnectTimeout):
+        return "no answer within the time allowed"
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
     text = str(cause).partition(": ")[2] or str(cause)  # urllib3 puts the connection's repr in front

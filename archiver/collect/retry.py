@@ -132,16 +132,14 @@ class Retrier:
         self._pauses = Pauses(patience, brake, progress, clock)
         self._unreachable: dict[str, tuple[float, FetchError]] = {}
 
-    def is_unreachable(self, host: str) -> bool:
-        """Say whether a host could not be reached, or did not answer, when it was last tried."""
-        return host in self._unreachable
+    def unreachable(self, host: str) -> FetchError | None:
+        """Return why a host could not be reached, or did not answer, if that was so when it was last tried."""
+        return self._unreachable.get(host, (0.0, None))[1]
 
     def lately_unreachable(self, host: str) -> FetchError | None:
-        """Return why a host could not be reached, if that is so short a time ago that it should be left alone."""
+        """Return the same only if it is so short a time ago that the host should be left alone."""
         since, error = self._unreachable.get(host, (0.0, None))
-        if error is None or self._clock() - since >= self.patience.unreachable:
-            return None
-        return type(error)(error.message, place=host)  # it was another address there
+        return error if error is not None and self._clock() - since < self.patience.unreachable else None
 
     def run(
         self,
@@ -194,7 +192,7 @@ class Retrier:
             first = attempt < self.patience.attempts_to_connect and host not in self._unreachable
             if first and not isinstance(error, CertificateRefused):
                 return True
-            self._unreachable[host] = (self._clock(), error)
+            self._remember(host, error)
             return False
         if (
             isinstance(error, ServerBusy)
@@ -204,8 +202,13 @@ class Retrier:
             return False
         again = isinstance(error, _PASSING) and attempt < self.patience.attempts
         if isinstance(error, FetchTimeout) and not again:
-            self._unreachable[host] = (self._clock(), error)
+            self._remember(host, error)
         return again
+
+    def _remember(self, host: str, error: FetchError) -> None:
+        told = type(error)(error.message, place=host)  # others ask for another address there
+        told.answered = error.answered
+        self._unreachable[host] = (self._clock(), told)
 
     def _pause(self, attempt: int, error: FetchError) -> float:
         pause = min(self.patience.first_wait * 2.0 ** (attempt - 1), self.patience.longest_wait)

@@ -149,9 +149,15 @@ class LockHeld(ArchiverError):
 
 
 class FetchError(ArchiverError):
-    """Something could not be fetched; ``place`` is the URL."""
+    """Something could not be fetched; ``place`` is the URL.
+
+    Attributes:
+        answered: whether the server that was asked had answered, and what failed came behind that: a body, or
+            where it redirected to.
+    """
 
     code = "fetch.failed"
+    answered: bool = False
 
 
 class HostUnreachable(FetchError):

@@ -34,7 +34,17 @@ _FAILED = (
     ContentError,
     InvalidDocument,
     InvalidDigest,
-)  # of one place; another may have it right
+)  # at one place; another may have it right
+
+
+def _any(_error: FetchError) -> bool:
+    """Content: it comes from elsewhere also where a registry answers, and what it redirects to does not."""
+    return True
+
+
+def _silent(error: FetchError) -> bool:
+    """Tags: a registry that answers is the one to ask, however slow its blobs are."""
+    return not error.answered
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ class Repository:
 
     def content_sources(self) -> tuple[Source, ...]:
         """Return the places in the order that content is to be asked for now."""
-        return self._reachable_first(self._sources.for_content)
+        return self._reachable_first(self._sources.for_content, _any)
 
     def fetch(self, action: Callable[[Source], _T], came: Callable[[], int] = lambda: 0) -> _T:
         """Do what gets content by digest at one place after the other, until it works.
@@ -122,12 +132,12 @@ class Repository:
         """
         failed: dict[Source, ArchiverError] = {}
         try:
-            return self._first(self.content_sources(), action, failed, came=came, pausing=False)
+            return self._first(self.content_sources(), action, failed, counts=_any, came=came, pausing=False)
         except _FAILED:
             limited = [source for source, error in failed.items() if isinstance(error, RateLimited)]
             if not limited:
                 raise
-        return self._first(limited, action, failed, came=came)
+        return self._first(limited, action, failed, counts=_any, came=came)
 
     def resolve(self, tag: str) -> Resolved:
         """Ask what a tag means.
@@ -202,16 +212,22 @@ class Repository:
 
     def _told(self, action: Callable[[Source], _T]) -> _T:
         """Do what asks for something that is not checked by a digest, at one place after the other."""
-        return self._first(self._reachable_first(self._sources.for_tags), action, {})
+        return self._first(self._reachable_first(self._sources.for_tags, _silent), action, {})
 
     def _optional(self, failed: Mapping[Source, ArchiverError]) -> Iterator[Source]:
         """Yield where to ask for what need not be there: the fallbacks only if the registry itself gave no answer."""
-        yield from self._reachable_first((self._sources.own, *self._sources.mirrors))
+        yield from self._reachable_first((self._sources.own, *self._sources.mirrors), _silent)
         if not isinstance(failed[self._sources.own], ManifestUnknown):
-            yield from self._reachable_first(self._sources.fallbacks)
+            yield from self._reachable_first(self._sources.fallbacks, _silent)
 
-    def _reachable_first(self, sources: Iterable[Source]) -> tuple[Source, ...]:
-        return tuple(sorted(sources, key=lambda source: self._retrier.is_unreachable(source.registry)))
+    def _reachable_first(
+        self, sources: Iterable[Source], counts: Callable[[FetchError], bool]
+    ) -> tuple[Source, ...]:
+        def is_last(source: Source) -> bool:
+            error = self._retrier.unreachable(source.registry)
+            return error is not None and counts(error)
+
+        return tuple(sorted(sources, key=is_last))
 
     def _first(
         self,
@@ -219,6 +235,7 @@ class Repository:
         action: Callable[[Source], _T],
         failed: dict[Source, ArchiverError],
         *,
+        counts: Callable[[FetchError], bool] = _silent,
         came: Callable[[], int] = lambda: 0,
         pausing: bool = True,
     ) -> _T:
@@ -228,13 +245,14 @@ class Repository:
             sources: the places.
             action: a single attempt.
             failed: takes the failures, by place.
+            counts: says which of the reasons for leaving a place alone count here.
             came: as for ``fetch``.
             pausing: wait for a place that wants no more requests for now.
         """
         single = len(self._sources.for_tags) == 1
         for source in sources:
             lately = self._retrier.lately_unreachable(source.registry)
-            if lately is not None and not single:
+            if lately is not None and counts(lately) and not single:
                 failed[source] = lately
                 continue
             attempt = partial(action, source)

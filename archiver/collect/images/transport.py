@@ -111,7 +111,8 @@ class Transport:
         except CertificateRefused as error:
             error.message += f" ({_advice(endpoint.registry)})"
             raise
-        self.limits.learn(endpoint.registry, response.headers)
+        if Origin.of(response.url) == Origin.of(url):  # not where blobs are sent from
+            self.limits.learn(endpoint.registry, response.headers)
         return response
 
     def _refused(self, endpoint: Endpoint, response: requests.Response) -> FetchError:

@@ -173,6 +173,25 @@ def test_a_host_that_answers_again_is_asked_in_its_turn(servers: list[Registry],
     assert [source.location for source in repo.content_sources()] == [own.host, mirror.host]
 
 
+def test_a_registry_whose_blobs_do_not_come_still_tells_tags(servers: list[Registry], opened: Opened) -> None:
+    """Where it redirects to is dead: content is asked for elsewhere first, and tags are not."""
+    own, mirror, _ = servers
+    new = own.image("app:1", b"new")
+    mirror.image("app:1", b"old")
+    wanted = blob(own)
+    own.answers[f"/v2/app/blobs/{wanted.digest}"] = Reply(
+        status=307, headers={"Location": f"http://127.0.0.1:{free_port()}/"}
+    )
+    fallback = {own.host: RegistrySettings(fallbacks=(mirror.host,))}
+    repo = repository(opened(fallback), own.host)
+    with pytest.raises(HostUnreachable):
+        read(repo, wanted)
+    assert [source.location for source in repo.content_sources()] == [mirror.host, own.host]
+    resolved = repo.resolve("1")
+    assert resolved.descriptor is not None
+    assert (str(resolved.descriptor.digest), resolved.location) == (new.digest, own.host)
+
+
 def _unreachable() -> None:
     raise HostUnreachable("no route")
 
