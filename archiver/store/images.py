@@ -9,9 +9,8 @@ Source: OCI image-spec v1.1, image-layout.md.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Iterable, Iterator
+from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Tuple
 
-from archiver.core import jsontext
 from archiver.core.descriptor import OCI_INDEX, Descriptor
 from archiver.core.errors import LockHeld, NotArchived
 from archiver.store.atomic import make_folder, storage_errors, sweep_temporaries, write_atomically
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 STORE_LOCK = ".store.lock"  # writers share it for a run; prune holds it alone
 _INDEX_LOCK = ".index.lock"
+_State = Optional[Tuple[int, int, int]]  # of a file: which one it is, when it was written, its size
 
 
 def read_index(root: Path) -> tuple[Descriptor, ...]:
@@ -47,6 +47,7 @@ class ImageLayout:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.blobs = BlobStore(root)
+        self._written: tuple[_State, LayoutIndex] | None = None
         with storage_errors(root):
             make_folder(root / "blobs" / "sha256")
         if not ((root / "index.json").is_file() and (root / "oci-layout").is_file()):
@@ -95,7 +96,7 @@ class ImageLayout:
                 )
         aliases = dict(self._aliases({to.digest: to for name, to in wanted if name}.values()))
         with waiting_lock(self.root / _INDEX_LOCK):
-            before = LayoutIndex.read(self.root)
+            before = self._index()
             after = before.pointing(wanted).with_aliases(aliases)
             if after != before:
                 self._write(after)
@@ -103,7 +104,7 @@ class ImageLayout:
     def replace_index(self, index: LayoutIndex) -> None:
         """Give the layout another index. The caller has the store ``alone``, so nobody else's entries get lost."""
         with waiting_lock(self.root / _INDEX_LOCK):
-            if index != LayoutIndex.read(self.root):
+            if index != self._index():
                 self._write(index)
 
     def _aliases(self, targets: Iterable[Descriptor]) -> Iterator[tuple[Digest, Descriptor]]:
@@ -120,8 +121,23 @@ class ImageLayout:
             if not (self.root / "oci-layout").is_file():
                 write_atomically(self.root / "oci-layout", LAYOUT)
 
+    def _index(self) -> LayoutIndex:
+        """Return the index; the caller has its lock. What was written here last, and by nobody else since, is not read again."""
+        if self._written is not None and self._written[0] == self._state():
+            return self._written[1]
+        return LayoutIndex.read(self.root)
+
     def _write(self, index: LayoutIndex) -> None:
-        write_atomically(self.root / "index.json", jsontext.dump(index.to_json()))
+        write_atomically(self.root / "index.json", index.to_json())
+        self._written = self._state(), index
+
+    def _state(self) -> _State:
+        with storage_errors(self.root):
+            try:
+                status = (self.root / "index.json").stat()
+            except FileNotFoundError:
+                return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def blob_reader(root: Path) -> BlobReader:

@@ -8,7 +8,7 @@ takes an OCI index whose children have them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping
 
 from archiver.core import jsontext
 from archiver.core.descriptor import (
@@ -72,17 +72,18 @@ class LayoutIndex:
                 entries.append(entry)
         return cls(tuple(entries), aliases)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the document; an entry comes before what stands for it."""
-        manifests = []
+    def to_json(self) -> bytes:
+        """Return the document, an entry a line; an entry comes before what stands for it."""
+        rows = ",\n".join(jsontext.dump_line(descriptor.to_json()) for descriptor in self._descriptors())
+        head = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":['
+        return f"{head}\n{rows}\n]}}\n".encode()
+
+    def _descriptors(self) -> Iterator[Descriptor]:
         for entry in self.entries:
-            manifests.append(entry.to_json())
+            yield entry
             alias, name = self.aliases.get(entry.digest), entry.annotations.get(REF_NAME)
             if alias is not None and name is not None:
-                manifests.append(
-                    replace(alias, annotations={REF_NAME: name, ALIAS_OF: str(entry.digest)}).to_json()
-                )
-        return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
+                yield replace(alias, annotations={REF_NAME: name, ALIAS_OF: str(entry.digest)})
 
     def pointing(self, wanted: Iterable[tuple[str, Descriptor]]) -> LayoutIndex:
         """Return the index after names were made to point to something: the named entries, then the rest."""
@@ -100,9 +101,11 @@ class LayoutIndex:
             left = entry.annotations.get(REF_NAME, "") in moved or not entry.annotations
             (unnamed if left else named).append(entry)
         tagged = {entry.digest for entry in named}
-        rest = {entry.digest: replace(entry, annotations={}) for entry in unnamed}
+        rest = {
+            entry.digest: replace(entry, annotations={}) if entry.annotations else entry for entry in unnamed
+        }
         result = [*named, *(entry for digest, entry in rest.items() if digest not in tagged)]
-        result.sort(key=lambda entry: (entry.annotations.get(REF_NAME, ""), entry.digest))
+        result.sort(key=lambda entry: (entry.annotations.get(REF_NAME, ""), str(entry.digest)))
         return LayoutIndex(tuple(result), _of_named(result, self.aliases))
 
     def only(self, needed: Callable[[Digest], bool]) -> LayoutIndex:
