@@ -6,10 +6,11 @@ others stays under way in the store, and the next run goes on from there where t
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Callable, Collection, Iterator, Mapping, Sequence
 
 from archiver.collect.client import Client
 from archiver.collect.files.artifacts import Artifacts
@@ -154,14 +155,18 @@ def _pools() -> Iterator[Callable[[str], ThreadPoolExecutor]]:
 
 
 def _watch(
-    futures: Iterable[Future[FileResult | Failure | None]], task: Task, brake: Brake, client: Client
+    futures: Collection[Future[FileResult | Failure | None]], task: Task, brake: Brake, client: Client
 ) -> None:
     """Count the files that are done, until all are; an error that ends the run ends the watching."""
-    pending = set(futures)
-    while pending:
-        done, pending = wait(pending, timeout=_SLICE, return_when=FIRST_COMPLETED)
-        for future in done:
-            if (came := future.result()) is not None:
+    finished: SimpleQueue[Future[FileResult | Failure | None]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(finished.put)
+    left = len(futures)
+    while left:
+        with suppress(Empty):
+            came = finished.get(timeout=_SLICE).result()
+            left -= 1
+            if came is not None:
                 task.describe(came.url if isinstance(came, FileResult) else came.subject)
                 task.advance()
         if brake.is_on:
