@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from http.client import responses
 from typing import TYPE_CHECKING, Generator, Iterator, Mapping
 from urllib.parse import urljoin
@@ -20,6 +21,7 @@ from requests.auth import AuthBase
 from archiver.collect.connections import Connections
 from archiver.collect.retry import retry_after
 from archiver.collect.tls import TrustingAdapter, system_context, tls_error
+from archiver.collect.watchdog import Watchdog
 from archiver.core.errors import (
     FetchError,
     FetchTimeout,
@@ -63,8 +65,9 @@ class Client:
     def __init__(self, user_agent: str, patience: Patience, brake: Brake) -> None:
         self._user_agent, self._patience, self._brake = user_agent, patience, brake
         self._local = threading.local()
-        self._connections = Connections()
-        self._sessions: list[requests.Session] = []
+        self._lines: list[_Line] = []
+        self._aborted = False
+        self._watchdog = Watchdog(patience.exchange)
         self._system: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
@@ -78,10 +81,11 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
+        self._watchdog.close()
         with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions.clear()
+            for line in self._lines:
+                line.session.close()
+            self._lines.clear()
 
     def abort(self) -> None:
         """Pull the brake, and end what is under way in other threads.
@@ -90,7 +94,10 @@ class Client:
         waiting for a host that takes no connection keep their own time limits.
         """
         self._brake.pull()
-        self._connections.abort()
+        with self._lock:
+            self._aborted = True
+            for line in self._lines:
+                line.connections.abort()
 
     def exchange(
         self,
@@ -214,31 +221,51 @@ class Client:
         form: Mapping[str, str] | None,
         tls: TlsPolicy | None,
     ) -> requests.Response:
-        return self._session(tls).request(
-            method,
-            url,
-            headers=headers,
-            auth=_Authorization(authorization),
-            data=form,
-            proxies=_DIRECT if _origin(url).is_loopback else None,
-            timeout=(self._patience.connect, self._patience.read),
-            allow_redirects=False,
-            stream=True,
-        )
+        line = self._line(tls)
+        with self._watchdog.watching(line.connections) as watch:
+            try:
+                response = line.session.request(
+                    method,
+                    url,
+                    headers=headers,
+                    auth=_Authorization(authorization),
+                    data=form,
+                    proxies=_DIRECT if _origin(url).is_loopback else None,
+                    timeout=(self._patience.connect, self._patience.read),
+                    allow_redirects=False,
+                    stream=True,
+                )
+            except OSError:
+                if not watch.over:
+                    raise
+        if not watch.over:
+            return response
+        self._drop(tls, line)  # its connections are shut, those to come too
+        raise FetchTimeout("the server did not answer in time", place=url)
 
-    def _session(self, tls: TlsPolicy | None) -> requests.Session:
-        sessions: dict[TlsPolicy | None, requests.Session] = self._local.__dict__.setdefault("sessions", {})
-        session = sessions.get(tls)
-        if session is None:
-            session = sessions[tls] = _Session()
-            adapter = TrustingAdapter(self._connections, tls.context if tls is not None else self._context)
+    def _line(self, tls: TlsPolicy | None) -> _Line:
+        """Return this thread's own."""
+        lines: dict[TlsPolicy | None, _Line] = self._local.__dict__.setdefault("lines", {})
+        line = lines.get(tls)
+        if line is None:
+            line = lines[tls] = _Line(_Session(), Connections())
+            context = tls.context if tls is not None else self._context
+            adapter = TrustingAdapter(line.connections, context)
             for scheme in ("http://", "https://"):
-                session.mount(scheme, adapter)
+                line.session.mount(scheme, adapter)
             # identity: what is hashed and counted is what the server holds
-            session.headers.update({"User-Agent": self._user_agent, "Accept-Encoding": "identity"})
+            line.session.headers.update({"User-Agent": self._user_agent, "Accept-Encoding": "identity"})
             with self._lock:
-                self._sessions.append(session)
-        return session
+                self._lines.append(line)
+                if self._aborted:
+                    line.connections.abort()
+        return line
+
+    def _drop(self, tls: TlsPolicy | None, line: _Line) -> None:
+        del self._local.lines[tls]
+        with self._lock:
+            self._lines.remove(line)
+        line.session.close()
 
     def _context(self, _host: str) -> ssl.SSLContext:
         with self._lock:
@@ -264,6 +291,14 @@ def refusal(response: requests.Response, detail: str = "") -> FetchError:
 
 def _shown(text: str) -> str:
     return printable(text, _MOST_WORDS)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A session of one thread, and the connections that it has."""
+
+    session: requests.Session
+    connections: Connections
 
 
 class _Session(requests.Session):

@@ -71,6 +71,11 @@ class Patience:
     paused: float = 3600.0
     unreachable: float = 60.0
 
+    @property
+    def exchange(self) -> float:
+        """How long a request may take until the answer's headers are there: a server may drip those, too."""
+        return self.connect + 2 * self.read
+
     def is_too_slow(self, received: int, elapsed: float) -> bool:
         """Say whether so many bytes of a body in so many seconds are too few."""
         return elapsed > self.warm_up and received < self.slowest * elapsed

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Mapping
 
+from archiver.collect.watchdog import Watchdog
 from archiver.collect.web.accounting import Accounting
 from archiver.collect.web.addresses import AddressPolicy
 from archiver.collect.web.coordinator import Coordinator
@@ -28,7 +29,6 @@ from archiver.collect.web.scope import Scope
 from archiver.collect.web.sitemaps import Sitemaps
 from archiver.collect.web.urls import resolve
 from archiver.collect.web.warc import WarcOutput, recover
-from archiver.collect.web.watchdog import Watchdog
 from archiver.core.urlkey import Origin
 from archiver.store.locator import open_locator
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     import threading
     from datetime import datetime
 
+    from archiver.collect.watchdog import Watchdog
     from archiver.collect.web.addresses import AddressPolicy
     from archiver.collect.web.credentials import Credentials, Proxy
-    from archiver.collect.web.watchdog import Watchdog
 
 _CHUNK = 1 << 16
 _SPOOL = 1 << 20  # bytes of a body that stay in memory

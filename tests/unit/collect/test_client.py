@@ -20,7 +20,7 @@ from archiver.core.errors import (
     StatusRefused,
     Stopped,
 )
-from servers import rawsite
+from servers import misbehaving, rawsite
 from servers.certificates import make_certificates
 from servers.halting import halting
 from servers.processes import free_port
@@ -122,6 +122,21 @@ def test_a_server_that_drips_is_a_timeout() -> None:
         pytest.raises(FetchTimeout, match="too slowly"),
     ):
         client.body(client.open(site.url("/")), 100)
+
+
+@pytest.mark.parametrize("what", ["slow-headers", "endless-interim-answers"])
+def test_headers_that_do_not_end_are_a_timeout(what: str) -> None:
+    """However often something comes; the client goes on working for the same thread, and for others."""
+    patience = Patience(connect=0.2, read=0.3)
+    answers = {"/": misbehaving.MISBEHAVIOURS[what], "/good": rawsite.reply(b"x")}
+    with (
+        rawsite.raw_serving(answers) as site,
+        Client("archiver/test", patience, Brake(threading.Event())) as client,
+    ):
+        for _ in range(2):
+            with pytest.raises(FetchTimeout):
+                client.open(site.url("/"))
+            assert client.body(client.open(site.url("/good")), 10) == b"x"
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from contextlib import closing
 
 import pytest
 
+from archiver.collect.watchdog import Watchdog
 from archiver.collect.web.addresses import AddressPolicy, addresses_of, is_local_name, is_private
 from archiver.collect.web.fetch import Fetcher, FetchSettings
 from archiver.collect.web.urls import resolve
-from archiver.collect.web.watchdog import Watchdog
 from archiver.core.errors import PrivateAddress
 from archiver.core.urlkey import Origin
 from servers.site import html, serving

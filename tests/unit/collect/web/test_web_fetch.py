@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from archiver.collect.watchdog import Watchdog
 from archiver.collect.web.addresses import AddressPolicy
 from archiver.collect.web.fetch import Fetcher, FetchSettings
-from archiver.collect.web.watchdog import Watchdog
 from archiver.core.errors import FetchTimeout
 from servers.dripping import dripping
 from servers.site import Answer, Reply, html, serving
