@@ -138,6 +138,10 @@ class _Note:
             return cls(url)
         return note if note.url == url and note.durable >= 0 else cls(url)
 
+    def to_json(self) -> bytes:
+        """Return the file's content."""
+        return jsontext.dump(asdict(self))
+
     @property
     def current(self) -> bool:
         """Whether the machine has run on since."""
@@ -204,7 +208,14 @@ class ResumableDownload:
         self._file.truncate()
         self._hasher = None
         self._note = _Note(self._note.url, etag, modified, _boot_id())
-        self._write_note()
+        with storage_errors(self._note_path):
+            is_first = not self._note_path.exists()
+            if (
+                is_first
+            ):  # none of its bytes count before the note is made durable with them, so that can wait
+                self._note_path.write_bytes(self._note.to_json())
+        if not is_first:  # what was said of other bytes must not come back after a power cut
+            self._write_note()
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes, which follow on the first ``received``; a view must be of bytes.
@@ -263,7 +274,7 @@ class ResumableDownload:
         return self._hasher
 
     def _write_note(self) -> None:
-        write_atomically(self._note_path, jsontext.dump(asdict(self._note)))
+        write_atomically(self._note_path, self._note.to_json())
 
 
 def _note_path(path: Path) -> Path:
