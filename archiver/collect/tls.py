@@ -17,7 +17,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
 from archiver.collect.connections import WatchedAdapter
-from archiver.core.errors import CertificateRefused, FetchError, HostUnreachable, SpecError
+from archiver.core.errors import CertificateRefused, FetchError, HostUnreachable, SpecError, TlsMissing
 
 if TYPE_CHECKING:
     import requests
@@ -122,7 +122,7 @@ def tls_error(error: BaseException, url: str) -> FetchError | None:
                 )
             reason = each.reason or str(each)
             if reason in _NOT_TLS:
-                return HostUnreachable("speaks no TLS there, and is to be spoken to by https", place=url)
+                return TlsMissing("speaks no TLS there, and is to be spoken to by https", place=url)
             if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason:  # its alert about ours
                 words = reason.replace("_", " ").lower()
                 return CertificateRefused(f"it does not take this client's certificate: {words}", place=url)

@@ -172,6 +172,12 @@ class CertificateRefused(HostUnreachable):
     code = "fetch.certificate"
 
 
+class TlsMissing(HostUnreachable):
+    """The server speaks no TLS where it is to be spoken to by https."""
+
+    code = "fetch.tls"
+
+
 class FetchTimeout(FetchError):
     """The server did not answer, or stopped sending, within the time allowed."""
 

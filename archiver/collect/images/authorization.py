@@ -113,8 +113,23 @@ class Authorizer:
                 return grant.value  # another thread was here first
             found = self._way_in(endpoint, parse_challenges(header))
             if not found.value or found.value == refused:
-                raise denied(endpoint)
+                raise self.denied(endpoint)
             return self._remembered(endpoint, found)
+
+    def denied(self, endpoint: Endpoint) -> AuthenticationFailed:
+        """Return the error for a registry that lets us not in; many answer so for what does not exist, too."""
+        credential = self._credentials.find(endpoint.registry, endpoint.repository)
+        if credential is None:
+            return AuthenticationFailed(
+                f"denies access to {endpoint.repository}: it needs a login, or does not exist (log in by"
+                f" `docker login {endpoint.registry}`, or give it in the spec: registries, {endpoint.registry}, auth)",
+                place=endpoint.registry,
+            )
+        return AuthenticationFailed(
+            f"denies access to {endpoint.repository} with the login of {credential.origin}: that is wrong or not"
+            " enough, or there is no such repository",
+            place=endpoint.registry,
+        )
 
     def _grant(self, endpoint: Endpoint) -> _Grant | None:
         with self._lock:
@@ -188,9 +203,9 @@ class Authorizer:
                 raise RateLimited(error.message, place=realm, wait=error.wait)
             if not isinstance(error, StatusRefused):
                 raise error
-            raise AuthenticationFailed(
-                f"the token server answers {error.message}", place=realm, hint=_hint(endpoint)
-            )
+            credential = self._credentials.find(endpoint.registry, endpoint.repository)
+            told = f" to the login of {credential.origin}" if credential is not None else ""
+            raise AuthenticationFailed(f"the token server answers {error.message}{told}", place=realm)
         try:
             return jsontext.load_object(self._client.body(response, _LIMIT), limit=_LIMIT, what=realm)
         except InvalidDocument as error:
@@ -212,19 +227,6 @@ def _lifetime(answer: Mapping[str, Any]) -> float:
     if isinstance(told, bool) or not isinstance(told, (int, float)) or not told > 0:
         return math.inf
     return max(told - _MARGIN, told / 2)
-
-
-def denied(endpoint: Endpoint) -> AuthenticationFailed:
-    """Return the error for a registry that lets us not in; many answer so for what does not exist, too."""
-    return AuthenticationFailed(
-        f"denies access to {endpoint.repository}: it needs a login, or does not exist",
-        place=endpoint.registry,
-        hint=_hint(endpoint),
-    )
-
-
-def _hint(endpoint: Endpoint) -> str:
-    return f"run: docker login {endpoint.registry}, or give auth in the spec's registries"
 
 
 def _check_realm(realm: str, endpoint: Endpoint) -> None:

@@ -39,12 +39,13 @@ _NOTHING_FOUND = "credentials not found"
 
 @dataclass(frozen=True)
 class Credential:
-    """A name and password, or tokens in their place. Never shown in messages."""
+    """A name and password, or tokens in their place. Never shown in messages; ``origin``, where it is from, may be."""
 
     username: str = ""
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
     registry_token: str = field(default="", repr=False)
+    origin: str = field(default="", compare=False)
 
     @property
     def basic(self) -> str:
@@ -133,7 +134,11 @@ class LoginFile:
                     "an 'auth' is not base64 of name:password", place=self._place
                 ) from error
         found = Credential(
-            username, password.rstrip("\0"), _text(entry, "identitytoken"), _text(entry, "registrytoken")
+            username,
+            password.rstrip("\0"),
+            _text(entry, "identitytoken"),
+            _text(entry, "registrytoken"),
+            self._place,
         )
         return found if found != Credential() else None
 
@@ -165,8 +170,8 @@ def _ask(helper: str, host: str) -> Credential | None:
         raise AuthenticationFailed(f"{name} does not answer in JSON", place=host) from error
     username, secret = _text(answer, "Username"), _text(answer, "Secret")
     if username == "<token>":
-        return Credential(identity_token=secret)
-    return Credential(username, secret) if username or secret else None
+        return Credential(identity_token=secret, origin=name)
+    return Credential(username, secret, origin=name) if username or secret else None
 
 
 class Credentials:
@@ -189,7 +194,9 @@ class Credentials:
         """
         given = {
             registry: Credential(
-                substituted(entry.auth.username, environment), substituted(entry.auth.password, environment)
+                substituted(entry.auth.username, environment),
+                substituted(entry.auth.password, environment),
+                origin=f"the spec (registries, {registry}, auth)",
             )
             for registry, entry in settings.items()
             if entry.auth is not None

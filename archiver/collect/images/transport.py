@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Collection, Mapping
 
 from archiver.collect.client import refusal
-from archiver.collect.images.authorization import denied
 from archiver.core import jsontext
 from archiver.core.errors import (
     ArchiverError,
@@ -20,6 +19,7 @@ from archiver.core.errors import (
     ManifestUnknown,
     RateLimited,
     ServerBusy,
+    TlsMissing,
 )
 from archiver.core.printable import printable
 from archiver.core.urlkey import Origin
@@ -90,7 +90,7 @@ class Transport:
             self.client.discard(response)
             challenge = response.headers.get("WWW-Authenticate", "")
             authorization = self._authorizer.answer(endpoint, authorization, challenge)
-        raise denied(endpoint)
+        raise self._authorizer.denied(endpoint)
 
     def _exchanged(
         self,
@@ -109,7 +109,15 @@ class Transport:
                 tls=self._tls.get(endpoint.registry),
             )
         except CertificateRefused as error:
-            error.message += f" ({_advice(endpoint.registry)})"
+            error.message += (
+                " (if it is signed by an authority of your own, name that in the spec:"
+                f" registries, {endpoint.registry}, tls, ca)"
+            )
+            raise
+        except TlsMissing as error:
+            error.message += (
+                f" (if it is meant to, write in the spec: registries, {endpoint.registry}, plain_http: true)"
+            )
             raise
         if Origin.of(response.url) == Origin.of(url):  # not where blobs are sent from
             self.limits.learn(endpoint.registry, response.headers)
@@ -119,8 +127,12 @@ class Transport:
         code, detail = "", ""
         if response.request.method != "HEAD":
             with suppress(FetchError):  # then the status has to say enough
-                code, detail = _detail(self.client.body(response, _ERROR_LIMIT))
+                code, detail = _detail(self.client.body(response, _ERROR_LIMIT), response)
         response.close()
+        if response.status_code == HTTPStatus.BAD_REQUEST and endpoint.scheme == "http" and "HTTPS" in detail:
+            detail += (
+                f" (if it is on this machine, write in the spec: registries, {endpoint.registry}, tls: {{}})"
+            )
         error = refusal(response, detail)
         if response.status_code == HTTPStatus.NOT_FOUND and (code or _is_json(response)):
             return ManifestUnknown(f"the registry does not have it ({error.message})", place=response.url)
@@ -133,19 +145,20 @@ class Transport:
         return error
 
 
-def _advice(registry: str) -> str:
-    """Return what to do about a certificate that is not trusted."""
-    return (
-        f"if it is signed by an authority of your own, name that in the spec: registries, {registry}, tls, ca"
-    )
-
-
 def _is_json(response: requests.Response) -> bool:
     return "json" in response.headers.get("Content-Type", "").lower()
 
 
-def _detail(body: bytes) -> tuple[str, str]:
-    """Return the first error's code, and code and message, if the body is a registry's error document."""
+def _detail(body: bytes, response: requests.Response) -> tuple[str, str]:
+    """Return the first error's code, and code and message, if the body is a registry's error document.
+
+    What a server says in plain words instead is a message without a code.
+    """
+    secret = response.request.headers.get("Authorization", "").partition(" ")[2].encode()
+    if secret and secret in body:  # nothing of an answer that repeats it is shown
+        return "", ""
+    if response.headers.get("Content-Type", "").lower().startswith("text/plain"):
+        return "", printable(body.decode("utf-8", "replace").strip().partition("\n")[0].strip(), _MOST_WORDS)
     try:
         document = jsontext.load_object(body, limit=_ERROR_LIMIT, what="error")
     except ArchiverError:

@@ -187,23 +187,37 @@ def test_an_identity_token_is_posted(server: Registry, opened: Opened) -> None:
 
 @pytest.mark.parametrize("login", ["basic", "bearer"])
 def test_a_wrong_password_is_an_error_without_it(server: Registry, opened: Opened, login: str) -> None:
-    """It says what to do, and shows nothing secret; nobody insists."""
+    """It says whose it is, and shows nothing secret; nobody insists."""
     server.login = login
     with pytest.raises(AuthenticationFailed) as caught:
         repository(opened({server.host: KEEPER}, NAME="keeper", SECRET="mistyped"), server.host).resolve("1")
     told = f"{caught.value!r} {caught.value} {caught.value.hint}"
-    assert "docker login" in told
+    assert f"the login of the spec (registries, {server.host}, auth)" in told
     assert "mistyped" not in told
     assert b64encode(b"keeper:mistyped").decode() not in told
     assert len(server.asked) <= 4
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+def test_a_secret_that_a_server_repeats_is_not_shown(server: Registry, opened: Opened, kind: str) -> None:
+    """Some servers print the request into their error pages."""
+    server.login = "basic"
+    errors = {"errors": [{"code": "DENIED", "message": f"no way in by Authorization: {BASIC}"}]}
+    said = Reply(json.dumps(errors).encode(), 403, {"Content-Type": kind})
+    challenge = Reply(status=401, headers={"WWW-Authenticate": "Basic"})
+    server.answers["GET /v2/app/manifests/1"] = [challenge, said]
+    with pytest.raises(AuthenticationFailed, match="HTTP 403") as caught:
+        repository(opened({server.host: KEEPER}, **ACCOUNT), server.host).get_manifest("1")
+    assert BASIC.partition(" ")[2] not in str(caught.value)
+
+
 def test_without_credentials_a_login_is_asked_for(server: Registry, opened: Opened) -> None:
-    """The hint names the registry and the spec's key."""
+    """The message names the registry and the spec's key."""
     server.login = "basic"
     with pytest.raises(AuthenticationFailed, match="needs a login, or does not exist") as caught:
         repository(opened(), server.host).resolve("1")
-    assert caught.value.hint == f"run: docker login {server.host}, or give auth in the spec's registries"
+    assert f"`docker login {server.host}`" in caught.value.message
+    assert f"registries, {server.host}, auth" in caught.value.message
 
 
 @pytest.mark.parametrize(

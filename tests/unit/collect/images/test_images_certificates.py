@@ -9,7 +9,7 @@ from typing import Iterator
 
 import pytest
 
-from archiver.core.errors import CertificateRefused, HostUnreachable, SpecError
+from archiver.core.errors import CertificateRefused, FetchError, HostUnreachable, SpecError, TlsMissing
 from archiver.spec.registries import RegistrySettings, Tls
 from servers.asking import CONTENT, Opened, blob, read, repository
 from servers.certificates import Certificates, make_certificates, make_client
@@ -155,9 +155,22 @@ def test_a_client_certificate_is_shown_to_the_registry_alone(
 
 
 def test_what_speaks_no_tls_is_told(opened: Opened) -> None:
-    """A plain server where TLS was expected."""
-    with serving() as plain, pytest.raises(HostUnreachable, match="speaks no TLS"):
+    """A plain server where TLS was expected; with the key that would allow it."""
+    with serving() as plain, pytest.raises(TlsMissing) as caught:
         repository(opened(settings(plain)), plain.host).resolve("1")
+    assert "speaks no TLS" in caught.value.message
+    assert f"registries, {plain.host}, plain_http: true" in caught.value.message
+
+
+def test_what_speaks_tls_only_is_told(opened: Opened) -> None:
+    """A registry of this machine that is spoken to in the clear: Go's answer to that, and the key that helps."""
+    said = Reply(b"Client sent an HTTP request to an HTTPS server.\n", 400, {"Content-Type": "text/plain"})
+    with serving() as server:
+        server.answers["/v2/app/manifests/1"] = said
+        with pytest.raises(FetchError) as caught:
+            repository(opened(), server.host).get_manifest("1")
+        assert "Client sent an HTTP request to an HTTPS server. (if it is" in caught.value.message
+        assert f"registries, {server.host}, tls: {{}}" in caught.value.message
 
 
 def test_one_registry_s_settings_are_not_another_s(
