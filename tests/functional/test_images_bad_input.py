@@ -12,11 +12,10 @@ from servers.console import Console
 from servers.content import OCI_INDEX, OCI_MANIFEST, Made
 from servers.front import Front, endless, fronting, with_body, with_headers
 from servers.mirroring import Project
-from servers.real import docker_registry
+from servers.real import Registry, docker_registry
 
 if TYPE_CHECKING:
     from servers.console import Outcome
-    from servers.real import Registry
 
 NESTED = 12
 ZEROS = "0" * 64
@@ -221,6 +220,36 @@ def test_the_rest_goes_on(front: Front, project: Project, outcome: Outcome) -> N
     project.judge()
     assert {path.name for path in project.console.folder.iterdir()} == {"archives", "sample.yaml"}
     assert outcome.json["complete"] is False
+
+
+def test_bad_signatures_leave_the_image(console: Console, front: Front) -> None:
+    """A signature whose content is damaged is a failure of its own; the image that it is about is there."""
+    registry = front.registry
+    assert isinstance(registry, Registry)
+    made = registry.image("signed/badly:1", b"the image")
+    tag = f"{made.digest.replace(':', '-')}.sig"
+    signature = registry.artifact(f"signed/badly:{tag}", b"to be damaged, too", "application/x-signature")
+    registry.damage(signature.layers[0])
+    project, name = Project(console), f"{front.host}/signed/badly:1"
+    project.archive(code=3, images={"refs": [name]})
+    assert list(project.images()) == [name]
+    assert set(project.failures().values()) == {"content.digest"}
+    project.judge()
+
+
+def test_referrers_in_circles_end(console: Console, front: Front) -> None:
+    """A registry that says of each manifest, and of each referrer, that the same signature refers to it is asked no further."""
+    registry = front.registry
+    assert isinstance(registry, Registry)
+    made = registry.image("signed/round:1", b"the image")
+    signature = registry.artifact(
+        "signed/round", b"the signature", "application/x-signature", subject=made.descriptor
+    )
+    listed = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [signature.descriptor]}
+    front.alter("* /v2/signed/round/referrers/*", with_body(json.dumps(listed).encode(), OCI_INDEX))
+    project = Project(console)
+    project.archive(images={"refs": [f"{front.host}/signed/round:1"]})
+    assert [extra["digest"] for extra in project.extras()] == [signature.digest]
 
 
 def test_a_digest_of_an_unknown_kind_is_not_taken_for_a_tag(console: Console, front: Front) -> None:

@@ -138,6 +138,19 @@ def test_a_registry_that_is_down_is_not_gone(console: Console, upstream: Registr
     assert (project.images()[name]["gone"], project.images()[name]["carried"]) == ("", True)
 
 
+def test_a_signature_that_upstream_withdrew_stays(project: Project, upstream: Registry) -> None:
+    """A signature that is there no longer stays with the image that it is about; the image is none the worse for it."""
+    made = upstream.image("unsigned/app:1", b"signed once")
+    tag = f"unsigned/app:{made.digest.replace(':', '-')}.sig"
+    signature = upstream.artifact(tag, b"its signature", "application/x-signature")
+    images = {"refs": [f"{upstream.host}/unsigned/app:1"]}
+    project.archive(images=images)
+    upstream.untag(tag)
+    project.archive(images=images)
+    assert [extra["digest"] for extra in project.extras()] == [signature.digest]
+    assert project.tags()[f"{upstream.host}/{tag}"] == signature.digest
+
+
 def test_what_was_never_there_is_not_gone(project: Project, upstream: Registry) -> None:
     """A tag that was never archived is unknown, not gone: most likely it is a slip of the pen."""
     upstream.image("known/app:1", b"known")

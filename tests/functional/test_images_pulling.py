@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
-from servers.content import OCI_INDEX, OCI_MANIFEST, Made, packed
+from servers.content import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Made, packed
 from servers.front import Front, fronting
 from servers.mirroring import Project
 from servers.podman import Podman, empty_podman
@@ -116,6 +116,22 @@ def test_artifacts_of_any_kind_are_kept(project: Project, upstream: Registry) ->
     assert images[names[1]]["artifact_type"] == "application/x-kind"
     for made in (chart, strange):
         assert all(project.has(digest) for digest in (made.digest, made.config, *made.layers))
+    project.judge()
+
+
+def test_content_of_any_length_and_algorithm_is_kept(project: Project, upstream: Registry) -> None:
+    """An empty layer, the same layer twice in one image, and a layer that is named by sha512."""
+    upstream.image("edges/empty:1", b"", b"", packed("the third"))
+    content = b"named by sha512"
+    digest = upstream.blob("edges/long", content, algorithm="sha512").digest
+    config = upstream.blob("edges/long", b"{}", OCI_EMPTY)
+    layer = {"mediaType": "text/plain", "digest": digest, "size": len(content)}
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config.descriptor, "layers": [layer]}
+    upstream.manifest("edges/long:1", document)
+    names = [f"{upstream.host}/edges/{name}:1" for name in ("empty", "long")]
+    project.archive(images={"refs": names})
+    assert set(project.images()) == set(names)
+    assert project.blob(digest).read_bytes() == content
     project.judge()
 
 

@@ -143,11 +143,13 @@ class Registry(Filling):
             f"docker://{self.host}/{name}",
         )
 
-    def blob(self, repository: str, data: bytes, media_type: str = OCI_LAYER) -> Made:
+    def blob(
+        self, repository: str, data: bytes, media_type: str = OCI_LAYER, *, algorithm: str = "sha256"
+    ) -> Made:
         """Put a blob into a repository."""
         if self.open is not None:
-            return self.open.blob(repository, data, media_type)
-        made = Made.of(data, media_type)
+            return self.open.blob(repository, data, media_type, algorithm=algorithm)
+        made = Made(media_type, f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}", len(data))
         upload = self._send("POST", f"/v2/{repository}/blobs/uploads/").headers["Location"]
         target = f"{upload}&digest={made.digest}"
         self._send("PUT", target, data, "application/octet-stream")
