@@ -115,7 +115,7 @@ def selected_files(
     return FileSelection(
         tuple(files.values()),
         tuple(file for file in kept.values() if file.url in gone),
-        tuple(each for each in failures if each.code != FileGone.code or each.subject in gone),
+        tuple(each for each in dict.fromkeys(failures) if each.code != FileGone.code or each.subject in gone),
     )
 
 

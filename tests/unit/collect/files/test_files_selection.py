@@ -161,6 +161,17 @@ def test_what_moved_to_another_index_is_not_gone() -> None:
     assert selection.failures == ()
 
 
+def test_what_several_entries_tell_alike_is_told_once() -> None:
+    """One index may be asked for different files by different globs, which may overlap."""
+    with serving({}) as site:
+        site.answers["/dl/"] = html("a.tgz")
+        old = had(site, "old.tgz")
+        selection = selected(index(site), index(site, "*"), previous=(old,))
+    assert names(selection) == ["a.tgz"]
+    assert selection.kept == (old,)
+    assert len(selection.failures) == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
