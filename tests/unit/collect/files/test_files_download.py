@@ -376,14 +376,14 @@ def test_a_store_that_cannot_be_written_ends_the_run(layout: ImageLayout) -> Non
         silent.set()
 
 
-@pytest.mark.parametrize("name", sorted(MISBEHAVIOURS.keys() - {"slow-headers", "endless-interim-answers"}))
+@pytest.mark.parametrize("name", sorted(MISBEHAVIOURS))
 def test_whatever_a_server_does_is_a_file_or_a_failure(
     layout: ImageLayout, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Broken framing, floods, drips, nonsense: one outcome, and the file beside it comes."""
     monkeypatch.setattr(transfer, "MOST_UNANNOUNCED", 8 << 20)
     strict = Patience(
-        attempts=1, attempts_to_connect=1, first_wait=0, connect=2, read=2, warm_up=0.3, slowest=1e5
+        attempts=1, attempts_to_connect=1, first_wait=0, connect=1, read=1, warm_up=0.3, slowest=1e5
     )
     with serving({"/a.tgz": TARBALL}) as fine, raw_serving({}) as site:
         site.answers.update({f"/docs/{each}": answer for each, answer in MISBEHAVIOURS.items()})
