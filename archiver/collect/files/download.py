@@ -217,10 +217,15 @@ class _Downloader:
     def _ready(self, url: str, digest: Digest | None) -> KeptFile | None:
         """Return a file that is here, where there is no need to ask for it."""
         for kept in self.artifacts.of(url):
-            current = bool(self.began) and kept.fetched >= self.began
-            if kept.file.digest == digest if digest is not None else current:
+            if kept.file.digest == digest if digest is not None else self._is_of_this_run(kept):
                 return kept
         return None
+
+    def _is_of_this_run(self, kept: KeptFile) -> bool:
+        """Say whether a file came since the run began. Times are whole seconds: the last snapshot's own is none."""
+        earlier = self.previous.get(kept.file.url)
+        known = earlier is not None and earlier.manifest == str(kept.manifest)
+        return bool(self.began) and kept.fetched >= self.began and not known
 
     def _got(self, wanted: WantedFile, digest: Digest | None) -> KeptFile:
         with self._alone(wanted.url) as partial:
