@@ -22,8 +22,6 @@ from servers.content import OCI_INDEX, Filling
 from servers.registry import Asked, Reply
 
 if TYPE_CHECKING:
-    import ssl
-
     from servers.real import Registry, Site
 
 _HOPPING = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date"})
@@ -117,6 +115,11 @@ class Front:
         """Go on with what was paused."""
         self._going_on.set()
 
+    def ignoring_range(self, asked: Asked, reply: Reply) -> Reply:
+        """Change an answer to that of a server which knows no ranges."""
+        headers = {name: value for name, value in asked.headers.items() if name != "range"}
+        return self._truth(replace(asked, headers=headers)) if "range" in asked.headers else reply
+
     def behave(self) -> None:
         """Forget all that is to be done to answers."""
         self.go_on()
@@ -166,11 +169,6 @@ class Front:
         if path.endswith("/tags/list") and self.page and truth.status == 200:
             return self._paged(truth, path, parse_qs(query))
         return truth
-
-    def ignoring_range(self, asked: Asked, reply: Reply) -> Reply:
-        """Change an answer to that of a server which knows no ranges."""
-        headers = {name: value for name, value in asked.headers.items() if name != "range"}
-        return self._truth(replace(asked, headers=headers)) if "range" in asked.headers else reply
 
     def _truth(self, asked: Asked) -> Reply:
         with closing(http.client.HTTPConnection(self.registry.host, timeout=60)) as connection:
@@ -276,11 +274,9 @@ def redirected(origin: str) -> Change:
 
 
 @contextmanager
-def fronting(registry: Registry | Site, *, tls: ssl.SSLContext | None = None) -> Iterator[Front]:
-    """Run a front before a registry while a block lasts; by TLS, if given a server's context."""
+def fronting(registry: Registry | Site) -> Iterator[Front]:
+    """Run a front before a registry while a block lasts."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
     front = Front(f"127.0.0.1:{server.server_address[1]}", registry)
     server.RequestHandlerClass = _handler(front)
     server.daemon_threads = True
