@@ -22,6 +22,7 @@ from archiver.core.errors import (
     ResponseBroken,
     ServerBusy,
     Stopped,
+    TlsMissing,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _EPOCH = (
     1e9  # seconds; Docker Hub has been seen to send a moment, counted from 1970, in place of a time to wait
 )
 _PASSING = (FetchTimeout, ResponseBroken, ServerBusy)
+_SILENT = (FetchTimeout, HostUnreachable)
+_LASTING = (CertificateRefused, RateLimited, TlsMissing)  # what no repetition helps, or only a pause
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Patience:
         longest_pause: the longest such rest.
         paused: how long such a host is waited for in all, where it does not say what time its limit is for.
         unreachable: for how long a host that could not be reached is left alone where another has the same.
+        troubled: for how long one that was busy, or broke off, is asked after others.
     """
 
     attempts: int = 5
@@ -70,6 +74,7 @@ class Patience:
     longest_pause: float = 900.0
     paused: float = 3600.0
     unreachable: float = 60.0
+    troubled: float = 300.0
 
     @property
     def exchange(self) -> float:
@@ -135,16 +140,23 @@ class Retrier:
         self.patience = patience
         self._brake, self._progress, self._clock = brake, progress, clock
         self._pauses = Pauses(patience, brake, progress, clock)
-        self._unreachable: dict[str, tuple[float, FetchError]] = {}
+        self._troubled: dict[str, tuple[float, FetchError]] = {}
 
-    def unreachable(self, host: str) -> FetchError | None:
-        """Return why a host could not be reached, or did not answer, if that was so when it was last tried."""
-        return self._unreachable.get(host, (0.0, None))[1]
+    def trouble(self, host: str) -> FetchError | None:
+        """Return what kept a host from giving what it was last asked for: it is to be asked after others.
+
+        That it could not be reached counts until it answers, anything else for some minutes.
+        """
+        since, error = self._troubled.get(host, (0.0, None))
+        if isinstance(error, _SILENT) or self._clock() - since < self.patience.troubled:
+            return error
+        return None
 
     def lately_unreachable(self, host: str) -> FetchError | None:
-        """Return the same only if it is so short a time ago that the host should be left alone."""
-        since, error = self._unreachable.get(host, (0.0, None))
-        return error if error is not None and self._clock() - since < self.patience.unreachable else None
+        """Return why a host could not be reached, if that is so short a time ago that it should be left alone."""
+        since, error = self._troubled.get(host, (0.0, None))
+        lately = isinstance(error, _SILENT) and self._clock() - since < self.patience.unreachable
+        return error if lately else None
 
     def run(
         self,
@@ -152,15 +164,17 @@ class Retrier:
         action: Callable[[], _T],
         *,
         came: Callable[[], int] = _no_bytes,
-        pausing: bool = True,
+        hurried: bool = False,
     ) -> _T:
         """Return what ``action`` returns, trying it again where that may help.
 
         Args:
             host: what is asked.
             action: a single attempt.
-            came: tells the bytes that came so far, where attempts go on from one another.
-            pausing: wait for a host that wants no more requests for now; else that is a failure like others.
+            came: tells the bytes that came so far, where attempts go on from one another: one that brought some does
+                not count.
+            hurried: there are others to ask: make one attempt that counts, and do not wait for a host that wants no
+                more requests for now.
 
         Raises:
             Stopped: the work is to end.
@@ -169,59 +183,65 @@ class Retrier:
         attempt, had = 0, came()
         while True:
             self._brake.check()
-            self._pauses.observe(host, pausing)
+            self._pauses.observe(host, waiting=not hurried)
             began = self._clock()
             attempt += 1
             try:
                 result = action()
             except RateLimited as error:
                 self._brake.check()
-                if not self._pauses.ask(host, error, began) or not pausing:
+                if not self._pauses.ask(host, error, began) or hurried:
                     raise
                 attempt -= 1  # the pauses have a patience of their own
             except FetchError as error:
                 self._brake.check()  # what broke because the work ends is no failure
                 has = came()
                 if has - had >= self.patience.progress:
-                    attempt, had = 1, has
-                if not self._again(host, attempt, error):
+                    attempt, had = 0, has
+                if not (
+                    self.may_pass(error, attempt) and (attempt == 0 or self._has_more(host, error, hurried))
+                ):
+                    self._remember(host, error)
                     raise
-                self._brake.wait(self._pause(attempt, error))
+                self.wait(attempt, error)
             else:
-                self._unreachable.pop(host, None)
+                self._troubled.pop(host, None)
                 self._pauses.end(host, began)
                 return result
 
-    def _again(self, host: str, attempt: int, error: FetchError) -> bool:
+    def may_pass(self, error: Exception, attempt: int) -> bool:
+        """Say whether it may help to try again what failed for the so-manieth time."""
+        if isinstance(error, _LASTING):
+            return False
+        if isinstance(error, ServerBusy) and error.wait is not None:
+            return error.wait <= self.patience.longest_wait and attempt < self.patience.attempts
         if isinstance(error, HostUnreachable):
-            first = attempt < self.patience.attempts_to_connect and host not in self._unreachable
-            if first and not isinstance(error, CertificateRefused):
-                return True
-            self._remember(host, error)
-            return False
-        if (
-            isinstance(error, ServerBusy)
-            and error.wait is not None
-            and error.wait > self.patience.longest_wait
-        ):
-            return False
-        again = isinstance(error, _PASSING) and attempt < self.patience.attempts
-        if isinstance(error, FetchTimeout) and not again:
-            self._remember(host, error)
-        return again
+            return attempt < self.patience.attempts_to_connect
+        return isinstance(error, _PASSING) and attempt < self.patience.attempts
 
-    def _remember(self, host: str, error: FetchError) -> None:
-        told = type(error)(error.message, place=host)  # others ask for another address there
-        told.answered = error.answered
-        self._unreachable[host] = (self._clock(), told)
+    def wait(self, attempt: int, error: Exception) -> None:
+        """Wait before another attempt, the longer the more there were.
 
-    def _pause(self, attempt: int, error: FetchError) -> float:
-        pause = min(self.patience.first_wait * 2.0 ** (attempt - 1), self.patience.longest_wait)
+        Raises:
+            Stopped: the work is to end.
+        """
+        pause = min(self.patience.first_wait * 2.0 ** (max(attempt, 1) - 1), self.patience.longest_wait)
         if isinstance(error, ServerBusy) and error.wait is not None:
             pause = max(pause, error.wait)
         if pause >= _WORTH_TELLING:
             self._progress.note(f"{error}; trying again in {pause:.0f} s")
-        return pause
+        self._brake.wait(pause)
+
+    def _has_more(self, host: str, error: FetchError, hurried: bool) -> bool:
+        """Say whether a host gets further attempts: not in a hurry, and not if it could not be reached before."""
+        known_dead = isinstance(error, HostUnreachable) and isinstance(self.trouble(host), HostUnreachable)
+        return not hurried and not known_dead
+
+    def _remember(self, host: str, error: FetchError) -> None:
+        if isinstance(error, (*_PASSING, HostUnreachable)):
+            told = type(error)(error.message, place=host)  # others ask for another address there
+            told.answered = error.answered
+            self._troubled[host] = (self._clock(), told)
 
 
 def retry_after(value: str) -> float | None:

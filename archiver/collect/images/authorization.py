@@ -126,8 +126,8 @@ class Authorizer:
                 place=endpoint.registry,
             )
         return AuthenticationFailed(
-            f"denies access to {endpoint.repository} with the login of {credential.origin}: that is wrong or not"
-            " enough, or there is no such repository",
+            f"denies access to {endpoint.repository} with the login of {credential.origin}: it does not count"
+            " there, or there is no such repository",
             place=endpoint.registry,
         )
 

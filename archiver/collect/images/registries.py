@@ -9,9 +9,10 @@ from archiver.collect.client import Client
 from archiver.collect.images.authorization import Authorizer
 from archiver.collect.images.credentials import Credentials
 from archiver.collect.images.endpoints import Endpoint, api_host, endpoints_of
+from archiver.collect.images.failover import Failover, Sources
 from archiver.collect.images.ratelimit import RateLimits
 from archiver.collect.images.registry import Source
-from archiver.collect.images.repository import Repository, Sources
+from archiver.collect.images.repository import Repository
 from archiver.collect.images.transport import Transport
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
 from archiver.collect.tls import TlsPolicy
@@ -119,7 +120,7 @@ class Registries:
             tuple(map(self._source, places.mirrors)),
             tuple(map(self._source, places.fallbacks)),
         )
-        return Repository(reference, sources, self.retrier, self._passed_over)
+        return Repository(reference, Failover(sources, self.retrier, self._passed_over))
 
     def connections(self, registry: str) -> int:
         """Return how many transfers a registry's host gets at the same time."""

@@ -119,7 +119,7 @@ def test_other_hosts_go_on() -> None:
     clock = Clock()
     trying = retrier(clock, Notes())
     with pytest.raises(RateLimited):
-        trying.run("limited", Limited(clock, 1e9), pausing=False)
+        trying.run("limited", Limited(clock, 1e9), hurried=True)
     assert trying.run("other", lambda: "done") == "done"
     assert clock.waits == []
 
@@ -130,11 +130,11 @@ def test_nobody_has_to_wait() -> None:
     trying, host = retrier(clock, Notes()), Limited(clock, 1e9)
     for _ in range(3):
         with pytest.raises(RateLimited):
-            trying.run("host", host, pausing=False)
+            trying.run("host", host, hurried=True)
     assert (host.asked, clock.waits) == (1, [])
     clock.now += 31
     with pytest.raises(RateLimited):
-        trying.run("host", host, pausing=False)
+        trying.run("host", host, hurried=True)
     assert host.asked == 2
 
 

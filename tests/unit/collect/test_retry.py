@@ -104,12 +104,12 @@ def test_a_dead_host_is_left_alone_for_a_while_by_who_has_another() -> None:
             trying.run("dead", Failing(*[error] * 9))
         lately = trying.lately_unreachable("dead")
         assert (type(lately), str(lately)) == (type(error), f"dead: {error.message}")
-        assert trying.unreachable("dead") is not None
+        assert trying.trouble("dead") is not None
         now[0] += HASTY.unreachable
         assert trying.lately_unreachable("dead") is None
-        assert trying.unreachable("dead") is not None
+        assert trying.trouble("dead") is not None
         trying.run("dead", Failing())
-        assert trying.unreachable("dead") is None
+        assert trying.trouble("dead") is None
 
 
 def test_a_certificate_is_looked_at_once() -> None:
