@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         EditionReport,
         Entry,
         HostReport,
+        ItemReport,
         Listing,
         Report,
         SetReport,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 1_000
 """URLs of one listing that the page shows; the JSON may have more."""
 _LONG = 25  # a listing of more URLs is folded
-_TEXT_COLUMNS = frozenset({"Sitemap", "Named by", "Host", "Edition", "What it is"})
+_TEXT_COLUMNS = frozenset({"Sitemap", "Named by", "Host", "Edition", "What it is", "Name", "Digest"})
 _NAMED_BY = {"guess": "no one; tried", "index": "another sitemap", "page": "a page", "spec": "the spec"}
 _ADVICE = {
     ROBOTS: "The site's robots.txt forbids these. If you may archive them all the same, set robots: ignore in the spec.",
@@ -61,8 +62,11 @@ def report_page(report: Report) -> bytes:
     body += [
         _section(f"site-{site.name}", f"Site {site.name}", _site(site), site.verdict) for site in report.sites
     ]
+    held = [each for each in report.sets if each.kept]
+    body += [_section(each.name, each.name.capitalize(), _set(each)) for each in held]
     links = [("#missing", "What is missing")] if missing else []
     links += [(f"#site-{site.name}", f"Site {site.name}") for site in report.sites]
+    links += [(f"#{each.name}", each.name.capitalize()) for each in held]
     page = Template(files("archiver.collect").joinpath("templates/report.html").read_text("utf-8"))
     return page.substitute(
         title=escape(report.title),
@@ -75,9 +79,14 @@ def report_page(report: Report) -> bytes:
         ),
         state=_state(report),
         facts="\n".join(_facts(report)),
-        links="\n".join(f'<a href="{escape(target)}">{escape(name)}</a>' for target, name in links),
+        links=_navigation(links),
         body="\n".join(body),
     ).encode("utf-8", "replace")
+
+
+def _navigation(links: Sequence[tuple[str, str]]) -> str:
+    anchors = "\n".join(f'<a href="{escape(target)}">{escape(name)}</a>' for target, name in links)
+    return f'<nav aria-label="On this page">\n{anchors}\n</nav>' if links else ""
 
 
 def _moment(iso: str) -> str:
@@ -103,15 +112,22 @@ def _state(report: Report) -> str:
 
 
 def _facts(report: Report) -> Iterable[str]:
-    numbers = [
+    pages = [
         ("pages", sum(site.pages for site in report.sites)),
         ("requisites", sum(site.requisites for site in report.sites)),
+    ]
+    numbers = [
+        *(pages if report.sites else []),
         *((each.name, each.items) for each in report.sets),
+        *_unless_zero("sign or describe images", sum(each.referrers for each in report.sets)),
         *_unless_zero("kept from before", _carried(report)),
+        *_unless_zero("gone upstream", sum(each.gone for each in report.sets)),
     ]
     for label, number in numbers:
         yield f"<li><b>{number:,}</b>{escape(label)}</li>"
-    yield f"<li><b>{escape(size_text(sum(site.bytes for site in report.sites)))}</b>received for sites</li>"
+    if report.sites:
+        received = size_text(sum(site.bytes for site in report.sites))
+        yield f"<li><b>{escape(received)}</b>received for sites</li>"
     broken = sum(each.total for site in report.sites for each in site.broken)
     if broken:
         yield f"<li><b>{broken:,}</b>dead links</li>"
@@ -169,6 +185,30 @@ def _site(site: SiteReport) -> str:
     if site.hosts:
         parts.append("<h3>Hosts</h3>" + _hosts(site.hosts))
     return "\n".join(parts)
+
+
+def _set(each: SetReport) -> str:
+    """Return what is here of the images or the files, with what is particular about each one."""
+    shown = each.kept[:MOST_SHOWN]
+    rows = [
+        (
+            f"{_link(item.name)}<small>{escape(', '.join(item.platforms))}</small>",
+            f"<code>{escape(item.digest)}</code>{_particular(item)}",
+            escape(size_text(item.size)),
+        )
+        for item in shown
+    ]
+    more = len(each.kept) - len(shown)
+    rest = f"<p>and {more:,} more, all in the snapshot record</p>" if more else ""
+    along = f"<p>{each.referrers:,} more sign or describe them.</p>" if each.referrers else ""
+    return _table(("Name", "Digest", "Size"), rows) + rest + along
+
+
+def _particular(item: ItemReport) -> str:
+    notes = [f"told by {item.source}"] if item.source else []
+    notes += [f"gone upstream since {_moment(item.gone)}"] if item.gone else []
+    notes += ["kept from before"] if item.carried else []
+    return f"<small>{escape('; '.join(notes))}</small>" if notes else ""
 
 
 def _unless_zero(label: str, number: int) -> list[tuple[str, int]]:

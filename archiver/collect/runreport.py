@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Iterable, Sequence
 
-from archiver.core.report import MOST_MISSING, Entry, Listing, Report, SetReport
+from archiver.core.report import MOST_MISSING, Entry, ItemReport, Listing, Report, SetReport
+from archiver.core.snapshot import ImageResult
 
 if TYPE_CHECKING:
     from archiver.core.report import SiteReport
-    from archiver.core.snapshot import Failure, FileResult, ImageResult, Snapshot
+    from archiver.core.snapshot import Failure, FileResult, Snapshot
 
 
 def run_report(snapshot: Snapshot, sites: tuple[SiteReport, ...]) -> Report:
@@ -35,15 +37,29 @@ def run_report(snapshot: Snapshot, sites: tuple[SiteReport, ...]) -> Report:
 
 
 def _set_report(
-    name: str, items: Sequence[ImageResult | FileResult], failures: Iterable[Failure]
+    name: str, results: Sequence[ImageResult | FileResult], failures: Iterable[Failure]
 ) -> SetReport:
     mine = (failure for failure in failures if failure.source == name)
     by_code = groupby(sorted(mine, key=attrgetter("code", "subject")), key=attrgetter("code"))
+    items = [each for each in results if not (isinstance(each, ImageResult) and each.refers_to)]
     return SetReport(
         name,
         len(items),
         sum(item.carried for item in items),
         tuple(_listing(code, list(group)) for code, group in by_code),
+        referrers=len(results) - len(items),
+        gone=sum(bool(item.gone) for item in items),
+        kept=tuple(map(_item, items)),
+    )
+
+
+def _item(result: ImageResult | FileResult) -> ItemReport:
+    item = ItemReport(result.subject, result.digest, result.size, carried=result.carried, gone=result.gone)
+    if not isinstance(result, ImageResult):
+        return item
+    own = result.reference.startswith(f"{result.registry}/")
+    return replace(
+        item, platforms=tuple(filter(None, result.platforms)), source="" if own else result.registry
     )
 
 

@@ -144,13 +144,37 @@ class SiteReport:
 
 
 @dataclass(frozen=True)
+class ItemReport:
+    """One image or file that is here, as the snapshot record has it.
+
+    ``platforms`` are those of an image, and ``source`` is who said what its tag means, where that was not its own
+    registry. ``gone`` is since when upstream has it no longer.
+    """
+
+    name: str
+    digest: str
+    size: int
+    platforms: tuple[str, ...] = ()
+    source: str = ""
+    carried: bool = False
+    gone: str = ""
+
+
+@dataclass(frozen=True)
 class SetReport:
-    """What came of the images or the files: how many there are, and how many of them are kept from before."""
+    """What came of the images or the files: how many there are, and how many of them are kept from before.
+
+    ``items`` are what the spec asks for; ``referrers`` (signatures, SBOMs, attestations) came along with them.
+    ``gone`` are those of the items that upstream has no longer. ``kept`` lists the items.
+    """
 
     name: str
     items: int
     carried: int
     failed: tuple[Listing, ...]
+    referrers: int = 0
+    gone: int = 0
+    kept: tuple[ItemReport, ...] = ()
 
     @property
     def missing(self) -> int:

@@ -10,6 +10,7 @@ from archiver.core.report import (
     EditionReport,
     Entry,
     HostReport,
+    ItemReport,
     Listing,
     Report,
     SetReport,
@@ -142,3 +143,42 @@ def test_the_page_needs_nothing_else() -> None:
     assert "src=" not in page
     assert page.count("<link") == 1
     assert '<link rel="icon" href="data:,">' in page
+
+
+def test_a_run_without_sites_speaks_of_what_it_was_for() -> None:
+    """Images and files are counted and listed, what came along apart from them; nothing is said of pages."""
+    gone = ItemReport(
+        "docker.io/x/y:1",
+        "sha256:ab",
+        1000,
+        ("linux/amd64",),
+        "mirror.x",
+        carried=True,
+        gone="2026-11-22T10:11:12Z",
+    )
+    file = ItemReport("https://x.org/t.tgz", "sha256:cd", 2000)
+    images = SetReport("images", 1, 1, (), referrers=2, gone=1, kept=(gone,))
+    page = report_page(
+        replace(REPORT, sites=(), sets=(images, SetReport("files", 1, 0, (), kept=(file,))))
+    ).decode()
+    assert "<b>1</b>images" in page
+    assert "<b>2</b>sign or describe images" in page
+    assert "told by mirror.x; gone upstream since 2026-11-22 10:11 UTC; kept from before" in page
+    assert '<a href="https://x.org/t.tgz"' in page
+    assert "pages" not in page
+    assert "received for sites" not in page
+
+
+def test_a_page_without_sections_has_no_navigation() -> None:
+    """A run that had nothing and misses nothing shows no empty bar."""
+    assert "<nav" not in report_page(replace(REPORT, sites=())).decode()
+
+
+def test_long_lists_of_images_are_cut_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As listings are."""
+    monkeypatch.setattr(module, "MOST_SHOWN", 2)
+    kept = tuple(ItemReport(f"docker.io/x/y:{number}", "sha256:ab", 1) for number in range(5))
+    page = report_page(replace(REPORT, sets=(SetReport("images", 5, 0, (), kept=kept),))).decode()
+    assert "docker.io/x/y:1" in page
+    assert "docker.io/x/y:2" not in page
+    assert "and 3 more" in page
