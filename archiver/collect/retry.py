@@ -171,9 +171,9 @@ class Retrier:
         Args:
             host: what is asked.
             action: a single attempt.
-            came: tells the bytes that came so far, where attempts go on from one another: one that brought some does
-                not count.
-            hurried: there are others to ask: make one attempt that counts, and do not wait for a host that wants no
+            came: tells the bytes that came so far, where attempts go on from one another: after one that brought
+                some they count anew.
+            hurried: there are others to ask: make one attempt that brings nothing, and do not wait for a host that wants no
                 more requests for now.
 
         Raises:
@@ -195,12 +195,11 @@ class Retrier:
                 attempt -= 1  # the pauses have a patience of their own
             except FetchError as error:
                 self._brake.check()  # what broke because the work ends is no failure
-                has = came()
-                if has - had >= self.patience.progress:
-                    attempt, had = 0, has
-                if not (
-                    self.may_pass(error, attempt) and (attempt == 0 or self._has_more(host, error, hurried))
-                ):
+                advanced = came() - had >= self.patience.progress
+                if advanced:
+                    attempt, had = 1, came()
+                further = advanced or not (hurried or self._is_dead(host, error))
+                if not (further and self.may_pass(error, attempt)):
                     self._remember(host, error)
                     raise
                 self.wait(attempt, error)
@@ -225,17 +224,16 @@ class Retrier:
         Raises:
             Stopped: the work is to end.
         """
-        pause = min(self.patience.first_wait * 2.0 ** (max(attempt, 1) - 1), self.patience.longest_wait)
+        pause = min(self.patience.first_wait * 2.0 ** (attempt - 1), self.patience.longest_wait)
         if isinstance(error, ServerBusy) and error.wait is not None:
             pause = max(pause, error.wait)
         if pause >= _WORTH_TELLING:
             self._progress.note(f"{error}; trying again in {pause:.0f} s")
         self._brake.wait(pause)
 
-    def _has_more(self, host: str, error: FetchError, hurried: bool) -> bool:
-        """Say whether a host gets further attempts: not in a hurry, and not if it could not be reached before."""
-        known_dead = isinstance(error, HostUnreachable) and isinstance(self.trouble(host), HostUnreachable)
-        return not hurried and not known_dead
+    def _is_dead(self, host: str, error: FetchError) -> bool:
+        """Say whether a host cannot be reached, and could not before."""
+        return isinstance(error, HostUnreachable) and isinstance(self.trouble(host), HostUnreachable)
 
     def _remember(self, host: str, error: FetchError) -> None:
         if isinstance(error, (*_PASSING, HostUnreachable)):
