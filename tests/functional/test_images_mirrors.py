@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
-from servers.front import Front, corrupted, fronting, status, with_body
+from servers.front import Change, Front, broken, corrupted, fronting, status, with_body
 from servers.mirroring import Project
 from servers.processes import free_port
 from servers.real import docker_registry
@@ -216,6 +216,25 @@ def test_credentials_are_for_the_registry_that_they_are_of(project: Project, at:
     assert set(at["upstream"].headers("*", "Authorization")) <= {"", f"Basic {secret}"}
     assert set(at["through"].headers("*", "Authorization")) <= {"", f"Basic {auths[mirror]['auth']}"}
     assert f"Basic {auths[mirror]['auth']}" in at["through"].headers("*", "Authorization")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(status(503), id="errors"),
+        pytest.param(broken(0), id="breaks"),
+        pytest.param(status(429, Retry_After="600"), id="throttles"),
+    ],
+)
+def test_a_sick_mirror_is_waited_for_by_nobody(
+    project: Project, at: dict[str, Front], change: Change
+) -> None:
+    """A mirror that is busy, breaks off or throttles is asked once for each thing at most; the registry has it at once."""
+    at["through"].alter("GET */blobs/*", change)
+    name = f"{at['upstream'].host}/team/app:1"
+    project.archive(images={"refs": [name]}, registries=_mirrored(at["upstream"].host, at["through"].host))
+    assert len(_blobs(at["through"])) == len(set(_blobs(at["through"])))
+    assert len(_blobs(at["upstream"])) == 3
 
 
 @pytest.mark.parametrize("known", [True, False])
