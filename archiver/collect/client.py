@@ -171,14 +171,13 @@ class Client:
             Stopped: the run is to end.
         """
         elapsed, received = 0.0, 0
-        with response:
+        # One context for the body, not one a chunk: those may be many and small.
+        with _fetch_errors(response.url, answered=True), response:
             while True:
                 self._brake.check()
                 began = time.monotonic()
-                with _fetch_errors(
-                    response.url, answered=True
-                ):  # read1: what there is, for the sake of brake and pace
-                    chunk = response.raw.read1(_RECEIVED, decode_content=decode)
+                # read1: what there is, for the sake of brake and pace
+                chunk = response.raw.read1(_RECEIVED, decode_content=decode)
                 if not chunk:
                     self._brake.check()  # aborting ends a body as well
                     return

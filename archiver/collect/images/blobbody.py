@@ -64,7 +64,7 @@ def blob_body(
     if announced.isdigit() and int(announced) != descriptor.size and not coded:
         response.close()
         raise _another_size(announced, descriptor)
-    return BlobBody(0, client.chunks(response, decode=True))
+    return BlobBody(0, client.chunks(response, decode=coded))
 
 
 def _another_size(announced: object, descriptor: Descriptor) -> SizeMismatch:
