@@ -14,7 +14,6 @@ from archiver.core.digest import Digest
 from archiver.core.printable import printable
 
 if TYPE_CHECKING:
-    from archiver.collect.images.ratelimit import RateLimit
     from archiver.collect.plan.model import Amount, Plan, PlannedImage
     from archiver.core.snapshot import Failure
 
@@ -164,18 +163,11 @@ def _registries(plan: Plan, _: int | None) -> Iterator[str]:
             f"{count_text(load.counted, 'counted request')} (for manifests)"
         )
         told = [f"making this plan took {count_text(load.used, 'such request')}"] if load.used else []
-        told += [f"the registry says: {_limit_text(load.limit)}"] if load.limit else []
+        told += [f"the registry says: {load.limit}"] if load.limit else []
         left = load.limit.remaining if load.limit else None
         told += ["archiving will have to wait for more"] if left is not None and left < load.counted else []
         if told:
             yield f"{_INDENT}  {'; '.join(told)}"
-
-
-def _limit_text(limit: RateLimit) -> str:
-    allowed = "" if limit.limit is None else f"{limit.limit:,} allowed"
-    window = "" if limit.window is None else f"in {limit.window / 3600:.3g} h"
-    left = "" if limit.remaining is None else f"{limit.remaining:,} left"
-    return ", ".join(filter(None, (f"{allowed} {window}".strip() if allowed else "", left)))
 
 
 def _total(plan: Plan, _: int | None) -> Iterator[str]:

@@ -99,6 +99,8 @@ class Mirror:
                 referrers=spec.referrers,
                 progress=self.progress,
             )
+            for registry, limit in sorted(registries.rate_limits.known.items()):
+                self.progress.note(f"{registry} says of requests for manifests: {limit}")
         names = (*asked.references, *asked.gone, *asked.kept)
         view = with_carried(
             Wanted(dict.fromkeys(map(str, names), ""), asked.complete), outcome.images, before

@@ -60,7 +60,7 @@ def test_too_many_requests_are_waited_for(project: Project, front: Front, what: 
 
 
 def test_what_is_left_is_told(project: Project, front: Front) -> None:
-    """A registry's `ratelimit-remaining` is read, and `plan` sets it beside what it would ask for."""
+    """A registry's `ratelimit-remaining` is read: `plan` sets it beside what it would ask for, `archive` tells it."""
     front.alter(
         "* */manifests/*", with_headers(RateLimit_Limit="100;w=21600", RateLimit_Remaining="76;w=21600")
     )
@@ -69,6 +69,7 @@ def test_what_is_left_is_told(project: Project, front: Front) -> None:
     (registry,) = project.console.succeed("plan", spec, "--json").json["registries"]
     assert registry["registry"] == front.host
     assert registry["limit"] == {"limit": 100, "remaining": 76, "window": 21600}
+    assert "100 allowed in 6 h, 76 left" in project.console.succeed("archive", spec).err
 
 
 def test_counted_requests_are_spared(project: Project, front: Front) -> None:

@@ -23,6 +23,12 @@ class RateLimit:
     remaining: int | None
     window: int | None
 
+    def __str__(self) -> str:
+        allowed = "" if self.limit is None else f"{self.limit:,} allowed"
+        window = f" in {self.window / 3600:.3g} h" if allowed and self.window is not None else ""
+        left = "" if self.remaining is None else f"{self.remaining:,} left"
+        return ", ".join(filter(None, (allowed + window, left)))
+
 
 def rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     """Return what an answer's headers say of a limit; None where they say nothing."""
