@@ -40,6 +40,7 @@ _CLIENT_ID = "archiver"
 _NO_POST = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 )  # a token server without OAuth 2.0
+_ETERNITY = 1e9  # seconds; no token is told to last so long, and numbers beyond have no bound
 _MARGIN = 10.0  # seconds before a token's end at which it is used no more
 
 
@@ -224,7 +225,7 @@ def _token(answer: Mapping[str, Any], realm: str) -> str:
 def _lifetime(answer: Mapping[str, Any]) -> float:
     """Return for how many seconds a token is to be used: not up to its very end, and for ever where none is told."""
     told = answer.get("expires_in")
-    if isinstance(told, bool) or not isinstance(told, (int, float)) or not told > 0:
+    if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 < told < _ETERNITY:
         return math.inf
     return max(told - _MARGIN, told / 2)
 

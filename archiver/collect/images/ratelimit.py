@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Mapping
 
 _VALUE = re.compile(r"\s*([0-9]{1,9})\s*(?:[;,]|\Z)")
+_LONGEST_WINDOW = 24 * 3600  # seconds; a run waits for the end of one, and must not for years
 _WINDOW = re.compile(r";\s*w=([0-9]{1,9})\s*(?:[;,]|\Z)")
 
 
@@ -37,7 +38,7 @@ def rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     if numbers == [None, None]:
         return None
     window = _WINDOW.search(limit) or _WINDOW.search(remaining)
-    return RateLimit(numbers[0], numbers[1], int(window[1]) if window else None)
+    return RateLimit(numbers[0], numbers[1], min(int(window[1]), _LONGEST_WINDOW) if window else None)
 
 
 class RateLimits:

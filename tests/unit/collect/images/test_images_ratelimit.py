@@ -14,6 +14,7 @@ from archiver.collect.images.ratelimit import RateLimit, RateLimits, rate_limit
         ("100;w=21600", "76;w=21600", RateLimit(100, 76, 21600)),
         (" 200 ; w=21600", "0;w=21600", RateLimit(200, 0, 21600)),
         ("100, 100;w=60", "", RateLimit(100, None, 60)),
+        ("100;w=999999999", "", RateLimit(100, None, 24 * 3600)),  # nobody is to wait for 31 years
         ("", "7", RateLimit(None, 7, None)),
         ("", "", None),
         ("many;w=60", "-1", None),
