@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, Mapping
 from weakref import WeakValueDictionary
 
 from archiver.collect.images.registry import Document, parsed
-from archiver.collect.images.walk import CONFIG_LIMIT
+from archiver.collect.images.walk import CONFIG_LIMIT, check_size
 from archiver.core.descriptor import MANIFEST_LIMIT
 from archiver.core.digest import ContentCheck
 from archiver.core.errors import NotArchived, RecordCorrupt
@@ -145,6 +145,8 @@ class ManifestReader:
     def _got(self, selector: str, expected: Descriptor | None = None) -> Document:
         document = self._memo.get(self._repository.name, selector, lambda: self._fetched(selector, expected))
         self._held[selector] = document  # others look for it as long as somebody holds it
+        if expected is not None:
+            check_size(document, expected)  # who got it may have expected another one
         return document
 
     def _fetched(self, selector: str, expected: Descriptor | None) -> Document:

@@ -25,6 +25,7 @@ from archiver.core.errors import (
     InvalidDocument,
     ManifestUnsupported,
     PlatformMissing,
+    SizeMismatch,
     TitleUnsafe,
 )
 
@@ -216,6 +217,7 @@ class _Walk:
         try:
             known = self._leaves.get(child.digest)
             if known is not None:  # reached by another way, which is to be kept, too
+                check_size(known.document, child)
                 self._leaves[child.digest] = replace(known, nested=(*known.nested, *parents[1:]))
                 return
             leaf = self._leaf(self._document(child), parents[1:], platform)
@@ -303,9 +305,22 @@ class _Walk:
         self._misses.append(Miss(error, None if self._is_over else platform))
 
 
+def check_size(document: Document, descriptor: Descriptor) -> None:
+    """Refuse a descriptor that says another size than the manifest has that it points to.
+
+    Raises:
+        SizeMismatch: it does.
+    """
+    if document.descriptor.size != descriptor.size:
+        raise SizeMismatch(
+            f"{document.descriptor.size} bytes, and what points to it says {descriptor.size}",
+            place=str(descriptor.digest),
+        )
+
+
 def _said(platform: Platform | None) -> Platform | None:
-    """Return the platform of an index entry; None where it is a way of saying nothing, so that the config decides."""
-    return None if platform is not None and not (platform.os or platform.architecture) else platform
+    """Return the platform of an index entry; None where it lacks one of its two parts, so that the config decides."""
+    return platform if platform is not None and platform.os and platform.architecture else None
 
 
 def _attested(child: Descriptor) -> Digest | None:

@@ -6,6 +6,7 @@ import gc
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from archiver.collect.images.registry import Document, parsed
 from archiver.collect.images.repository import Resolved
 from archiver.core.descriptor import OCI_INDEX, Descriptor
 from archiver.core.digest import Digest
-from archiver.core.errors import HostUnreachable, ManifestUnknown
+from archiver.core.errors import HostUnreachable, ManifestUnknown, SizeMismatch
 from archiver.core.reference import Reference
 from archiver.store.blobs import BlobStore
 
@@ -172,6 +173,16 @@ def test_one_request_serves_all_images_under_way(repository: Repository, store: 
     repository.asked.clear()
     reader_of(repository, store, memo=memo).root(references[0])
     assert len(repository.asked) == 2
+
+
+def test_what_another_image_holds_has_the_size_that_is_said(repository: Repository, store: BlobStore) -> None:
+    """Of two images that point to one manifest, one may lie about its size, and be the second to ask."""
+    made, memo = repository.put("1").descriptor, Memo()
+    honest, lying = (reader_of(repository, store, memo=memo) for _ in "12")
+    honest.manifest(made)
+    with pytest.raises(SizeMismatch):
+        lying.manifest(replace(made, size=made.size + 1))
+    assert len(repository.asked) == 1
 
 
 def test_what_another_image_has_stored_meanwhile_is_not_got(

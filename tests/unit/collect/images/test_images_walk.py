@@ -166,9 +166,18 @@ def test_a_platform_that_failed_is_not_reported_as_absent(shelf: Shelf) -> None:
     assert [(miss.error.code, miss.platform) for miss in tree.misses] == [("registry.unknown", ARM64)]
 
 
-@pytest.mark.parametrize("platform", [{}, {"os": None, "architecture": None}, {"os": 1, "architecture": []}])
+@pytest.mark.parametrize(
+    "platform",
+    [
+        {},
+        {"os": None, "architecture": None},
+        {"os": 1, "architecture": []},
+        {"os": "linux"},
+        {"os": "", "architecture": "amd64"},
+    ],
+)
 def test_an_empty_platform_leaves_it_to_the_config(shelf: Shelf, platform: dict[str, Any]) -> None:
-    """An entry whose platform says nothing is treated as one without."""
+    """An entry whose platform says nothing, or half of it, is treated as one without."""
     amd = shelf.image("x", b"amd")
     arm = shelf.image("x", b"arm", platform="linux/arm64")
     index = shelf.entries({**entry(arm), "platform": platform}, {**entry(amd), "platform": platform})
@@ -298,6 +307,15 @@ def test_one_manifest_may_be_for_several_platforms(shelf: Shelf) -> None:
     for platforms in ((v6,), (v7,), (v6, v7), ()):
         tree = shelf.walk(index, *platforms)
         assert ([str(leaf.digest) for leaf in tree.leaves], tree.misses) == ([made.digest], ())
+
+
+def test_a_manifest_that_is_listed_twice_has_one_size(shelf: Shelf) -> None:
+    """The second time it is not read again, and a size that lies is noticed all the same."""
+    made = shelf.image("x", b"amd")
+    index = shelf.entries(entry(made, AMD64), {**entry(made, ARM64), "size": made.size + 1})
+    tree = shelf.walk(index)
+    assert kept(tree) == [(made.digest, "linux/amd64")]
+    assert [(miss.error.code, miss.platform) for miss in tree.misses] == [("content.size", ARM64)]
 
 
 def test_nesting_ends_with_the_second_index(shelf: Shelf) -> None:
