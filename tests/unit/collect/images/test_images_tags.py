@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.collect.images.tags import chosen_tags, exact_tags, parse_rule, unmet_rules
@@ -154,6 +154,7 @@ def test_a_range_takes_no_name_that_moves() -> None:
     assert choose("v3.4 v3.5", tags="<3.4.1") == "v3.4"
 
 
+@settings(deadline=None)
 @given(
     st.permutations((NGINX + REDIS + INSTALLER).split()),
     st.sampled_from([{"tags": "*"}, {"latest": 3}, {"tags": ">=3", "latest": 2}]),
