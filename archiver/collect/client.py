@@ -19,6 +19,7 @@ import urllib3
 from requests.auth import AuthBase
 
 from archiver.collect.connections import Connections
+from archiver.collect.contentlength import content_length
 from archiver.collect.retry import retry_after
 from archiver.collect.tls import TrustingAdapter, system_context, tls_error
 from archiver.collect.watchdog import Watchdog
@@ -205,9 +206,9 @@ class Client:
 
     def discard(self, response: requests.Response) -> None:
         """Finish with an answer whose body does not matter; a short one is read, which frees the connection."""
-        length = "0" if response.request.method == "HEAD" else response.headers.get("Content-Length", "")
+        length = 0 if response.request.method == "HEAD" else content_length(response.headers)
         with response, suppress(FetchError):
-            if length.isdigit() and int(length) <= _SHORT:
+            if length is not None and length <= _SHORT:
                 self.body(response, _SHORT)
 
     def _send(

@@ -5,7 +5,6 @@ Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range), 15.3.7 (206) and 15.
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Generator, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from archiver.collect.client import refusal
+from archiver.collect.contentlength import content_length
 from archiver.collect.contentrange import ContentRange
 from archiver.collect.files.answer import Answer
 from archiver.collect.files.content import HEAD, mistake
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 MOST_UNANNOUNCED = 64 << 30
 """The most bytes of a file whose server does not say how many there are."""
-_LENGTH = re.compile(r"[0-9]{1,18}")
 _PACKED = (".gz", ".tgz", ".svgz", ".br", ".zst")
 _GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _MOST_DROPPED = 2
@@ -173,7 +172,7 @@ class Transfer:
     def _take_all(self, response: requests.Response) -> Answer:
         coded = _is_coded(response)
         answer = Answer.of(self._request.url, response, None)
-        self._total = None if coded else _announced(response)
+        self._total = None if coded else content_length(response.headers)
         with closing(self._chunks(response, self._total, decode=coded)) as chunks:
             self._head, pieces = _headed(chunks)
             if self._request.digest is None and (wrong := self._mistake(answer)):
@@ -249,11 +248,6 @@ class Transfer:
                 place=self._request.url,
             )
         return refusal(response)
-
-
-def _announced(response: requests.Response) -> int | None:
-    match = _LENGTH.fullmatch(response.headers.get("Content-Length", "").strip())
-    return int(match[0]) if match else None
 
 
 def _is_coded(response: requests.Response) -> bool:

@@ -5,12 +5,14 @@ Source: RFC 9110, sections 14.2 (Range) and 15.5.17 (416 Range Not Satisfiable).
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Callable, Generator, Mapping
 
+from archiver.collect.contentlength import content_length
 from archiver.collect.contentrange import ContentRange
-from archiver.core.errors import SizeMismatch
+from archiver.core.errors import ResponseBroken, SizeMismatch
 
 if TYPE_CHECKING:
     import requests
@@ -55,16 +57,31 @@ def blob_body(
             response.close()
             raise _another_size(part.total, descriptor)
         if part is not None and part.start == start:
-            return BlobBody(start, client.chunks(response))
+            return BlobBody(start, _up_to(descriptor.size - start, client.chunks(response), descriptor))
     if response.status_code != HTTPStatus.OK:  # not the part that was asked for
         client.discard(response)
         response = request({})
-    announced = response.headers.get("Content-Length", "")
+    announced = content_length(response.headers)
     coded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
-    if announced.isdigit() and int(announced) != descriptor.size and not coded:
+    if announced not in (None, descriptor.size) and not coded:
         response.close()
         raise _another_size(announced, descriptor)
-    return BlobBody(0, client.chunks(response, decode=coded))
+    chunks = client.chunks(response, decode=coded)
+    if announced is None and not coded and "Transfer-Encoding" not in response.headers:
+        chunks = _up_to(descriptor.size, chunks, descriptor)  # it ends with the connection, however that ends
+    return BlobBody(0, chunks)
+
+
+def _up_to(
+    count: int, chunks: Generator[bytes, None, None], descriptor: Descriptor
+) -> Generator[bytes, None, None]:
+    """Yield a body of so many bytes; one that ends before is the beginning of it, from where it can be gone on."""
+    with closing(chunks):
+        for chunk in chunks:
+            count -= len(chunk)
+            yield chunk
+    if count > 0:
+        raise ResponseBroken(f"the server sends {count} bytes too few", place=str(descriptor.digest))
 
 
 def _another_size(announced: object, descriptor: Descriptor) -> SizeMismatch:

@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 from requests.utils import parse_header_links
 
+from archiver.collect.contentlength import content_length
 from archiver.collect.images.blobbody import RANGED, BlobBody, blob_body
 from archiver.core import jsontext
 from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS, OCI_INDEX, Descriptor
@@ -99,11 +100,11 @@ class Source:
             return None
         self._transport.client.discard(response)
         media_type = _media_type(response)
-        length = response.headers.get("Content-Length", "")
+        length = content_length(response.headers)
         digest = _announced_digest(response)
-        if digest is None or media_type not in MANIFESTS | INDEXES or not length.isdigit() or not int(length):
+        if digest is None or media_type not in MANIFESTS | INDEXES or not length:
             return None  # some registries and proxies answer HEAD with no length, or with none of the body's
-        return Descriptor(media_type, digest, int(length))
+        return Descriptor(media_type, digest, length)
 
     def get_manifest(self, selector: str, expected: Descriptor | None = None) -> Document:
         """Get a manifest or index and check it: hash, announced hash, size, structure.

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Callable, Mapping, Sequence
 
 from archiver.collect.client import Client, refusal
+from archiver.collect.contentlength import content_length
 from archiver.collect.files.checksumlists import ChecksumLists
 from archiver.collect.files.kept import kept_files
 from archiver.collect.files.names import name_of
@@ -150,12 +151,12 @@ class _Examiner:
             raise refusal(response)
         state = NEW if before is None else MOVED if conditions else UNKNOWN
         name = name_of(file.url, response.headers.get("Content-Disposition", ""))
-        length = response.headers.get("Content-Length", "")
+        length = content_length(response.headers)
         amount = None
-        if length.isdecimal() and "Content-Encoding" not in response.headers:
+        if length is not None and "Content-Encoding" not in response.headers:
             begun = self._begun(file, digest, response)
-            here = begun if begun < int(length) else 0
-            amount = Amount(int(length), here, int(length) - here)
+            here = begun if begun < length else 0
+            amount = Amount(length, here, length - here)
         return PlannedFile(file.url, state, file.index, name, amount)
 
     def _begun(self, file: WantedFile, digest: Digest | None, response: requests.Response) -> int:

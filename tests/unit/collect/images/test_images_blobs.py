@@ -238,6 +238,24 @@ def test_a_server_without_ranges_begins_anew(registry: Registry, fetching: Fetch
     assert fetching.shown.came == fetching.shown.expected == len(CONTENT) + 100_000
 
 
+def test_a_server_that_sends_parts_of_parts_is_asked_for_the_rest(
+    registry: Registry, fetching: Fetching
+) -> None:
+    """It may send less than it was asked for (RFC 9110, section 15.3.7): that ends no blob."""
+    blob = put(registry)
+
+    def sparing(asked: Asked) -> Reply:
+        start = int(asked.headers.get("range", "bytes=0-")[len("bytes=") : -1])
+        end = min(start + 100_000, len(CONTENT))
+        told = {"Content-Range": f"bytes {start}-{end - 1}/{len(CONTENT)}"}
+        return Reply(CONTENT[start:end], 206, told) if start else Reply(CONTENT, cut=100_000)
+
+    registry.answers[target(blob)] = sparing
+    fetching.get(registry, blob)
+    assert ranges(registry) == ["", *(f"bytes={at}-" for at in range(100_000, len(CONTENT), 100_000))]
+    assert fetching.store.read(blob.digest, 1 << 20) == CONTENT
+
+
 def test_beginning_anew_again_and_again_is_no_progress(registry: Registry, fetching: Fetching) -> None:
     """A server without ranges that always breaks off at the same place is given up."""
     blob = put(registry)

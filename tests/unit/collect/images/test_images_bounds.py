@@ -10,6 +10,7 @@ from typing import Iterator
 import pytest
 
 from archiver.collect.retry import Patience
+from archiver.core.descriptor import Descriptor
 from archiver.core.digest import Digest
 from archiver.core.errors import (
     ArchiverError,
@@ -84,6 +85,25 @@ def test_a_token_server_s_words_have_a_bound(opened: Opened) -> None:
             server.answers["/v2/app/manifests/1"] = Reply(status=401, headers=challenge)
             with pytest.raises(AuthenticationFailed):
                 repository(opened(patience=ONCE), server.host).get_manifest("1")
+
+
+@pytest.mark.parametrize("length", ["\u00b2".encode("latin-1"), b"9" * 5000])
+def test_a_length_that_is_no_number_is_not_read_as_one(opened: Opened, length: bytes) -> None:
+    """Wherever one is looked at: it is a failure of that registry or none at all, and never of this program."""
+    said = (b"Content-Length: " + length, "Connection: close")
+    digest = Digest.of(b"x")
+    announced = f"Docker-Content-Digest: {digest}"
+    answers = {
+        "/v2/app/manifests/1": wire("HTTP/1.1 200 OK", OCI, announced, *said),
+        "/v2/app/tags/list?n=1000": wire("HTTP/1.1 401 Unauthorized", *said),
+        f"/v2/app/blobs/{digest}": wire("HTTP/1.1 200 OK", *said, body=b"x"),
+    }
+    with raw_serving(answers) as site:
+        repo = repository(opened(patience=ONCE), site.origin.removeprefix("http://"))
+        assert repo.resolve("1").descriptor is None
+        with pytest.raises(AuthenticationFailed):
+            repo.tags()
+        assert read(repo, Descriptor("application/octet-stream", digest, 1)) == (0, b"x")
 
 
 def test_redirects_come_to_an_end(opened: Opened) -> None:
