@@ -38,16 +38,22 @@ _NO_DIGEST = Digest("sha256", "0" * 64)  # as long as any, to measure with
 
 @dataclass(frozen=True)
 class Bundled:
-    """A finished bundle: where it is, its length in bytes, the tar's own sha256 digest, and counts of what it holds."""
+    """A finished bundle: where it is, its length in bytes, the tar's own sha256 digest, and counts of what it holds.
+
+    ``referrers`` sign or describe the images; ``failures`` are those of the archiving run, and ``left_out`` counts images that
+    are archived for none of the platforms that were packed.
+    """
 
     path: Path
     size: int
     digest: Digest
     members: int
     images: int
+    referrers: int
     captures: int
     files: int
     failures: int
+    left_out: int
 
 
 def build_bundle(
@@ -173,10 +179,12 @@ def _write(plan: _Plan, target: Path, progress: Progress) -> Bundled:
         tar.offset,
         whole.finish(),
         len(plan.members) + 2,
-        len(contents.images),
+        sum(not image.result.refers_to for image in contents.images),
+        sum(image.result.refers_to != "" for image in contents.images),
         sum(len(wacz.site.captures) for wacz in contents.docs),
         len(contents.files),
-        len(contents.failures),
+        len(contents.snapshot.failures),
+        len(contents.failures) - len(contents.snapshot.failures),
     )
 
 

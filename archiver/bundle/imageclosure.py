@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Mapping, Sequence
+from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 
 from archiver.core.descriptor import Descriptor, Platform
 from archiver.core.digest import Digest
@@ -44,6 +44,8 @@ def image_contents(
 ) -> tuple[tuple[ImageContent, ...], tuple[Failure, ...]]:
     """Return the images to pack in the snapshot's order, and those that have no platform asked for.
 
+    What refers to an image, such as a signature, is packed with the manifest that it is about, or not at all.
+
     Args:
         snapshot: the record of the run.
         store: the archive's blobs.
@@ -53,7 +55,7 @@ def image_contents(
         BundleIncomplete: a blob is missing, has another size than its descriptor says, or a manifest is
             not the one that the snapshot names.
     """
-    found: dict[str, ImageContent] = {}
+    chosen: dict[str, ImageResult] = {}
     left_out: list[Failure] = []
     for result in snapshot.images:
         narrowed = _narrowed(result, platforms)
@@ -62,9 +64,21 @@ def image_contents(
             left_out.append(
                 Failure("images", result.reference, "bundle.platform", f"not archived for {wanted}")
             )
-        elif result.reference not in found:
-            found[result.reference] = _content(narrowed, store, _preference(snapshot))
-    return tuple(found.values()), tuple(left_out)
+        else:
+            chosen.setdefault(result.reference, narrowed)
+    packed = _without_strays(chosen.values()) if platforms else chosen.values()
+    return tuple(_content(each, store, _preference(snapshot)) for each in packed), tuple(left_out)
+
+
+def _without_strays(results: Iterable[ImageResult]) -> Sequence[ImageResult]:
+    """Leave out what refers to a manifest that is not packed, and what refers to that in turn."""
+    kept = list(results)
+    while True:
+        here = {digest for each in kept for digest in (each.digest, *each.manifests)}
+        related = [each for each in kept if not each.refers_to or each.refers_to in here]
+        if len(related) == len(kept):
+            return kept
+        kept = related
 
 
 def _narrowed(result: ImageResult, wanted: Sequence[Platform]) -> ImageResult | None:

@@ -66,8 +66,10 @@ def run(args: argparse.Namespace) -> int:
                     "members": bundled.members,
                     "captures": bundled.captures,
                     "images": bundled.images,
+                    "referrers": bundled.referrers,
                     "files": bundled.files,
                     "failures": bundled.failures,
+                    "left_out": bundled.left_out,
                 },
                 indent=1,
             )
@@ -75,10 +77,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{bundled.path}: {size_text(bundled.size)}, {bundled.digest}")
         contents = (("capture", bundled.captures), ("image", bundled.images), ("file", bundled.files))
-        print("  " + ", ".join(count_text(number, noun) for noun, number in contents))
+        held = [count_text(number, noun) for noun, number in contents if number]
+        held += [f"{bundled.referrers} that sign or describe them"] if bundled.referrers else []
+        print("  " + (", ".join(held) or "nothing but its description"))
         if bundled.failures:
             print(
                 f"  {count_text(bundled.failures, 'failure')} of the archiving run; the bundle's README lists them"
+            )
+        if bundled.left_out:
+            print(
+                f"  {count_text(bundled.left_out, 'image')} left out: not archived for {', '.join(args.platform)}"
             )
         print(f"  check it:  archiver verify {bundled.path}")
         print(f"  read it:   archiver serve {bundled.path}")

@@ -259,7 +259,7 @@ def _print_served(served: Served, holdings: Sequence[Holding], args: argparse.Na
         print(f"  origin   {address.url}   {_shown(address.origin)}")
     if len(served.origins) > _MOST_SHOWN_ORIGINS:
         print(f"  and {len(served.origins) - _MOST_SHOWN_ORIGINS} more origins")
-    images = [image for holding in holdings for image in holding.images.images]
+    images = [image for holding in holdings for image in holding.images.images if not image.refers_to]
     if images:
         more = f"   and {len(images) - 1} more" if len(images) > 1 else ""
         print(f"  images   docker pull {_shown(image_name(images[0], served.view))}{more}")

@@ -93,6 +93,8 @@ def test_a_platform_leaves_out_what_has_nothing_for_it(console: Console, builder
     """--platform names the images that are left out, and still ends with 0."""
     outcome = console.succeed("bundle", "small", "--platform", "linux/arm64")
     assert SINGLE in outcome.err
+    assert "1 image left out: not archived for linux/arm64" in outcome.out
+    assert "of the archiving run" not in outcome.out
     console.succeed("verify", NAME)
 
 

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A small archive and the bundle made from it."""
     folder = tmp_path_factory.mktemp("serve")
     builder = small_archive(folder / "archives")
+    signature = builder.artifact(f"{builder.images[0].reference}.sig", b"signed")
+    builder.images[-1] = replace(signature, refers_to=builder.images[0].digest)
     bundled = build_bundle(
         builder.archive,
         "small",
@@ -77,6 +79,7 @@ def test_serve_tells_where_to_look(made: Made) -> None:
     assert f"http://127.0.0.1:{port}/" in said
     assert SITE in said
     assert f"docker pull 127.0.0.1:{port}/" in said
+    assert "and 2 more\n" in said, "signatures are no images to be pulled"
     assert "Only this machine" in said
 
 

@@ -135,13 +135,19 @@ def numbers(contents: Contents) -> tuple[tuple[str, str], ...]:
 
 def state(contents: Contents) -> tuple[str, ...]:
     """Return whether everything is here, a paragraph each."""
-    failed = len(contents.failures)
-    whole = (
+    failed = len(contents.snapshot.failures)
+    left_out = len(contents.failures) - failed
+    whole = [
         f"{count_text(failed, 'thing')} could not be fetched for this copy. "
         "Where an earlier run had got it, that version is here."
         if failed
-        else "Everything that was asked for is here."
-    )
+        else ""
+    ]
+    whole += [
+        f"{count_text(left_out, 'image')} left out: not archived for what was packed." if left_out else ""
+    ]
+    if not contents.failures:
+        whole = ["Everything that was asked for is here."]
     broken = len(contents.snapshot.broken_links)
     links = (
         f"{count_text(broken, 'link')} of the documentation {'was' if broken == 1 else 'were'} broken already: "
@@ -149,7 +155,7 @@ def state(contents: Contents) -> tuple[str, ...]:
         if broken
         else ""
     )
-    return tuple(filter(None, (whole, *reservations(contents), links)))
+    return tuple(filter(None, (*whole, *reservations(contents), links)))
 
 
 def reservations(contents: Contents) -> tuple[str, ...]:

@@ -149,7 +149,9 @@ def _failures(contents: Contents) -> _Section | None:
     return (
         "missing",
         "What is missing",
-        "<p>This could not be fetched for this copy:</p>" + _table(facts.FAILURE_COLUMNS, rows) + more,
+        "<p>This could not be fetched for this copy, or was left out of it:</p>"
+        + _table(facts.FAILURE_COLUMNS, rows)
+        + more,
     )
 
 

@@ -167,3 +167,28 @@ def test_a_manifest_that_the_index_does_not_list_is_refused(builder: ArchiveBuil
     with pytest.raises(BundleIncomplete) as raised:
         _contents(builder)
     assert raised.value.place == stranger.digest
+
+
+def _about(builder: ArchiveBuilder, digest: str, name: str) -> str:
+    """Archive something that refers to ``digest``; return its own digest."""
+    result = builder.artifact(f"docker.io/x/y:{name}", name.encode())
+    builder.images[-1] = replace(result, refers_to=digest)
+    return result.digest
+
+
+def test_what_signs_an_image_stays_away_with_it(builder: ArchiveBuilder) -> None:
+    """Of an image, or of a platform, that is not packed no signature is packed either, nor what describes that one."""
+    single = builder.image(SINGLE, ("linux/amd64",))
+    index = builder.image(IMAGE, ("linux/amd64", "linux/arm64"))
+    signature = _about(builder, single.digest, "single.sig")
+    _about(builder, signature, "single.sig.sbom")
+    _about(builder, index.manifests[0], "amd64.sig")
+    _about(builder, index.manifests[1], "arm64.sig")
+    _about(builder, index.digest, "index.sig")
+    packed, left_out = _contents(builder, ARM64)
+    assert {image.result.reference for image in packed} == {
+        IMAGE, "docker.io/x/y:arm64.sig", "docker.io/x/y:index.sig",
+    }  # fmt: skip
+    assert [failure.subject for failure in left_out] == [SINGLE]
+    everything, _ = _contents(builder)
+    assert len(everything) == 7

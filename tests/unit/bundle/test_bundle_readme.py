@@ -135,6 +135,16 @@ def test_what_is_old_or_narrowed_is_told(builder: ArchiveBuilder) -> None:
     assert "linux/amd64 only" in said[2]
 
 
+def test_what_is_left_out_is_no_failure_to_fetch(tmp_path: Path) -> None:
+    """An image that is archived, but not for the platforms packed, is not said to be missing from the archive."""
+    builder = ArchiveBuilder(tmp_path / "archives")
+    builder.image(IMAGE, ("linux/amd64",))
+    said = facts.state(_contents(builder, Platform("linux", "arm64")))
+    assert said[0] == "1 image left out: not archived for what was packed."
+    assert not any("could not be fetched" in sentence for sentence in said)
+    assert not any("Everything" in sentence for sentence in said)
+
+
 def test_a_bundle_of_files_alone_speaks_of_files_alone(tmp_path: Path) -> None:
     """No word of pages or images where there are none."""
     builder = ArchiveBuilder(tmp_path / "archives")
