@@ -473,6 +473,22 @@ def test_checksums_say_what_is_here(console: Console, tmp_path: Path) -> None:
     assert [line for line in site.requests() if line.startswith("HEAD")] == ["HEAD 200 /a.tgz"]
 
 
+def test_another_digest_in_the_list_is_a_file_that_changed(console: Console, tmp_path: Path) -> None:
+    """Where the list of checksums names another digest than the archive has, it is certain that the file changed."""
+    root = tmp_path / "www"
+    root.mkdir()
+    (tmp_path / "nginx").mkdir()
+    with nginx(root, tmp_path / "nginx") as site:
+        spec = _spec(console, files=[{"url": f"{site.url}/a.tgz", "checksums": "SHA256SUMS"}])
+        for seed, state in ((1, "new"), (2, "moved")):
+            content = gzip.compress(_noise(5000, seed))
+            (root / "a.tgz").write_bytes(content)
+            (root / "SHA256SUMS").write_text(f"{hashlib.sha256(content).hexdigest()}  a.tgz\n")
+            (file,) = _planned(console, spec)["files"]
+            assert (file["state"], file["amount"]["fetch"]) == (state, len(content))
+            console.succeed("archive", spec)
+
+
 def test_a_download_that_was_ended_is_partly_here(console: Console, tmp_path: Path) -> None:
     """What came of a file before its run was ended is here, if the server still has the file that it is of."""
     root = tmp_path / "www"

@@ -149,7 +149,8 @@ class _Examiner:
             )
         if status != HTTPStatus.OK:
             raise refusal(response)
-        state = NEW if before is None else MOVED if conditions else UNKNOWN
+        another = before is not None and digest is not None and before.digest != str(digest)
+        state = NEW if before is None else MOVED if conditions or another else UNKNOWN
         name = name_of(file.url, response.headers.get("Content-Disposition", ""))
         length = content_length(response.headers)
         amount = None
