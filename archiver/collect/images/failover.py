@@ -6,6 +6,7 @@ docs/decisions/0015-order-of-sources.md has the reasons.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, TypeVar
@@ -218,8 +219,14 @@ class Failover:
             failed[source] = error
 
     def _final(self, failed: Failures) -> ArchiverError:
-        final = failed[self._sources.own]
-        self._tell({source: error for source, error in failed.items() if error is not final})
+        """Return the registry's own error; it also says which other places were asked and do not have it."""
+        own = failed[self._sources.own]
+        self._tell({source: error for source, error in failed.items() if error is not own})
+        lacking = [source.location for source, error in failed.items() if isinstance(error, ManifestUnknown)]
+        if not lacking or isinstance(own, ManifestUnknown):
+            return own
+        final = copy(own)  # the retrier remembers it, and tells others of it
+        final.message = f"{own.message}; and it is not at {', '.join(lacking)}"
         return final
 
     def _tell(self, failed: Failures) -> None:
