@@ -240,7 +240,7 @@ def _check_realm(realm: str, endpoint: Endpoint) -> None:
         beside = Origin.of(endpoint.root)
         fit = (
             origin.scheme == "https"
-            or origin.is_loopback
+            or (origin.is_loopback and beside.is_loopback)
             or (origin.scheme, origin.host) == (beside.scheme, beside.host)
         )
     if not fit:

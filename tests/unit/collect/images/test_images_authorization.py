@@ -232,6 +232,17 @@ def test_credentials_go_to_no_token_server_in_the_clear(server: Registry, opened
         repository(opened({server.host: KEEPER}, **ACCOUNT), server.host).resolve("1")
 
 
+def test_a_registry_elsewhere_has_no_token_server_on_this_machine(opened: Opened) -> None:
+    """Whoever listens there may be anybody: the registry's password is not for them."""
+    with serving() as local:
+        host = "registry.example.org"
+        authorizer = Authorizer(opened().client, Credentials({host: Credential("keeper", "secret")}, ()), {})
+        endpoint = Endpoint(host, "app", host)
+        with pytest.raises(AuthenticationFailed, match="not https"):
+            authorizer.answer(endpoint, "", f'Bearer realm="http://{local.host}/token"')
+        assert local.asked == []
+
+
 @pytest.mark.parametrize(
     "answer",
     [
