@@ -113,16 +113,21 @@ class Failover:
                 self._retrier.wait(attempt, failed[left[0]])
         return self._patiently(limited, action, failed, came)
 
-    def told(self, action: Callable[[Source], _T]) -> _T:
+    def told(self, action: Callable[[Source], _T], *, final: bool = False) -> _T:
         """Do what asks for something that no digest checks: the registry's word counts for more than the others'.
 
         It is waited for; once it has answered, if only that it does not have it, others are asked in passing.
+
+        Args:
+            action: a single attempt.
+            final: nobody else is asked where the registry itself says that it does not have it.
 
         Raises:
             FetchError, ContentError, InvalidDocument, InvalidDigest: what failed at the registry itself.
             Stopped: the run is to end.
         """
-        return self._told(self._answering_first(self._sources.all), action, {})
+        failed: Failures = {}
+        return self._told(self._up_to_no(failed, final), action, failed)
 
     def found(self, action: Callable[[Source], _T]) -> _T | None:
         """Do the same for something that need not be there; fallbacks are asked only if the registry gave no answer.
@@ -141,6 +146,11 @@ class Failover:
             if any(isinstance(error, ManifestUnknown) for error in failed.values()):
                 return None
             raise
+
+    def _up_to_no(self, failed: Failures, final: bool) -> Iterator[Source]:
+        for source in self._answering_first(self._sources.all):
+            if not (final and isinstance(failed.get(self._sources.own), ManifestUnknown)):
+                yield source
 
     def _optional(self, failed: Failures) -> Iterator[Source]:
         yield from self._answering_first((self._sources.own, *self._sources.mirrors))

@@ -28,6 +28,15 @@ def extra_failure(reference: Reference, error: ArchiverError) -> Failure:
     return Failure(SOURCE, str(reference), error.code, message)
 
 
+def is_final(reference: Reference, earlier: ImageResult | None) -> bool:
+    """Say whether a registry that does not have a tag settles that it is gone.
+
+    It does where the archived copy was told by the registry itself: a mirror that lags behind would hide that the tag
+    was deleted, or bring back what it meant before. What only a mirror ever had is still to be had from there.
+    """
+    return earlier is not None and earlier.registry in ("", reference.registry)
+
+
 def unknown(error: ManifestUnknown, earlier: ImageResult | None) -> ManifestUnknown:
     """Return what it means that upstream does not have an image: it is gone where an earlier snapshot has it."""
     if earlier is None:

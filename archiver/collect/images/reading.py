@@ -79,12 +79,13 @@ class ManifestReader:
         self._fetch_config, self._came = fetch_config, came
         self._held: dict[str, Document] = {}
 
-    def root(self, reference: Reference, pinned: Digest | None = None) -> Document:
+    def root(self, reference: Reference, pinned: Digest | None = None, *, final: bool = False) -> Document:
         """Return what a reference means.
 
         Args:
             reference: of the reader's repository.
             pinned: what its tag is to mean, whatever upstream says.
+            final: that the registry itself does not have a tag settles it, whatever mirrors have.
 
         Returns:
             The manifest or index, with the place that told; without one where nobody was asked.
@@ -97,7 +98,9 @@ class ManifestReader:
         if digest is not None:
             descriptor = self._known.get(digest)
             return self.manifest(descriptor) if descriptor is not None else self._got(str(digest))
-        return self._resolved(reference.tag, self._repository.resolve(reference.tag))
+        return self._resolved(
+            reference.tag, self._repository.resolve(reference.tag, final=final), final=final
+        )
 
     def find(self, tag: str) -> Document | None:
         """Return what a tag means that need not be there, with the place that told; None where it is not there.
@@ -125,9 +128,9 @@ class ManifestReader:
                 pass
         return self._fetch_config(descriptor)
 
-    def _resolved(self, tag: str, resolved: Resolved) -> Document:
+    def _resolved(self, tag: str, resolved: Resolved, *, final: bool = False) -> Document:
         if resolved.descriptor is None:  # nobody else can want the same: a tag may move
-            document = self._repository.get_manifest(tag)
+            document = self._repository.get_manifest(tag, final=final)
             self._came(document)
             return document
         return replace(self.manifest(resolved.descriptor), location=resolved.location)

@@ -7,6 +7,7 @@ digest and checked, so mirrors come first there. Whatever fails at one place let
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 if TYPE_CHECKING:
@@ -74,14 +75,20 @@ class Repository:
         """
         return self._failover.content(action, came)
 
-    def resolve(self, tag: str) -> Resolved:
+    def resolve(self, tag: str, *, final: bool = False) -> Resolved:
         """Ask what a tag means.
+
+        Args:
+            tag: the tag.
+            final: that the registry itself does not have it settles it, whatever mirrors have.
 
         Raises:
             ManifestUnknown: there is no such tag.
             FetchError: no place can be asked.
         """
-        return self._failover.told(lambda source: Resolved(source.head_manifest(tag), source.location))
+        return self._failover.told(
+            lambda source: Resolved(source.head_manifest(tag), source.location), final=final
+        )
 
     def find(self, tag: str) -> Resolved | None:
         """Ask what a tag means that need not be there.
@@ -95,12 +102,15 @@ class Repository:
         """
         return self._failover.found(lambda source: Resolved(source.head_manifest(tag), source.location))
 
-    def get_manifest(self, selector: str, expected: Descriptor | None = None) -> Document:
+    def get_manifest(
+        self, selector: str, expected: Descriptor | None = None, *, final: bool = False
+    ) -> Document:
         """Get a manifest or index, checked.
 
         Args:
             selector: a tag or digest.
             expected: what it must be, where that is known.
+            final: as of ``resolve``, for a tag.
 
         Raises:
             ManifestUnknown: there is no such tag or digest.
@@ -109,7 +119,7 @@ class Repository:
             InvalidDocument, InvalidDigest: it is malformed.
             FetchError: no place can be asked.
         """
-        ask = self.fetch if ":" in selector else self._failover.told
+        ask = self.fetch if ":" in selector else partial(self._failover.told, final=final)
         return ask(lambda source: source.get_manifest(selector, expected))
 
     def tags(self) -> TagList:

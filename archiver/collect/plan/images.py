@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
-from archiver.collect.images.failures import extra_failure, image_failure, unknown
+from archiver.collect.images.failures import extra_failure, image_failure, is_final, unknown
 from archiver.collect.images.image import Claims
 from archiver.collect.images.reading import ManifestReader, Memo, read_blob
 from archiver.collect.images.referrers import Referrers, subjects_of
@@ -207,10 +207,11 @@ class ImageExaminer:
         return replace(found, sent=sent[-1] if sent else "", failures=tuple(failures))
 
     def _root(self, reader: ManifestReader, reference: Reference) -> Document:
+        earlier = self.previous.get(str(reference))
         try:
-            return reader.root(reference)
+            return reader.root(reference, final=is_final(reference, earlier))
         except ManifestUnknown as error:
-            raise unknown(error, self.previous.get(str(reference))) from error
+            raise unknown(error, earlier) from error
 
     def _unclaimed(self, repository: Repository, tree: Tree) -> list[Digest]:
         return [each for each in subjects_of(tree) if self.claims.claim(repository.name, each)]

@@ -17,6 +17,7 @@ from archiver.core.digest import Digest
 from archiver.core.errors import StorageFull
 from archiver.core.progress import NullProgress
 from archiver.core.reference import Reference
+from archiver.spec.registries import RegistrySettings
 from archiver.store.images import ImageLayout
 from servers.content import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Made
 from servers.halting import halting
@@ -224,6 +225,35 @@ def test_a_platform_wanted_later_is_added(layout: ImageLayout, registry: Registr
     outcome = pull(layout, registry, "app:1", platforms=(AMD64, ARM64))
     assert outcome.images[0].manifests == (amd.digest, arm.digest)
     assert sorted(registry.fetched()) == sorted({arm.config, *arm.layers})
+
+
+@pytest.mark.parametrize("answer", [ABSENT, Reply(status=405)])
+def test_a_mirror_does_not_hide_that_a_tag_is_gone(
+    layout: ImageLayout, registry: Registry, answer: Reply
+) -> None:
+    """Nor bring back what the tag meant before: what the registry itself told, its 404 ends, by HEAD or by GET."""
+    registry.image("app:1", b"new")
+    with serving() as mirror:
+        mirror.image("app:1", b"old")
+        settings = {registry.host: RegistrySettings(mirrors=(mirror.host,))}
+        before = pull(layout, registry, "app:1", settings=settings).images
+        registry.answers["HEAD /v2/app/manifests/1"] = answer
+        registry.answers["GET /v2/app/manifests/1"] = ABSENT
+        outcome = pull(layout, registry, "app:1", settings=settings, previous=before)
+    assert (outcome.images, codes(outcome)) == ((), ["registry.gone"])
+
+
+def test_what_a_mirror_alone_has_is_had_from_there_again(layout: ImageLayout, registry: Registry) -> None:
+    """Where the registry had lost the tag before it was archived, its 404 is no news."""
+    registry.answers["/v2/app/manifests/1"] = ABSENT
+    with serving() as mirror:
+        settings = {registry.host: RegistrySettings(fallbacks=(mirror.host,))}
+        mirror.image("app:1", b"old")
+        before = pull(layout, registry, "app:1", settings=settings).images
+        newer = mirror.image("app:1", b"new")
+        outcome = pull(layout, registry, "app:1", settings=settings, previous=before)
+    assert ([image.digest for image in outcome.images], outcome.failures) == ([newer.digest], ())
+    assert [image.registry for image in (*before, *outcome.images)] == [mirror.host] * 2
 
 
 def test_a_moved_tag_keeps_the_old_image(layout: ImageLayout, registry: Registry) -> None:
@@ -556,10 +586,10 @@ def test_a_defect_of_our_own_costs_one_image(
     registry.image("bad:1", b"y")
     real = Repository.resolve
 
-    def resolve(self: Repository, tag: str) -> Any:
+    def resolve(self: Repository, tag: str, **more: Any) -> Any:
         if self.name.endswith("/bad"):
             raise KeyError("odd\x1b")
-        return real(self, tag)
+        return real(self, tag, **more)
 
     monkeypatch.setattr(Repository, "resolve", resolve)
     outcome = pull(layout, registry, "bad:1", "good:1")

@@ -44,7 +44,7 @@ class Repository:
         self.tags[tag] = self.contents[str(document.descriptor.digest)] = document
         return document
 
-    def resolve(self, tag: str) -> Resolved:
+    def resolve(self, tag: str, *, final: bool = False) -> Resolved:
         """Tell what a tag means, as the second of two places."""
         self.asked.append(f"HEAD {tag}")
         if tag not in self.tags:
@@ -58,7 +58,9 @@ class Repository:
         except ManifestUnknown:
             return None
 
-    def get_manifest(self, selector: str, expected: Descriptor | None = None) -> Document:
+    def get_manifest(
+        self, selector: str, expected: Descriptor | None = None, *, final: bool = False
+    ) -> Document:
         """Give a manifest."""
         self.asked.append(f"GET {selector}")
         found = (self.contents | self.tags).get(selector)
