@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Iterator, Mapping
 
 from archiver.collect.files.naming import path_of
 from archiver.collect.images.lists import check_lists, malformed_lines
-from archiver.collect.images.tags import parse_rule
+from archiver.collect.images.tags import ExactRule, parse_rule
+from archiver.collect.images.versions import tag_version
 from archiver.collect.web.credentials import auth_problems
 from archiver.collect.web.credentials import problems as credential_problems
 from archiver.collect.web.patterns import is_rule
@@ -92,6 +93,8 @@ def advice(loaded: LoadedSpec, environment: Mapping[str, str]) -> Iterator[SpecE
             hint="add a line with contact: and a URL or mail address; it becomes part of the User-Agent",
         )
     yield from _open_secrets(loaded)
+    yield from _unguarded(loaded)
+    yield from _never_newest(loaded)
     try:
         check_environment(loaded, environment)
     except SpecError as error:
@@ -119,6 +122,39 @@ def _open_secrets(loaded: LoadedSpec) -> Iterator[SpecError]:
                 place=loaded.place("registries", name, "plain_http"),
                 hint="leave plain_http out if the registry speaks https; tls: names a CA of your own",
             )
+
+
+def _unguarded(loaded: LoadedSpec) -> Iterator[SpecError]:
+    """Yield what may be changed on the way without anybody noticing."""
+    for name, settings in loaded.spec.registries.items():
+        if settings.tls is not None and not settings.tls.verify:
+            yield SpecError(
+                f"nobody checks who answers as {name}, and so what its tags mean",
+                place=loaded.place("registries", name, "tls", "verify"),
+                hint="name the authority that signed its certificate with ca: in place of verify: false",
+            )
+    for index, file in enumerate(loaded.spec.files):
+        if isinstance(file, FileIndex) or file.sha256 or file.checksums:
+            continue
+        origin = Origin.of(file.url)
+        if origin.scheme == "http" and not origin.is_loopback:
+            yield SpecError(
+                f"{file.url} may be changed on its way, and nothing tells",
+                place=loaded.place("files", index, "url"),
+                hint="write https:// if its server answers there, or add sha256:",
+            )
+
+
+def _never_newest(loaded: LoadedSpec) -> Iterator[SpecError]:
+    """Yield the tags that are named beside ``latest`` and have no version by which they could be among the newest."""
+    for index, entry in enumerate(loaded.spec.images.repositories if loaded.spec.images else ()):
+        for number, rule in enumerate(entry.tags if entry.latest is not None else ()):
+            if isinstance(parse_rule(rule), ExactRule) and tag_version(rule) is None:
+                yield SpecError(
+                    f"{rule!r:.200} names no version, so it is never among the newest {entry.latest}",
+                    place=loaded.place("images", "repositories", index, "tags", number),
+                    hint="give it an entry of its own, without latest:",
+                )
 
 
 def _registry_problems(

@@ -252,3 +252,41 @@ def test_advice_is_about_what_a_valid_spec_lacks(tmp_path):
         ("11", "the environment variable PROXY is empty"),
     ]
     assert list(advice(loaded(tmp_path, "project: demo\nimages: {refs: [redis]}\n"), {})) == []
+
+
+def test_what_nobody_checks_is_told(tmp_path):
+    """A registry that anybody may answer for, and a file over plain http with nothing to compare it with."""
+    spec = """\
+project: demo
+images: {refs: [h.example.org/x:1]}
+registries:
+  h.example.org: {tls: {verify: false}}
+  safe.example.org: {tls: {verify: true}}
+files:
+  - url: http://example.org/open.tgz
+  - {url: http://example.org/digest.tgz, sha256: %s}
+  - {url: http://example.org/list.tgz, checksums: SHA256SUMS}
+  - url: http://127.0.0.1:1/here.tgz
+  - url: https://example.org/secure.tgz
+""" % ("a" * 64)
+    registry, file = advice(loaded(tmp_path, spec), {})
+    assert "nobody checks who answers as h.example.org" in registry.message
+    assert registry.place.endswith(":4")
+    assert "http://example.org/open.tgz may be changed" in file.message
+    assert file.place.endswith(":7")
+
+
+def test_a_name_that_is_never_among_the_newest_is_told(tmp_path):
+    """``latest`` counts versions: a tag named beside it that has none is asked for in vain, without a word at each run."""
+    spec = """\
+project: demo
+images:
+  repositories:
+    - repository: quay.io/x/y
+      tags: ['>=1.0', edge, '*-alpine', v1.2]
+      latest: 3
+    - {repository: quay.io/x/y, tags: edge}
+"""
+    (given,) = advice(loaded(tmp_path, spec), {})
+    assert "'edge' names no version, so it is never among the newest 3" in given.message
+    assert given.place.endswith(":5")
