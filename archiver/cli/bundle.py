@@ -76,9 +76,13 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         print(f"{bundled.path}: {size_text(bundled.size)}, {bundled.digest}")
-        contents = (("capture", bundled.captures), ("image", bundled.images), ("file", bundled.files))
-        held = [count_text(number, noun) for noun, number in contents if number]
-        held += [f"{bundled.referrers} that sign or describe them"] if bundled.referrers else []
+        along = f" and {bundled.referrers} that sign or describe them" if bundled.referrers else ""
+        contents = (
+            (bundled.captures, "capture", ""),
+            (bundled.images, "image", along),
+            (bundled.files, "file", ""),
+        )
+        held = [f"{count_text(number, noun)}{more}" for number, noun, more in contents if number]
         print("  " + (", ".join(held) or "nothing but its description"))
         if bundled.failures:
             print(

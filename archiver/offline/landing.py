@@ -67,7 +67,7 @@ def _nav(holdings: Sequence[Holding]) -> str:
             ("#docs", "Documentation", holding.sites),
             ("#images", "Images", holding.images.images),
             ("#files", "Files", holding.files.files),
-            ("#missing", "Not fetched", holding.failures),
+            ("#missing", "Not here, or not renewed", holding.failures),
         )
         links = [(target, name) for target, name, content in parts if content]
     if len(links) < 2:
@@ -79,7 +79,7 @@ def _nav(holdings: Sequence[Holding]) -> str:
 def _when(holding: Holding) -> str:
     state = (
         f'<a class="badge warn" href="#{_id(holding, "missing")}">{count_text(len(holding.failures), "thing")}'
-        " could not be fetched</a>"
+        " not here, or not renewed</a>"
         if holding.failures
         else '<span class="badge good">complete</span>'
     )
@@ -232,8 +232,8 @@ def _missing(failures: Sequence[Failure], level: int, anchor: str) -> str:
         for failure in failures
     )
     return _section(
-        "Not fetched",
-        f"{count_text(len(failures), 'thing')} that the archive was asked for and could not get",
+        "Not here, or not renewed",
+        f"{count_text(len(failures), 'thing')} in all; of what could not be fetched again, an earlier copy is here",
         level,
         anchor,
         f'<ul class="rows">{rows}</ul>',

@@ -95,6 +95,7 @@ def test_a_platform_leaves_out_what_has_nothing_for_it(console: Console, builder
     assert SINGLE in outcome.err
     assert "1 image left out: not archived for linux/arm64" in outcome.out
     assert "of the archiving run" not in outcome.out
+    assert "7 captures, 2 images, 1 file\n" in outcome.out
     console.succeed("verify", NAME)
 
 

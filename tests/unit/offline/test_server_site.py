@@ -74,6 +74,20 @@ def test_the_landing_page_tells_what_is_here(running: Running) -> None:
     assert "2026-03-01 12:00 UTC" in page
 
 
+def test_the_landing_page_does_not_say_that_what_was_left_out_could_not_be_fetched(tmp_path: Path) -> None:
+    """An image that is archived, but not for the platforms of this bundle, is told with its own reason."""
+    made = ArchiveBuilder(tmp_path)
+    made.failures.append(
+        Failure("images", "docker.io/x/y:1", "bundle.platform", "not archived for linux/arm64")
+    )
+    made.finish()
+    with serving(tmp_path) as server:
+        page = server.get("/").text
+    assert "1 thing not here, or not renewed" in page
+    assert "not archived for linux/arm64" in page
+    assert "could not get" not in page
+
+
 def test_the_landing_page_loads_nothing_from_elsewhere(running: Running) -> None:
     """Its own two files and its own addresses; the policy allows no more."""
     answer = running.get("/")
