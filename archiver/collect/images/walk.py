@@ -218,7 +218,10 @@ class _Walk:
             known = self._leaves.get(child.digest)
             if known is not None:  # reached by another way, which is to be kept, too
                 check_size(known.document, child)
-                self._leaves[child.digest] = replace(known, nested=(*known.nested, *parents[1:]))
+                here = {each.descriptor.digest for each in known.nested}
+                new = [each for each in parents[1:] if each.descriptor.digest not in here]
+                if new:  # an index may list it again and again
+                    self._leaves[child.digest] = replace(known, nested=(*known.nested, *new))
                 return
             leaf = self._leaf(self._document(child), parents[1:], platform)
             if leaf.platform is None or self._is_wanted(leaf.platform):

@@ -299,6 +299,14 @@ def test_what_two_indexes_list_is_kept_once_with_both(shelf: Shelf) -> None:
     assert {str(each.descriptor.digest) for each in tree.indexes[:-1]} == {one.digest, two.digest}
 
 
+def test_what_an_index_lists_again_and_again_is_reached_by_one_way(shelf: Shelf) -> None:
+    """Thousands of entries for one manifest say no more than one does, and cost no more memory."""
+    amd = shelf.image("x", b"amd")
+    nested = shelf.entries(*[entry(amd, AMD64)] * 1000)
+    (leaf,) = shelf.walk(shelf.entries({**nested.descriptor}, {**nested.descriptor}), AMD64).leaves
+    assert [str(each.descriptor.digest) for each in leaf.nested] == [nested.digest]
+
+
 def test_one_manifest_may_be_for_several_platforms(shelf: Shelf) -> None:
     """An index may list a manifest twice: whichever platform is wanted, it is kept, and neither is missing."""
     v6, v7 = Platform("linux", "arm", "v6"), Platform("linux", "arm", "v7")
