@@ -43,6 +43,7 @@ _ACCEPT = {"Accept": ", ".join(sorted(MANIFESTS | INDEXES))}
 _TAGS_A_PAGE = 1000
 _MOST_TAG_PAGES = 10_000
 _MOST_TAGS = 1_000_000
+_MOST_BARREN = 100  # pages in sequence without a tag that is new
 _TAGS_LIMIT = 16 << 20  # bytes of a page; some registries send all tags at once
 _MOST_REFERRER_PAGES = 100
 _MOST_REFERRERS = 10_000
@@ -170,6 +171,7 @@ class Source:
             FetchError: the registry cannot be asked.
         """
         found: dict[str, None] = {}
+        barren = 0
         for response in self._pages(self._endpoint.url(f"tags/list?n={_TAGS_A_PAGE}"), _MOST_TAG_PAGES):
             answer = self._json(response, _TAGS_LIMIT)
             listed = answer.get("tags")
@@ -177,7 +179,11 @@ class Source:
                 listed = []
             if not isinstance(listed, list):
                 raise RegistryError("its list of tags is none", place=response.url)
+            had = len(found)
             found.update((tag, None) for tag in listed if isinstance(tag, str) and is_tag(tag))
+            barren = barren + 1 if len(found) == had else 0
+            if barren > _MOST_BARREN:
+                raise RegistryError("its list of tags goes on without any that is new", place=response.url)
             if len(found) > _MOST_TAGS:
                 raise RegistryError(f"lists more than {_MOST_TAGS} tags", place=response.url)
         return tuple(found)

@@ -17,11 +17,12 @@ from archiver.core.errors import (
     AuthenticationFailed,
     FetchError,
     ManifestUnsupported,
+    RegistryError,
     SizeMismatch,
 )
 from servers.asking import Opened, blob, read, repository
 from servers.rawsite import Raw, Then, raw_serving, wire
-from servers.registry import Registry, Reply, serving
+from servers.registry import Asked, Registry, Reply, serving
 
 OCI = "Content-Type: application/vnd.oci.image.manifest.v1+json"
 ONCE = Patience(attempts=1, attempts_to_connect=1, first_wait=0.01, connect=5, read=5)
@@ -104,6 +105,20 @@ def test_a_length_that_is_no_number_is_not_read_as_one(opened: Opened, length: b
         with pytest.raises(AuthenticationFailed):
             repo.tags()
         assert read(repo, Descriptor("application/octet-stream", digest, 1)) == (0, b"x")
+
+
+def test_pages_of_tags_bring_some(opened: Opened) -> None:
+    """Ever further pages of what was said before are not read to their end."""
+
+    def page(asked: Asked) -> Reply:
+        return Reply(b'{"tags":["1"]}', headers={"Link": f'<{asked.target}9>; rel="next"'})
+
+    with serving() as server:
+        for count in range(200):
+            server.answers[f"GET /v2/app/tags/list?n=1000{'9' * count}"] = page
+        with pytest.raises(RegistryError, match="without any that is new"):
+            repository(opened(patience=ONCE), server.host).tags()
+        assert len(server.asked) < 110
 
 
 def test_redirects_come_to_an_end(opened: Opened) -> None:
