@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Iterator
@@ -88,6 +89,15 @@ def test_an_answer_that_breaks_off_is_an_error(client: Client) -> None:
     """A body shorter than its Content-Length never looks like a whole one."""
     with serving({"/": Reply(b"x" * 100, cut=10)}) as site, pytest.raises(ResponseBroken):
         client.body(client.open(site.url("/")), 1000)
+
+
+def test_what_is_packed_tight_is_unpacked_piece_by_piece(client: Client) -> None:
+    """Some kilobytes that stand for megabytes never are in memory as a whole."""
+    packed = gzip.compress(bytes(32 << 20))
+    coded = Reply(packed, headers=(("Content-Encoding", "gzip"),))
+    with serving({"/": coded}) as site:
+        pieces = [len(chunk) for chunk in client.chunks(client.open(site.url("/")), decode=True)]
+    assert (sum(pieces), max(pieces) <= 256 << 10) == (32 << 20, True)
 
 
 def test_a_silent_server_is_a_timeout(client: Client) -> None:
