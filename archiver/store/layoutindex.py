@@ -20,7 +20,7 @@ from archiver.core.descriptor import (
     Descriptor,
 )
 from archiver.core.digest import Digest
-from archiver.core.errors import InvalidDocument, NotArchived
+from archiver.core.errors import InvalidDigest, InvalidDocument, NotArchived
 from archiver.store.atomic import storage_errors
 from archiver.store.imagewalk import read_manifest
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 ALIAS_OF = "io.archiver.alias-of"
 """The annotation of an entry that stands for another one of its name: the other's digest."""
 INDEX_LIMIT = 64 << 20
+_DAMAGED_HINT = (
+    "move that file away and archive each project again: what is here is named anew, and not fetched again"
+)
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,22 @@ class LayoutIndex:
         with storage_errors(path):
             if not path.is_file():
                 raise NotArchived("no image layout here", place=str(root))
-            document = jsontext.load_object(path.read_bytes(), limit=INDEX_LIMIT, what=str(path))
-        listed = document.get("manifests")
+            data = path.read_bytes()
+        try:
+            return cls._parsed(data, str(path))
+        except (InvalidDocument, InvalidDigest) as error:
+            error.hint = _DAMAGED_HINT
+            raise
+
+    @classmethod
+    def _parsed(cls, data: bytes, what: str) -> LayoutIndex:
+        listed = jsontext.load_object(data, limit=INDEX_LIMIT, what=what).get("manifests")
         if not isinstance(listed, list):
-            raise InvalidDocument("'manifests' is not a list", place=str(path))
+            raise InvalidDocument("'manifests' is not a list", place=what)
         entries: list[Descriptor] = []
         aliases: dict[Digest, Descriptor] = {}
         for each in listed:
-            entry = Descriptor.from_json(each, what=str(path))
+            entry = Descriptor.from_json(each, what=what)
             if ALIAS_OF in entry.annotations:
                 aliases[Digest.parse(entry.annotations[ALIAS_OF])] = replace(entry, annotations={})
             else:

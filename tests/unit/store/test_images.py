@@ -101,9 +101,10 @@ def test_concurrent_writers_lose_no_entry(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"manifests":3}', b'{"manifests":[{}]}'])
 def test_a_damaged_index_is_a_typed_error(tmp_path, content):
-    """What is not an index is refused with its path."""
+    """What is not an index is refused with its path, and with what to do about it."""
     ImageLayout(tmp_path)
     (tmp_path / "index.json").write_bytes(content)
     with pytest.raises(InvalidDocument) as caught:
         read_index(tmp_path)
     assert "index.json" in caught.value.place
+    assert "archive each project again" in caught.value.hint
