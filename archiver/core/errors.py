@@ -307,6 +307,12 @@ class TagGone(ManifestUnknown):
     code = "registry.gone"
 
 
+class MirrorDiffers(RegistryError):
+    """The registry cannot be asked, and a mirror says that a tag means something else than the registry said before."""
+
+    code = "registry.mirror"
+
+
 class NoTagMatches(RegistryError):
     """The repository has no tag that a rule of the spec matches, or none that all of them leave."""
 

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Iterable, Mapping
 
-from archiver.collect.images.failures import extra_failure, image_failure, is_final, unknown
+from archiver.collect.images.failures import extra_failure, image_failure, meaning
 from archiver.collect.images.reading import ManifestReader, Memo
 from archiver.collect.images.referrers import Referrers, subjects_of
 from archiver.collect.images.walk import CONFIG_LIMIT, UNUSABLE, Leaf, Miss, Tree, indexes, walk
@@ -22,7 +22,6 @@ from archiver.core.descriptor import MANIFEST_LIMIT, Descriptor
 from archiver.core.errors import (
     ArchiverError,
     InternalError,
-    ManifestUnknown,
     NotArchived,
     PlatformMissing,
     RecordCorrupt,
@@ -182,11 +181,9 @@ class ImagePull:
                 return
 
     def _root(self) -> Document:
-        earlier = self._tools.earlier.get(str(self._reference))
-        try:
-            return self._reader.root(self._reference, self._pinned, final=is_final(self._reference, earlier))
-        except ManifestUnknown as error:
-            raise unknown(error, earlier) from error
+        if self._pinned is not None:
+            return self._reader.root(self._reference, self._pinned)
+        return meaning(self._reader, self._reference, self._tools.earlier.get(str(self._reference)))
 
     # ---- what is kept
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
-from archiver.collect.images.failures import extra_failure, image_failure, is_final, unknown
+from archiver.collect.images.failures import extra_failure, image_failure, meaning
 from archiver.collect.images.image import Claims
 from archiver.collect.images.reading import ManifestReader, Memo, read_blob
 from archiver.collect.images.referrers import Referrers, subjects_of
@@ -23,7 +23,7 @@ from archiver.collect.plan.model import (
     PlannedImage,
     RegistryLoad,
 )
-from archiver.core.errors import InternalError, ManifestUnknown, Stopped, StoreError, TagGone
+from archiver.core.errors import InternalError, Stopped, StoreError, TagGone
 
 if TYPE_CHECKING:
     from archiver.collect.images.ratelimit import RateLimits
@@ -188,7 +188,7 @@ class ImageExaminer:
         failures: dict[Failure, None] = {}
         found = Examined(reference)
         try:
-            root = self._root(reader, reference)
+            root = meaning(reader, reference, self.previous.get(str(reference)))
             tree = walk(root, reader, self.platforms)
             failures.update(
                 (image_failure(reference, miss.error, miss.platform), None) for miss in tree.misses
@@ -205,13 +205,6 @@ class ImageExaminer:
         except Exception as error:  # noqa: BLE001 - as in a pull: the other images are not to suffer
             failures[image_failure(reference, InternalError.of(error))] = None
         return replace(found, sent=sent[-1] if sent else "", failures=tuple(failures))
-
-    def _root(self, reader: ManifestReader, reference: Reference) -> Document:
-        earlier = self.previous.get(str(reference))
-        try:
-            return reader.root(reference, final=is_final(reference, earlier))
-        except ManifestUnknown as error:
-            raise unknown(error, earlier) from error
 
     def _unclaimed(self, repository: Repository, tree: Tree) -> list[Digest]:
         return [each for each in subjects_of(tree) if self.claims.claim(repository.name, each)]

@@ -243,6 +243,36 @@ def test_a_mirror_does_not_hide_that_a_tag_is_gone(
     assert (outcome.images, codes(outcome)) == ((), ["registry.gone"])
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"), [(b"same", []), (b"other", ["registry.mirror"])], ids=["same", "other"]
+)
+def test_a_mirror_does_not_overrule_what_a_dead_registry_told(
+    layout: ImageLayout, registry: Registry, content: bytes, expected: list[str]
+) -> None:
+    """It may be behind: its other digest is a failure, and the copy stays; the same digest is as good as the registry's."""
+    registry.image("app:1", b"same")
+    with serving() as mirror:
+        mirror.image("app:1", content)
+        settings = {registry.host: RegistrySettings(fallbacks=(mirror.host,))}
+        before = pull(layout, registry, "app:1", settings=settings).images
+        registry.answers["HEAD /v2/app/manifests/1"] = Reply(b"", 503)
+        outcome = pull(layout, registry, "app:1", settings=settings, previous=before)
+    assert codes(outcome) == expected
+    assert [image.digest for image in outcome.images] == [image.digest for image in before if not expected]
+
+
+def test_a_new_tag_is_taken_from_the_mirror_of_a_dead_registry(
+    layout: ImageLayout, registry: Registry
+) -> None:
+    """Nothing that the archive has is at stake."""
+    with serving() as mirror:
+        made = mirror.image("app:1", b"new")
+        settings = {registry.host: RegistrySettings(fallbacks=(mirror.host,))}
+        registry.answers["HEAD /v2/app/manifests/1"] = Reply(b"", 503)
+        outcome = pull(layout, registry, "app:1", settings=settings)
+    assert [(image.digest, image.registry) for image in outcome.images] == [(made.digest, mirror.host)]
+
+
 def test_what_a_mirror_alone_has_is_had_from_there_again(layout: ImageLayout, registry: Registry) -> None:
     """Where the registry had lost the tag before it was archived, its 404 is no news."""
     registry.answers["/v2/app/manifests/1"] = ABSENT
