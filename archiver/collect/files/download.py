@@ -6,11 +6,11 @@ others stays under way in the store, and the next run goes on from there where t
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Collection, Iterator, Mapping, Sequence
 
 from archiver.collect.client import Client
 from archiver.collect.files.artifacts import Artifacts
@@ -18,6 +18,7 @@ from archiver.collect.files.checksumlists import ChecksumLists
 from archiver.collect.files.naming import distinct_paths
 from archiver.collect.files.selection import SOURCE
 from archiver.collect.files.transfer import Received, Request, Transfer
+from archiver.collect.lanes import Lanes
 from archiver.collect.meter import Meter
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
 from archiver.core.errors import ContentError, FetchError, LockHeld, Stopped
@@ -26,6 +27,7 @@ from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     import threading
+    from concurrent.futures import Future
 
     from archiver.collect.files.answer import Answer
     from archiver.collect.files.kept import KeptFile
@@ -117,10 +119,13 @@ def download_files(
             began=began,
             progress=progress,
         )
-        pool = held.enter_context(_pools())
+        lanes = Lanes(lambda _: _A_HOST, "files")
+        held.callback(lanes.close)
         held.callback(client.abort)  # first of all, however this block ends: nothing goes on behind its back
         futures = {
-            file.url: pool(Origin.of(file.url).netloc).submit(_result, downloader, file, paths[file.url])
+            file.url: lanes.submit(
+                Origin.of(file.url).netloc, partial(_result, downloader, file, paths[file.url])
+            )
             for file in wanted
             if file.url in paths
         }
@@ -135,23 +140,6 @@ def download_files(
         paths,
         meter.bytes,
     )
-
-
-@contextmanager
-def _pools() -> Iterator[Callable[[str], ThreadPoolExecutor]]:
-    """Give each host threads of its own while a block lasts; what has not begun at its end is dropped."""
-    pools: dict[str, ThreadPoolExecutor] = {}
-
-    def pool(host: str) -> ThreadPoolExecutor:
-        if host not in pools:
-            pools[host] = ThreadPoolExecutor(_A_HOST, thread_name_prefix=f"files {host}")
-        return pools[host]
-
-    try:
-        yield pool
-    finally:
-        for each in pools.values():
-            each.shutdown(wait=True, cancel_futures=True)
 
 
 def _watch(
@@ -228,7 +216,7 @@ class _Downloader:
         return bool(self.began) and kept.fetched >= self.began and not known
 
     def _got(self, wanted: WantedFile, digest: Digest | None) -> KeptFile:
-        with self._alone(wanted.url) as partial:
+        with self._alone(wanted.url) as under_way:
             if found := self._ready(wanted.url, digest):  # another run was quicker
                 return found
             earlier = self.previous.get(wanted.url)
@@ -241,7 +229,7 @@ class _Downloader:
                 listed=bool(wanted.index),
                 had=earlier.fetched if earlier is not None else "",
             )
-            transfer = Transfer(request, partial, self.client, self.meter)
+            transfer = Transfer(request, under_way, self.client, self.meter)
             host = Origin.of(wanted.url).netloc
             came = self.retrier.run(host, transfer.attempt, came=lambda: transfer.received)
             if isinstance(came, Received):
@@ -255,7 +243,7 @@ class _Downloader:
             waited = False
             while True:
                 try:
-                    partial = held.enter_context(self.layout.blobs.resumable_download(url))
+                    under_way = held.enter_context(self.layout.blobs.resumable_download(url))
                     break
                 except LockHeld:
                     if not waited:
@@ -264,4 +252,4 @@ class _Downloader:
                     self.brake.wait(_SLICE)
             if waited:
                 self.artifacts.look_again(url)
-            yield partial
+            yield under_way

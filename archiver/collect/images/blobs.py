@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable, Iterable, Union
 
 from archiver.collect.images.external import external_sources
-from archiver.collect.images.lanes import Lanes, Slots
+from archiver.collect.lanes import Lanes, Slots
 from archiver.core.errors import (
     ContentError,
     DigestMismatch,

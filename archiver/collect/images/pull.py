@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
 from archiver.collect.images.blobs import BlobFetcher
 from archiver.collect.images.image import ImagePull, Named, Pulled, PullTools
-from archiver.collect.images.lanes import Lanes
+from archiver.collect.lanes import Lanes
 from archiver.collect.meter import Meter
 from archiver.core.errors import Stopped
 

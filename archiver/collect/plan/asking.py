@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Generic, Sequence, TypeVar
 
-from archiver.collect.images.lanes import Lanes
+from archiver.collect.lanes import Lanes
 
 if TYPE_CHECKING:
     from archiver.core.progress import Task

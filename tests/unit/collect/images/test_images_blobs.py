@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Iterator
 
@@ -13,9 +13,7 @@ import pytest
 
 from archiver.collect.images.blobs import BlobFetcher
 from archiver.collect.images.external import external_sources
-from archiver.collect.images.lanes import Lanes, Slots
 from archiver.collect.meter import Meter
-from archiver.collect.retry import Brake
 from archiver.core.descriptor import Descriptor, Platform
 from archiver.core.digest import Digest
 from archiver.core.errors import DigestMismatch, FetchError, LayerForeign, SizeMismatch, Stopped
@@ -513,46 +511,6 @@ def test_a_registry_gets_as_many_transfers_as_its_settings_say(registry: Registr
         fetching.get(registry, *blobs)
         fetching.fetcher.close()
     assert most == 2
-
-
-def test_slots_are_counted_by_host_and_waiting_ends_with_the_run() -> None:
-    """A second transfer with a host that bears one waits; with another host it does not; a stop ends it."""
-    stop, waits = threading.Event(), threading.Event()
-    slots = Slots(lambda _: 1, Brake(stop))
-    with slots.taken("a"), slots.taken("b"), ThreadPoolExecutor(1) as pool:
-
-        def take() -> None:
-            waits.set()
-            with slots.taken("a"):
-                raise AssertionError
-
-        waiting = pool.submit(take)
-        waits.wait(60)
-        stop.set()
-        with pytest.raises(Stopped):
-            waiting.result(60)
-    with slots.taken("a"):
-        pass
-
-
-def test_a_lane_drops_what_has_not_begun_when_it_closes() -> None:
-    """What is under way ends, what waits behind it never begins."""
-    lanes, began, go = Lanes(lambda _: 1, "test"), threading.Event(), threading.Event()
-
-    def first() -> str:
-        began.set()
-        go.wait(60)
-        return "done"
-
-    running, waiting = lanes.submit("a", first), lanes.submit("a", lambda: "never")
-    began.wait(60)
-    closing = threading.Thread(target=lanes.close)
-    closing.start()
-    with pytest.raises(CancelledError):
-        waiting.result(60)
-    go.set()
-    closing.join()
-    assert running.result() == "done"
 
 
 # ---- layers that a registry does not distribute

@@ -1,4 +1,4 @@
-"""Work by registry, each with threads and transfers of its own: one that is slow or dead holds up nobody else."""
+"""Work by host, each with threads and transfers of its own: one that is slow or dead holds up nobody else."""
 
 from __future__ import annotations
 
@@ -12,39 +12,52 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _SLICE = 0.5  # seconds; how soon a pulled brake ends a wait
+_MOST_OF_THEIR_OWN = 32  # hosts; what is asked for may name thousands, and threads are not endless
 
 
 class Lanes:
-    """Threads by registry. May be used by several threads.
+    """Threads by host, for the first 32 hosts; further ones share a lane with those of the same width.
+
+    So there is an end to the threads however many hosts there are, and none is asked by more than its width at a
+    time. May be used by several threads.
 
     Args:
-        width: how many threads a registry gets.
+        width: how many threads a host gets.
         name: what the threads are called.
     """
 
     def __init__(self, width: Callable[[str], int], name: str) -> None:
         self._width, self._name = width, name
-        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._own: dict[str, ThreadPoolExecutor] = {}
+        self._shared: dict[int, ThreadPoolExecutor] = {}  # by width
         self._lock = threading.Lock()
 
-    def submit(self, registry: str, action: Callable[[], _T]) -> Future[_T]:
-        """Let a registry's threads do something, after what they were given before."""
+    def submit(self, host: str, action: Callable[[], _T]) -> Future[_T]:
+        """Let a host's threads do something, after what they were given before."""
         with self._lock:
-            pool = self._pools.get(registry)
-            if pool is None:
-                pool = ThreadPoolExecutor(
-                    self._width(registry), thread_name_prefix=f"{self._name} {registry}"
-                )
-                self._pools[registry] = pool
-        return pool.submit(action)
+            return self._lane(host).submit(action)
 
     def close(self) -> None:
         """Wait for what is under way and drop what has not begun; pull the brake first to end it early."""
-        pools = list(self._pools.values())
-        for pool in pools:
-            pool.shutdown(wait=False, cancel_futures=True)
-        for pool in pools:
-            pool.shutdown(wait=True)
+        with self._lock:
+            lanes = [*self._own.values(), *self._shared.values()]
+        for lane in lanes:
+            lane.shutdown(wait=False, cancel_futures=True)
+        for lane in lanes:
+            lane.shutdown(wait=True)
+
+    def _lane(self, host: str) -> ThreadPoolExecutor:
+        if (own := self._own.get(host)) is not None:
+            return own
+        width = self._width(host)
+        if len(self._own) < _MOST_OF_THEIR_OWN:
+            return self._own.setdefault(host, self._opened(width, host))
+        if width not in self._shared:
+            self._shared[width] = self._opened(width, "others")
+        return self._shared[width]
+
+    def _opened(self, width: int, whose: str) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(width, thread_name_prefix=f"{self._name} {whose}")
 
 
 class Slots:
