@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
+ALGORITHMS = tuple(_HEX_LENGTH)
+"""The algorithms of digests that can be checked."""
 _DIGEST = re.compile(r"\A(sha256|sha512):([0-9a-f]+)\Z")
 CHUNK = 1 << 18
 

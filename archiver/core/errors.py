@@ -65,9 +65,19 @@ class InvalidDigest(ArchiverError):
 
 
 class InvalidReference(ArchiverError):
-    """A string is not an image reference."""
+    """A string is not an image reference.
+
+    Args:
+        text: the string.
+        fault: what is wrong with it, to be read behind it: ``has a malformed tag``.
+        hint: what to write instead.
+    """
 
     code = "reference.invalid"
+
+    def __init__(self, text: str, fault: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{text!r:.200} {fault}", hint=hint)
+        self.fault = fault
 
 
 class InvalidURL(ArchiverError):

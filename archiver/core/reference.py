@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from archiver.core.digest import Digest
+from archiver.core.digest import ALGORITHMS, Digest
 from archiver.core.errors import InvalidDigest, InvalidReference
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -19,6 +19,8 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"\A(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::([0-9]{{1,5}}))?\Z")
 _MOST = 255
 _HIGHEST_PORT = 65535
+_TAG_HINT = "a tag has at most 128 letters, digits and _.- and begins with none of .-"
+_DIGEST_HINT = "a digest is sha256: and 64 hex digits, or sha512: and 128, in lowercase"
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 """The host names that all mean Docker Hub; ``DOCKER_HUB`` is the one that people write."""
@@ -45,24 +47,19 @@ class Reference:
             InvalidReference: the text does not follow the grammar.
         """
         name, _, digest_text = text.partition("@")
-        digest = None
-        if "@" in text:
-            try:
-                digest = Digest.parse(digest_text)
-            except InvalidDigest as error:
-                raise InvalidReference(f"{text!r:.200} has a malformed digest") from error
+        digest = _digest(text, digest_text) if "@" in text else None
         tag = ""
         head, colon, last = name.rpartition(":")
         if colon and "/" not in last:
             name, tag = head, last
             if not is_tag(tag):
-                raise InvalidReference(f"{text!r:.200} has a malformed tag")
+                raise InvalidReference(text, "has a malformed tag", hint=_TAG_HINT)
         registry, repository = _split_registry(name)
         if not _is_host(registry):
-            raise InvalidReference(f"{text!r:.200} has a malformed registry host")
+            raise InvalidReference(text, "has a malformed registry host")
         if not _REPOSITORY.match(repository) or len(repository) > _MOST:
             hint = "repository names are lowercase" if repository != repository.lower() else None
-            raise InvalidReference(f"{text!r:.200} is not an image reference", hint=hint)
+            raise InvalidReference(text, "is not an image reference", hint=hint)
         if not tag and digest is None:
             tag = "latest"
         return cls(registry, repository, tag, digest)
@@ -90,6 +87,21 @@ class Reference:
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def _digest(text: str, digest: str) -> Digest:
+    """Return the digest of a reference; ``text`` is the whole, for the error."""
+    try:
+        return Digest.parse(digest)
+    except InvalidDigest as error:
+        algorithm, colon, _ = digest.partition(":")
+        unknown = bool(colon and algorithm) and algorithm not in ALGORITHMS
+        fault = (
+            f"has a digest of an unknown algorithm, {algorithm!r:.40}"
+            if unknown
+            else "has a malformed digest"
+        )
+        raise InvalidReference(text, fault, hint=_DIGEST_HINT) from error
 
 
 def _is_host(text: str) -> bool:

@@ -34,11 +34,12 @@ class ListEntry:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that is no reference: its text, and the error with its ``file:line``."""
+    """A line that is no reference: what is wrong with it, and its ``file:line``."""
 
     text: str
     section: str
-    error: SpecError
+    place: str
+    error: InvalidReference
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def read_list(text: str, place: str) -> ListEntries:
         try:
             entries.append(ListEntry(Reference.parse(name), section, at))
         except InvalidReference as error:
-            bad.append(BadLine(name, section, SpecError(error.message, place=at, hint=error.hint)))
+            bad.append(BadLine(name, section, at, error))
         if len(entries) > _MOST_IMAGES:
             raise SpecError(f"the image list names more than {_MOST_IMAGES} images", place=place)
         if len(bad) > _MOST_BAD_LINES:
@@ -124,7 +125,8 @@ def malformed_lines(images: ImageSet, folder: Path) -> Iterator[SpecError]:
     """Yield what is wrong in the wanted sections of lists that are files and can be read. Arguments as of ``check_lists``."""
     for name in images.lists:
         if not is_url(name):
-            yield from (line.error for line in local_list(folder / name).only(images.sections).bad_lines)
+            for line in local_list(folder / name).only(images.sections).bad_lines:
+                yield SpecError(line.error.message, place=line.place, hint=line.error.hint)
 
 
 def local_list(path: Path) -> ListEntries:

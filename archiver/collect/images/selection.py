@@ -14,7 +14,6 @@ from archiver.core.errors import (
     FetchError,
     InvalidDigest,
     InvalidDocument,
-    InvalidReference,
     InvalidURL,
     ManifestUnknown,
     NoTagMatches,
@@ -256,7 +255,8 @@ def _add_lists(images: ImageSet, folder: Path, expansion: _Expansion, asked: _As
         try:
             read = expansion.list(name, asked) if is_url(name) else local_list(folder / name)
         except (FetchError, SpecError, InvalidURL) as error:
-            asked.fail_list(name if is_url(name) else str(folder / name), error.code, error.message)
+            listed = name if is_url(name) else str(folder / name)
+            asked.fail_list(listed, error.code, _with_hint(error.message, error))
             continue
         if read is None:
             everything = False
@@ -266,12 +266,17 @@ def _add_lists(images: ImageSet, folder: Path, expansion: _Expansion, asked: _As
         for entry in chosen.entries:
             asked.add(entry.reference, Mention(name, entry.section, entry.place))
         for line in chosen.bad_lines:
-            place = line.error.place or ""
-            asked.fail_list(line.text[:200], InvalidReference.code, line.error.message, place)
+            fault = _with_hint(line.error.fault, line.error)
+            asked.fail_list(line.text[:200], line.error.code, fault, line.place)
     for section in images.sections:
         if everything and section not in known:
             missing = no_section(section, known)
-            asked.fail_list(section, missing.code, missing.message)
+            asked.fail_list(section, missing.code, _with_hint(missing.message, missing))
+
+
+def _with_hint(message: str, error: ArchiverError) -> str:
+    """Return a message for a failure, which has no hint of its own, with that of the error."""
+    return f"{message} ({error.hint})" if error.hint else message
 
 
 def _archived_tags(previous: Iterable[ImageResult]) -> Mapping[str, frozenset[str]]:

@@ -51,6 +51,21 @@ def test_capitals_are_explained():
     assert "lowercase" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("digest", "fault"),
+    [("md5:" + "0" * 32, "has a digest of an unknown algorithm, 'md5'"), ("sha256:12", "has a malformed digest"),
+     ("sha512:" + "a" * 64, "has a malformed digest"), ("12", "has a malformed digest"), (":12", "has a malformed digest"),
+     ("SHA256:" + "a" * 64, "has a digest of an unknown algorithm, 'SHA256'")],
+)  # fmt: skip
+def test_a_digest_is_said_to_be_wrong_or_of_an_unknown_algorithm(digest, fault):
+    """Whoever has a digest that cannot be checked is told so, and which ones can be."""
+    with pytest.raises(InvalidReference) as caught:
+        Reference.parse(f"redis@{digest}")
+    assert caught.value.fault == fault
+    assert caught.value.message == f"'redis@{digest}' {fault}"
+    assert "sha256: and 64 hex digits, or sha512:" in caught.value.hint
+
+
 def test_selector_prefers_the_digest():
     """A pinned reference is asked for by digest, whatever its tag."""
     assert Reference.parse(f"a/b:1@{PIN}").selector == PIN

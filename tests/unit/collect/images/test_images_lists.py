@@ -33,7 +33,7 @@ def test_a_list_is_read_with_places_and_sections() -> None:
         ("docker.io/library/redis:7", "other images", "list.txt:9"),
     ]
     assert read.sections == ("kube-images", "other images")
-    assert [(line.text, line.error.place) for line in read.bad_lines] == [("bad image", "list.txt:8")]
+    assert [(line.text, line.place) for line in read.bad_lines] == [("bad image", "list.txt:8")]
 
 
 def test_checking_tells_every_list_that_cannot_be_read(tmp_path: Path) -> None:

@@ -141,6 +141,24 @@ def test_a_malformed_line_is_a_failure(tmp_path: Path) -> None:
     assert not chosen.complete
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("BAD/Ref", "is not an image reference (repository names are lowercase)"), ("host:99999/a", "has a malformed registry host")],
+)  # fmt: skip
+def test_the_failure_of_a_line_says_once_what_to_write(tmp_path: Path, line: str, message: str) -> None:
+    """The hint that checking gives is there; the line itself is the failure's subject and is not said again."""
+    (tmp_path / "list.txt").write_text(f"{line}\n")
+    (failure,) = select(tmp_path, lists=["list.txt"]).failures
+    assert (failure.subject, failure.message) == (line, message)
+
+
+def test_the_failure_of_a_section_names_those_that_there_are(tmp_path: Path) -> None:
+    """As checking does: a list that was changed since can have renamed it."""
+    (tmp_path / "list.txt").write_text("##core\nredis\n")
+    (failure,) = select(tmp_path, lists=["list.txt"], sections=["cores"]).failures
+    assert failure.message == "no list has the section 'cores' (sections there are: core)"
+
+
 def test_only_the_sections_asked_for_are_taken(tmp_path: Path) -> None:
     """Neither references nor bad lines of other sections count."""
     (tmp_path / "list.txt").write_text(LISTED, "utf-8")
