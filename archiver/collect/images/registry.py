@@ -8,13 +8,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Collection, Iterator, Mapping
 from urllib.parse import urljoin
 
 from requests.utils import parse_header_links
 
 from archiver.collect.contentlength import content_length
 from archiver.collect.images.blobbody import RANGED, BlobBody, blob_body
+from archiver.collect.images.tagpages import TagPages
 from archiver.core import jsontext
 from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS, OCI_INDEX, Descriptor
 from archiver.core.digest import Digest
@@ -30,7 +31,6 @@ from archiver.core.errors import (
     StatusRefused,
 )
 from archiver.core.manifest import Manifest, parse_manifest
-from archiver.core.reference import is_tag
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 _ACCEPT = {"Accept": ", ".join(sorted(MANIFESTS | INDEXES))}
 _TAGS_A_PAGE = 1000
 _MOST_TAG_PAGES = 10_000
-_MOST_TAGS = 1_000_000
-_MOST_BARREN = 100  # pages in sequence without a tag that is new
 _TAGS_LIMIT = 16 << 20  # bytes of a page; some registries send all tags at once
 _MOST_REFERRER_PAGES = 100
 _MOST_REFERRERS = 10_000
@@ -165,28 +163,25 @@ class Source:
     def tags(self) -> tuple[str, ...]:
         """Return all tags, each once. What no tag can be is left out: nobody could ask for it.
 
+        A list that is cut at a full page without a link to the next one is asked on for.
+
         Raises:
             ManifestUnknown: there is no such repository.
             RegistryError: the list does not end, or is none.
             FetchError: the registry cannot be asked.
         """
-        found: dict[str, None] = {}
-        barren = 0
-        for response in self._pages(self._endpoint.url(f"tags/list?n={_TAGS_A_PAGE}"), _MOST_TAG_PAGES):
+        pages = TagPages(_TAGS_A_PAGE)
+
+        def unlinked() -> str:
+            return self._endpoint.url(pages.rest) if pages.rest else ""
+
+        for response in self._pages(self._endpoint.url(pages.path), _MOST_TAG_PAGES, unlinked):
             answer = self._json(response, _TAGS_LIMIT)
             listed = answer.get("tags")
             if listed is None and "tags" in answer:  # all were deleted
                 listed = []
-            if not isinstance(listed, list):
-                raise RegistryError("its list of tags is none", place=response.url)
-            had = len(found)
-            found.update((tag, None) for tag in listed if isinstance(tag, str) and is_tag(tag))
-            barren = barren + 1 if len(found) == had else 0
-            if barren > _MOST_BARREN:
-                raise RegistryError("its list of tags goes on without any that is new", place=response.url)
-            if len(found) > _MOST_TAGS:
-                raise RegistryError(f"lists more than {_MOST_TAGS} tags", place=response.url)
-        return tuple(found)
+            pages.add(listed, response.url)
+        return pages.tags
 
     def referrers(self, digest: Digest) -> tuple[Descriptor, ...] | None:
         """Return what refers to a manifest; None where the registry has no API that says it.
@@ -235,17 +230,33 @@ class Source:
                 self._has_referrers = not _is_unknown_route(response)
             return self._has_referrers
 
-    def _pages(self, url: str, most: int) -> Iterator[requests.Response]:
+    def _pages(
+        self, url: str, most: int, unlinked: Callable[[], str] = lambda: ""
+    ) -> Iterator[requests.Response]:
         """Yield the answers of a list that comes in pages (RFC 8288, rel=next); the consumer reads their bodies.
+
+        Args:
+            url: of the first page.
+            most: the most pages.
+            unlinked: returns where the list may go on though the page that was read last has no link; empty where
+                it does not. It need not be there.
 
         Raises:
             RegistryError: there are more pages than ``most``, or they lead in a circle or elsewhere.
         """
         seen = {url}
+        is_linked = True
         for _ in range(most):
-            response = self._transport.request("GET", self._endpoint, url)
+            try:
+                response = self._transport.request("GET", self._endpoint, url)
+            except (ManifestUnknown, StatusRefused):
+                if is_linked:
+                    raise
+                return
             following = _next_page(response, url)
             yield response
+            is_linked = bool(following)
+            following = following or unlinked()
             if not following:
                 return
             if Origin.of(following) != Origin.of(url):

@@ -19,6 +19,7 @@ from archiver.core.errors import (
     ManifestUnknown,
     RateLimited,
     RegistryError,
+    ServerBusy,
     SizeMismatch,
     StatusRefused,
 )
@@ -380,6 +381,69 @@ def test_a_real_list_is_read_through(servers: list[Registry], opened: Opened) ->
     assert len(own.asked) == 3
 
 
+def _page(*tags: str) -> Reply:
+    """A page of tags without a link."""
+    return Reply(json.dumps({"tags": tags}).encode())
+
+
+def _thousand(first: int) -> list[str]:
+    return [f"v{number}" for number in range(first, first + 1000)]
+
+
+def test_a_list_that_is_cut_without_a_link_is_asked_on_for(servers: list[Registry], opened: Opened) -> None:
+    """Some registries forget the link behind a full page; what follows on its last tag is there all the same."""
+    own = servers[0]
+    own.answers.update(
+        {
+            "GET /v2/app/tags/list?n=1000": _page(*_thousand(0)),
+            "GET /v2/app/tags/list?n=1000&last=v999": _page(*_thousand(1000)),
+            "GET /v2/app/tags/list?n=1000&last=v1999": _page("v2000"),
+        }
+    )
+    assert repository(opened(), own.host).tags().names == (*_thousand(0), *_thousand(1000), "v2000")
+    assert len(own.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        _page(),
+        Reply(b'{"tags": null}'),
+        _page(*_thousand(0)),
+        Reply(b'{"errors": [{"code": "NAME_UNKNOWN"}]}', 404),
+        Reply(status=400),
+    ],
+    ids=["empty", "null", "the same again", "not found", "refused"],
+)
+def test_a_list_that_fills_its_page_costs_one_request_more(
+    servers: list[Registry], opened: Opened, rest: Reply
+) -> None:
+    """Nothing behind it, a registry that does not know ``last``, or one that finds nothing there: that was all."""
+    own = servers[0]
+    own.answers["GET /v2/app/tags/list?n=1000"] = _page(*_thousand(0))
+    own.answers["GET /v2/app/tags/list?n=1000&last=v999"] = rest
+    assert repository(opened(), own.host).tags().names == tuple(_thousand(0))
+    assert len(own.asked) == 2
+
+
+@pytest.mark.parametrize("count", [999, 1001])
+def test_a_list_of_another_length_is_all(servers: list[Registry], opened: Opened, count: int) -> None:
+    """A page that is not full, or a registry that sends everything at once: nothing more is asked for."""
+    own = servers[0]
+    own.answers["GET /v2/app/tags/list?n=1000"] = _page(*(f"v{number}" for number in range(count)))
+    assert len(repository(opened(), own.host).tags().names) == count
+    assert len(own.asked) == 1
+
+
+def test_a_part_of_a_list_is_not_taken_for_all_of_it(servers: list[Registry], opened: Opened) -> None:
+    """Where a registry cannot say what follows on a full page, there is no list: tags would seem to be gone."""
+    own = servers[0]
+    own.answers["GET /v2/app/tags/list?n=1000"] = _page(*_thousand(0))
+    own.answers["GET /v2/app/tags/list?n=1000&last=v999"] = Reply(status=503)
+    with pytest.raises(ServerBusy):
+        repository(opened(), own.host).tags()
+
+
 def test_what_is_no_tag_is_left_out(servers: list[Registry], opened: Opened) -> None:
     """Nobody could ask for it; a repository whose tags were all deleted has none."""
     own = servers[0]
@@ -432,7 +496,7 @@ def test_a_list_without_end_ends(
     monkeypatch.setattr("archiver.collect.images.registry._MOST_TAG_PAGES", 5)
     with pytest.raises(RegistryError, match="more than 5 pages"):
         repo.tags()
-    monkeypatch.setattr("archiver.collect.images.registry._MOST_TAGS", 3)
+    monkeypatch.setattr("archiver.collect.images.tagpages._MOST", 3)
     with pytest.raises(RegistryError, match="more than 3 tags"):
         repo.tags()
 
