@@ -104,13 +104,8 @@ def _matches(name: str, wanted: Sequence[Platform]) -> bool:
 
 
 def _preference(snapshot: Snapshot) -> tuple[Platform, ...]:
-    """linux/amd64, then the platforms in the order of the spec, where it names them and does not say ``all``."""
-    images = snapshot.spec.get("images")
-    names = images.get("platforms") if isinstance(images, dict) else None
-    listed = (
-        [Platform.parse(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    )
-    return (_PREFERRED, *listed)
+    """linux/amd64, then the platforms in the order of the spec."""
+    return (_PREFERRED, *snapshot.platforms)
 
 
 def _content(result: ImageResult, store: BlobReader, preference: Sequence[Platform]) -> ImageContent:

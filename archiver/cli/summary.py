@@ -9,12 +9,13 @@ from archiver.collect.web.limits import REASONS
 from archiver.collect.web.reasons import CATCH_ALL, SCRIPT_ONLY
 from archiver.core.amounts import count_text, size_text
 from archiver.core.printable import printable
+from archiver.core.report import KEPT_CODES
 from archiver.core.snapshot import HEALTHY
 
 if TYPE_CHECKING:
     from archiver.collect.run import RunResult
     from archiver.core.report import Listing, Report, SiteReport
-    from archiver.core.snapshot import Failure, FileResult, ImageResult, SiteResult
+    from archiver.core.snapshot import Failure, FileResult, ImageResult, SiteResult, Snapshot
 
 _MOST_LISTED = 20
 
@@ -35,14 +36,29 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
         lines.append(f"  {count_text(len(snapshot.broken_links), 'broken link')} of the site itself:")
         links = (f"{link.status} {link.url}{_found_on(link.referrer)}" for link in snapshot.broken_links)
         lines += _shortened(links)
-    if snapshot.failures:
-        lines.append(f"  {len(snapshot.failures)} FAILED:")
-        lines += _shortened(map(failure_line, snapshot.failures))
+    moved = _moved(snapshot)
+    if moved:
+        lines.append(f"  {len(moved)} changed under the same name; earlier snapshots keep what was there:")
+        lines += _shortened(f"{each.subject} was {each.was}, is {each.digest}" for each in moved)
+    gone = [failure for failure in snapshot.failures if failure.code in KEPT_CODES]
+    if gone:
+        lines.append(f"  {len(gone)} GONE upstream, kept from before:")
+        lines += _shortened(map(failure_line, gone))
+    failed = [failure for failure in snapshot.failures if failure.code not in KEPT_CODES]
+    if failed:
+        lines.append(f"  {len(failed)} FAILED:")
+        lines += _shortened(map(failure_line, failed))
     warnings = [line for site in result.report.sites for line in _warnings(site)]
     lines += warnings
     if result.report.missing or snapshot.broken_links or warnings:
         lines.append(f"  {_missing(result.report)}report: {result.paths.report_page(snapshot.id)}")
     return "\n".join(lines)
+
+
+def _moved(snapshot: Snapshot) -> list[ImageResult | FileResult]:
+    """Return what is something else now under the same reference or URL."""
+    items: tuple[ImageResult | FileResult, ...] = (*snapshot.images, *snapshot.files)
+    return [each for each in items if each.was]
 
 
 def _set_line(name: str, items: Sequence[ImageResult | FileResult], more: str = "") -> Iterator[str]:
@@ -141,6 +157,7 @@ def summary_json(result: RunResult, seconds: float) -> dict[str, Any]:
             "images": sum(bool(image.gone) for image in snapshot.images),
             "files": sum(bool(file.gone) for file in snapshot.files),
         },
+        "moved": [{"name": each.subject, "was": each.was, "is": each.digest} for each in _moved(snapshot)],
         "images": sum(not image.refers_to for image in snapshot.images),
         "referrers": sum(bool(image.refers_to) for image in snapshot.images),
         "files": len(snapshot.files),

@@ -14,9 +14,9 @@ from archiver.collect.images.pull import pull_images
 from archiver.collect.images.registries import Registries
 from archiver.collect.images.selection import selected, selected_offline
 from archiver.collect.useragent import user_agent
-from archiver.collect.view import Wanted, with_carried, with_gone, with_referrers
+from archiver.collect.view import Wanted, with_carried, with_gone, with_moves, with_referrers
 from archiver.core.clock import iso, utc_now
-from archiver.core.descriptor import Platform
+from archiver.core.descriptor import REF_NAME, Descriptor, Platform
 from archiver.core.digest import Digest
 from archiver.core.errors import FileGone, NotLocked, TagGone
 from archiver.core.reference import Reference
@@ -108,9 +108,9 @@ class Mirror:
         if spec.referrers:
             view = with_referrers(view, before)
         failures = (*asked.failures, *outcome.failures)
-        return Images(
-            with_gone(view, _subjects(failures, TagGone.code), iso(utc_now())), failures, outcome.bytes
-        )
+        view = with_gone(view, _subjects(failures, TagGone.code), iso(utc_now()))
+        self._name(view)
+        return Images(with_moves(view, before), failures, outcome.bytes)
 
     def locked_images(self, lock: Snapshot, before: Sequence[ImageResult]) -> Images:
         """Get the images that an earlier snapshot had, by their digests. Arguments and errors are those of ``images``."""
@@ -121,7 +121,7 @@ class Mirror:
         with self._registries() as registries:
             outcome = pull_images(
                 tuple(locked),
-                _platforms(spec),
+                lock.platforms,
                 self.layout,
                 registries,
                 previous=before,
@@ -136,7 +136,8 @@ class Mirror:
             _not_locked(_IMAGES, str(reference), lock) for reference in asked if reference not in locked
         ]
         wanted = Wanted({image.reference: image.digest for image in lock.images})
-        return Images(with_carried(wanted, got, before), (*absent, *outcome.failures), outcome.bytes)
+        view = with_moves(with_carried(wanted, got, before), before)
+        return Images(view, (*absent, *outcome.failures), outcome.bytes)
 
     def files(self, before: Sequence[FileResult]) -> Files:
         """Get the files that the spec asks for, as they are today.
@@ -193,9 +194,23 @@ class Mirror:
         earlier = [replace(file, path=paths[file.url]) for file in before if file.url in paths]
         view = with_carried(Wanted(selection.digests), outcome.files, earlier)
         failures = (*selection.failures, *outcome.failures)
-        return Files(
-            with_gone(view, _subjects(failures, FileGone.code), iso(utc_now())), failures, outcome.bytes
-        )
+        view = with_gone(view, _subjects(failures, FileGone.code), iso(utc_now()))
+        return Files(with_moves(view, before), failures, outcome.bytes)
+
+    def _name(self, view: Sequence[ImageResult]) -> None:
+        """Name in the layout what was not pulled, where it has no name there: the index may have been lost."""
+        entries = self.layout.entries()
+        names = {entry.annotations.get(REF_NAME) for entry in entries}
+        here = {entry.digest for entry in entries}
+        lost: list[tuple[str, Descriptor]] = []
+        for image in view:
+            digest = Digest.parse(image.digest)
+            name = image.reference if Reference.parse(image.reference).named_tag else ""
+            size = self.layout.blobs.size(digest)
+            if size is not None and (name not in names if name else digest not in here):
+                lost.append((name, Descriptor(image.media_type, digest, size)))
+        if lost:
+            self.layout.point(lost)
 
 
 def _platforms(spec: ImageSet) -> tuple[Platform, ...]:

@@ -207,6 +207,7 @@ def _set(each: SetReport) -> str:
 def _particular(item: ItemReport) -> str:
     notes = [f"told by {item.source}"] if item.source else []
     notes += [f"gone upstream since {_moment(item.gone)}"] if item.gone else []
+    notes += [f"was {item.was} before"] if item.was else []
     notes += ["kept from before"] if item.carried else []
     return f"<small>{escape('; '.join(notes))}</small>" if notes else ""
 

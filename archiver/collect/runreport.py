@@ -54,7 +54,14 @@ def _set_report(
 
 
 def _item(result: ImageResult | FileResult) -> ItemReport:
-    item = ItemReport(result.subject, result.digest, result.size, carried=result.carried, gone=result.gone)
+    item = ItemReport(
+        result.subject,
+        result.digest,
+        result.size,
+        carried=result.carried,
+        gone=result.gone,
+        was=result.was,
+    )
     if not isinstance(result, ImageResult):
         return item
     own = result.reference.startswith(f"{result.registry}/")

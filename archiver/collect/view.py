@@ -117,6 +117,20 @@ def with_gone(results: Iterable[_Result], gone: Collection[str], moment: str) ->
     )
 
 
+def with_moves(results: Iterable[_Result], previous: Iterable[_Result]) -> tuple[_Result, ...]:
+    """Return images or files, those marked that are something else now under the same reference or URL.
+
+    Args:
+        results: a snapshot's.
+        previous: those of the last good snapshot.
+    """
+    before = {each.subject: each.digest for each in previous}
+    return tuple(
+        replace(each, was=earlier if (earlier := before.get(each.subject, "")) != each.digest else "")
+        for each in results
+    )
+
+
 def falls_short(
     now: ImageResult, earlier: ImageResult, wanted: Sequence[Platform], failed: Collection[Platform | None]
 ) -> bool:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from archiver.core import jsontext
+from archiver.core.errors import FileGone, TagGone
 
 FORMAT = "archiver-report/1"
 FAILED = "failed"
 BROKEN = "broken link"
 """Why what a sitemap lists is not here, where another listing tells more."""
+KEPT_CODES = frozenset({TagGone.code, FileGone.code})
+"""The error codes of what upstream has no longer, and the archive has."""
 MOST_MISSING = 10_000
 """URLs or references listed for one reason, of those that should be here."""
 
@@ -148,7 +151,8 @@ class ItemReport:
     """One image or file that is here, as the snapshot record has it.
 
     ``platforms`` are those of an image, and ``source`` is who said what its tag means, where that was not its own
-    registry. ``gone`` is since when upstream has it no longer.
+    registry. ``gone`` is since when upstream has it no longer, ``was`` the digest that the last good snapshot had for
+    the name, where it was another one.
     """
 
     name: str
@@ -158,6 +162,7 @@ class ItemReport:
     source: str = ""
     carried: bool = False
     gone: str = ""
+    was: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,8 +183,8 @@ class SetReport:
 
     @property
     def missing(self) -> int:
-        """How many the run could not get."""
-        return sum(each.total for each in self.failed)
+        """How many the run could not get; what upstream has no longer is kept, and none of them."""
+        return sum(each.total for each in self.failed if each.reason not in KEPT_CODES)
 
 
 @dataclass(frozen=True)

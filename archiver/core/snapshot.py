@@ -11,6 +11,7 @@ from typing import Any, Mapping
 
 from archiver.core import jsontext
 from archiver.core.clock import is_snapshot_id
+from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, InvalidURL
 from archiver.core.shape import read_record
 from archiver.core.urlkey import Origin
@@ -90,6 +91,7 @@ class ImageResult:
             spec itself asks for.
         artifact_type: what kind of artifact it is, by its manifest; empty for an image.
         gone: since when upstream is known not to have it any more; empty where it has it, or cannot say.
+        was: the digest that the last good snapshot had for the reference, where this run got another one.
     """
 
     reference: str
@@ -104,6 +106,7 @@ class ImageResult:
     refers_to: str = ""
     artifact_type: str = ""
     gone: str = ""
+    was: str = ""
 
     @property
     def subject(self) -> str:
@@ -127,6 +130,7 @@ class FileResult:
         name: its own name, as its server gave it.
         index: the URL of the index that listed it; empty where the spec names the file itself.
         gone: since when upstream is known not to have it any more; empty where it has it, or cannot say.
+        was: the digest that the last good snapshot had for the URL, where this run got another one.
     """
 
     url: str
@@ -140,6 +144,7 @@ class FileResult:
     name: str = ""
     index: str = ""
     gone: str = ""
+    was: str = ""
 
     @property
     def subject(self) -> str:
@@ -179,6 +184,13 @@ class Snapshot:
         verdicts = {site.verdict for site in self.sites}
         return next((v for v in (GONE, DEGRADED) if v in verdicts), HEALTHY)
 
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """The platforms of images that the spec asked for, in its order; empty where it asked for all, or for no images."""
+        images = self.spec.get("images")
+        names = images.get("platforms") if isinstance(images, dict) else None
+        return tuple(Platform.parse(str(name)) for name in names) if isinstance(names, list) else ()
+
     def to_json(self) -> bytes:
         """Return the record's file content."""
         return jsontext.dump({"format": FORMAT, **asdict(self)})
@@ -201,11 +213,19 @@ class Snapshot:
                 raise InvalidDocument(f"{name!r} is not a list", place=what)
             document[name] = tuple(read_record(kind, entry, what=what) for entry in entries)
         snapshot: Snapshot = read_record(cls, document, what=what)
+        _check_platforms(snapshot, what)
         if not is_snapshot_id(snapshot.id):
             raise InvalidDocument(f"{snapshot.id!r:.40} is not a snapshot id", place=what)
         for site in snapshot.sites:
             _check_origins(site.origins + site.requisite_origins, what)
         return snapshot
+
+
+def _check_platforms(snapshot: Snapshot, what: str) -> None:
+    try:
+        _ = snapshot.platforms
+    except InvalidDocument as error:
+        raise InvalidDocument(f"the spec's platforms: {error.message}", place=what) from error
 
 
 def _check_origins(origins: tuple[str, ...], what: str) -> None:

@@ -60,7 +60,9 @@ def test_what_moved_on_upstream_is_reproduced_as_it_was(
     console.succeed("archive", spec)
     new = registry.image("app:1", b"new")
     put(site, "tool.bin", "the new tool")
-    console.succeed("archive", spec)
+    moved = console.succeed("archive", spec, "--quiet")
+    assert "2 changed under the same name" in moved.out
+    assert f"{registry.host}/app:1 was {old.digest}, is {new.digest}" in moved.out
     first, second = _records(console)
     assert (_digests(first), _digests(second)) == (
         {f"{registry.host}/app:1": old.digest},
@@ -116,6 +118,27 @@ def test_signatures_are_reproduced_with_their_image(console: Console, registry: 
 
     assert facts(other) == facts(lock)
     assert {each[2] for each in facts(lock)} == {"", made.digest}
+
+
+def test_the_platforms_are_those_of_the_lock(console: Console, registry: Registry) -> None:
+    """A spec that has narrowed them since does not narrow what is reproduced."""
+    both = {
+        name: registry.image(f"app:{name}", name.encode(), platform=f"linux/{name}")
+        for name in ("amd64", "arm64")
+    }
+    registry.index("app:1", *((made, f"linux/{name}") for name, made in both.items()))
+    images = {"refs": [f"{registry.host}/app:1"], "platforms": ["linux/amd64", "linux/arm64"]}
+    console.succeed(
+        "archive", console.write("sample.yaml", json.dumps({"project": "sample", "images": images}))
+    )
+    (lock,) = _records(console)
+    console.succeed(
+        "archive", _spec(console, registry), "--lock", lock, "--archives", console.folder / "other"
+    )
+    (other,) = (console.folder / "other/sample/snapshots").glob("*Z.json")
+    made = [json.loads(record.read_text())["images"][0]["manifests"] for record in (lock, other)]
+    assert made[0] == made[1]
+    assert len(made[0]) == 2
 
 
 def test_what_the_lock_lacks_is_a_failure(console: Console, registry: Registry) -> None:

@@ -15,6 +15,7 @@ from archiver.collect.run import archive_project
 from archiver.core.errors import InvalidDocument, RecordCorrupt
 from archiver.core.progress import NullProgress
 from archiver.spec.load import load_spec
+from archiver.store.images import read_index
 from archiver.store.paths import create_archive
 from archiver.store.snapshots import good_snapshot, list_snapshots
 from servers.pulling import ABSENT
@@ -136,6 +137,20 @@ def test_a_platform_that_fails_keeps_the_earlier_image(keeper: Keeper) -> None:
     assert second.images[0].platforms == ("linux/amd64", "linux/arm64")
     assert second.images[0].digest == first.images[0].digest
     assert codes(second) == ["registry.unknown"]
+
+
+def test_what_is_carried_is_named_again_where_the_index_was_lost(keeper: Keeper) -> None:
+    """The registry is gone, and so is the layout's index: the copy is reached by its name again."""
+    keeper.registry.image("app:1", b"one")
+    spec = {"refs": [f"{keeper.registry.host}/app:1"]}
+    first = keeper.run(images=spec)
+    (keeper.archive.images / "index.json").unlink()
+    keeper.registry.answers["HEAD /v2/app/manifests/1"] = RegistryReply(b"", 403)
+    second = keeper.run(images=spec)
+    assert images(second) == [("app:1", True)]
+    (entry,) = read_index(keeper.archive.images)
+    assert str(entry.digest) == first.images[0].digest
+    assert entry.annotations["org.opencontainers.image.ref.name"] == first.images[0].reference
 
 
 def test_a_carried_file_gives_way_to_a_new_one_s_path(keeper: Keeper) -> None:

@@ -10,6 +10,7 @@ from archiver.collect.view import (
     merged_captures,
     with_carried,
     with_gone,
+    with_moves,
     with_referrers,
 )
 from archiver.core.capture import Capture
@@ -152,3 +153,10 @@ def test_what_is_gone_upstream_is_dated_once():
     known = replace(KEPT, reference="c:1", gone="earlier")
     marked = with_gone([KEPT, OTHER, known, replace(KEPT, reference="d:1")], {"a:1", "b:1", "c:1"}, "now")
     assert [each.gone for each in marked] == ["now", "", "earlier", ""]
+
+
+def test_what_changed_under_its_name_says_what_it_was():
+    """What is new, or the same, or was changed in an earlier run says nothing."""
+    same = replace(OTHER, was="sha256:0")
+    marked = with_moves([MOVED, same, replace(IMAGE, reference="new:1")], [IMAGE, OTHER])
+    assert [each.was for each in marked] == ["sha256:1", "", ""]

@@ -37,10 +37,10 @@ def test_records_of_earlier_versions_can_be_read():
     for member in ("report_digest", "locked"):
         del document[member]
     for image in document["images"]:
-        for member in ("refers_to", "artifact_type", "gone"):
+        for member in ("refers_to", "artifact_type", "gone", "was"):
             del image[member]
     for file in document["files"]:
-        for member in ("name", "index", "gone"):
+        for member in ("name", "index", "gone", "was"):
             del file[member]
     assert Snapshot.from_json(json.dumps(document).encode(), what="x") == SNAPSHOT
 
@@ -56,6 +56,7 @@ def test_records_of_earlier_versions_can_be_read():
         {"sites": [{}]},
         {"images": [{"reference": 1}]},
         {"failures": ["x"]},
+        {"spec": {"images": {"platforms": ["linux"]}}},
         {"sites": [{**json.loads(SNAPSHOT.to_json())["sites"][0], "origins": ["javascript:alert(1)"]}]},
     ],
 )
