@@ -80,6 +80,11 @@ class PartialFile:
             yield chunk
             at += len(chunk)
 
+    def head(self, count: int) -> bytes:
+        """Return its first ``count`` bytes, or all where there are fewer."""
+        with storage_errors(self._path):
+            return os.pread(self._descriptor, min(count, self.size), 0)
+
     def truncate(self, size: int = 0) -> None:
         """Drop everything behind the first ``size`` bytes."""
         with storage_errors(self._path):

@@ -199,6 +199,14 @@ class ResumableDownload:
         """The Last-Modified date that the bytes here came with, as the server wrote it; empty where there was none."""
         return self._note.modified
 
+    def head(self, count: int) -> bytes:
+        """Return the first ``count`` bytes, or all that are here where there are fewer.
+
+        Raises:
+            StoreError: or a subclass, for what the file system refuses.
+        """
+        return self._file.head(count)
+
     def restart(self, *, etag: str, modified: str) -> None:
         """Drop what is here and note the validators of what comes now.
 

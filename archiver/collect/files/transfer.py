@@ -175,7 +175,8 @@ class Transfer:
         self._total = None if coded else content_length(response.headers)
         with closing(self._chunks(response, self._total, decode=coded)) as chunks:
             self._head, pieces = _headed(chunks)
-            if self._request.digest is None and (wrong := self._mistake(answer)):
+            judged = self._request.digest is None or self._has_better(answer)  # else the digest tells
+            if judged and (wrong := self._mistake(self._head, answer)):
                 raise UnexpectedContent(
                     f"the server sends {wrong} in place of the file", place=self._request.url
                 )
@@ -221,16 +222,21 @@ class Transfer:
             if self._joined:
                 self._drop("the server sends parts that do not fit together")
                 return None
-            if wrong := self._mistake(answer):
+            if wrong := self._mistake(self._head, answer):
                 raise UnexpectedContent(
                     f"the server sends {wrong} in place of the file", place=self._request.url
                 ) from error
             raise
         return Received(digest, size, answer)
 
-    def _mistake(self, answer: Answer) -> str:
+    def _has_better(self, answer: Answer) -> bool:
+        """Say whether what is here may be the file: it is not dropped for what an answer sends that cannot be it."""
+        here = self._partial.head(HEAD)
+        return len(here) == HEAD and not self._mistake(here, answer)
+
+    def _mistake(self, head: bytes, answer: Answer) -> str:
         return mistake(
-            self._head[:HEAD], answer.media_type, self._request.url, answer.name, listed=self._request.listed
+            head[:HEAD], answer.media_type, self._request.url, answer.name, listed=self._request.listed
         )
 
     def _drop(self, reason: str) -> None:

@@ -369,6 +369,19 @@ class TestDownloads:
             download.write(DATA[70_000:])
             assert download.finish(DIGEST) == (DIGEST, SIZE)
 
+    def test_what_came_can_be_looked_at(self, tmp_path):
+        """The first bytes, as many as there are, of what came now or before; it is gone on with all the same."""
+        store = BlobStore(tmp_path)
+        with store.resumable_download(URL) as download:
+            assert download.head(512) == b""
+            download.restart(etag="", modified="")
+            download.write(DATA[:100])
+            assert download.head(512) == DATA[:100]
+        with store.resumable_download(URL) as download:
+            assert download.head(10) == DATA[:10]
+            download.write(DATA[100:])
+            assert download.finish(DIGEST) == (DIGEST, SIZE)
+
     def test_other_content_begins_anew(self, tmp_path):
         """When upstream has other content by now, the bytes here and their validators go together."""
         store = BlobStore(tmp_path)

@@ -365,11 +365,12 @@ def test_a_few_bytes_are_not_worth_going_on_from(bench: Bench) -> None:
     assert file.ranges == ["", ""]
 
 
-def test_what_is_not_the_file_leaves_what_is_here(bench: Bench) -> None:
-    """A page for a while, an error status: the bytes that are here stay for the next attempt."""
+@pytest.mark.parametrize("digest", [None, DIGEST], ids=["unknown", "known"])
+def test_what_is_not_the_file_leaves_what_is_here(bench: Bench, digest: Digest | None) -> None:
+    """A page for a while, an error status: the bytes that are here stay for the next attempt, digest known or not."""
     file = Resumable(CONTENT)
     with serving({"/kk.tgz": file}) as site:
-        cut_once(bench, site, file)
+        cut_once(bench, site, file, digest)
         for answer, error in (
             (b"<!doctype html>soon", UnexpectedContent),
             (Reply(status=503), ServerBusy),
@@ -379,11 +380,34 @@ def test_what_is_not_the_file_leaves_what_is_here(bench: Bench) -> None:
         ):
             site.answers["/kk.tgz"] = answer
             with pytest.raises(error):
-                bench.attempt(site.url("/kk.tgz"))
+                bench.attempt(site.url("/kk.tgz"), digest)
             assert bench.left(site.url("/kk.tgz")) == CUT
         site.answers["/kk.tgz"] = file
-        assert bench.get(site.url("/kk.tgz")).digest == DIGEST
+        assert bench.get(site.url("/kk.tgz"), digest).digest == DIGEST
     assert file.ranges == ["", REST]
+
+
+def test_what_looks_like_a_mistake_and_has_the_digest_is_the_file(bench: Bench) -> None:
+    """A page by an archive's name, and the keeper knows it: a server that ignores ranges may send it once more."""
+    page = b"<!doctype html>" + b"x" * 10_000
+    file = Resumable(page, cuts=[5000])
+    with serving({"/kk.tgz": file}) as site:
+        with pytest.raises(ResponseBroken):
+            bench.attempt(site.url("/kk.tgz"), Digest.of(page))
+        site.answers["/kk.tgz"] = Reply(page, type="text/html")
+        assert bench.get(site.url("/kk.tgz"), Digest.of(page)).size == len(page)
+
+
+def test_another_page_takes_the_place_of_a_page(bench: Bench) -> None:
+    """What is here is no better than what comes: the digest has the last word, and no byte of either stays."""
+    file = Resumable(b"<!doctype html>" + b"x" * 10_000, cuts=[5000])
+    with serving({"/kk.tgz": file}) as site:
+        with pytest.raises(ResponseBroken):
+            bench.attempt(site.url("/kk.tgz"), DIGEST)
+        site.answers["/kk.tgz"] = b"<!doctype html>gone"
+        with pytest.raises(UnexpectedContent, match="web page"):
+            bench.attempt(site.url("/kk.tgz"), DIGEST)
+        assert bench.left(site.url("/kk.tgz")) == 0
 
 
 @pytest.mark.parametrize("status", [404, 410])
