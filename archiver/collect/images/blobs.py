@@ -179,15 +179,20 @@ class BlobFetcher:
         attempt: Callable[[_AnySource], None],
         refused: ArchiverError,
     ) -> None:
-        client, here = self._registries.client, is_loopback(repository.registry)
-        last = "its manifest names none that is asked"
-        for source in external_sources(client, transfer.descriptor, on_this_machine=here):
+        """Ask a publisher's addresses; one whose host could not be reached lately only where no other is."""
+        client, retrier = self._registries.client, self._registries.retrier
+        sources = external_sources(
+            client, transfer.descriptor, on_this_machine=is_loopback(repository.registry)
+        )
+        last = ""
+        for source in sorted(sources, key=lambda each: retrier.lately_unreachable(each.registry) is not None):
+            if last and retrier.lately_unreachable(source.registry) is not None:
+                continue
             try:
-                return self._registries.retrier.run(
-                    source.registry, partial(attempt, source), came=transfer.came
-                )
+                return retrier.run(source.registry, partial(attempt, source), came=transfer.came)
             except (FetchError, ContentError) as error:
                 last = str(error)
+        last = last or "its manifest names none that is asked"
         raise LayerForeign(
             f"the registry does not have this layer ({refused.message}), nor does an address of its publisher's: {last}",
             place=str(transfer.descriptor.digest),

@@ -6,6 +6,7 @@ import hashlib
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Iterator
 
@@ -24,6 +25,7 @@ from archiver.store.blobs import BlobStore
 from archiver.store.images import ImageLayout
 from archiver.store.partials import partial_blob_path
 from servers.halting import halting
+from servers.processes import free_port
 from servers.pulling import HASTY, codes, named, pull, pull_all, registries
 from servers.registry import Asked, Registry, Reply, serving
 
@@ -546,6 +548,38 @@ def test_a_foreign_layer_comes_from_its_publisher(
     assert mirror.asked[-1].headers["range"] == "bytes=100000-"
     assert not any("authorization" in asked.headers for asked in mirror.asked)
     assert fetching.store.read(layer.digest, 1 << 20) == CONTENT
+
+
+def test_a_publisher_s_host_that_is_dead_is_not_asked_again_and_again(
+    registry: Registry, mirror: Registry, fetching: Fetching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A manifest may name many addresses of hosts that are gone: a live one is asked first, and of dead ones just one."""
+    dead, other = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    live = f"http://{mirror.host}"
+    client, asked = fetching.running.client, list[str]()
+    exchange = client.exchange
+
+    def counted(method: str, url: str, **more: Any) -> Any:
+        asked.append(url)
+        return exchange(method, url, **more)
+
+    monkeypatch.setattr(client, "exchange", counted)
+
+    def get(data: bytes, *urls: str) -> list[str]:
+        asked.clear()
+        layer = replace(foreign(registry, *urls), digest=Digest.of(data), size=len(data))
+        with suppress(LayerForeign):
+            fetching.get(registry, layer)
+        return [url for url in asked if "/v2/" not in url]
+
+    for name in "12":
+        mirror.answers[f"/{name}"] = Reply(name.encode())
+    thrice = [f"{dead}/a"] * PATIENT.attempts_to_connect
+    assert get(b"1", f"{dead}/a", f"{dead}/b", f"{live}/1") == [*thrice, f"{live}/1"]
+    assert get(b"2", f"{dead}/a", f"{dead}/b", f"{live}/2") == [f"{live}/2"]
+    assert get(b"3", f"{dead}/a", f"{dead}/b") == [f"{dead}/a"]
+    get(b"4", f"{other}/a")
+    assert get(b"5", f"{dead}/a", f"{other}/a", f"{dead}/b") == [f"{dead}/a"]
 
 
 def test_a_foreign_layer_that_nobody_has_is_a_clear_failure(
