@@ -14,7 +14,7 @@ from archiver.offline.markup import (
     page,
     search_box,
 )
-from archiver.offline.pullname import pull_name
+from archiver.offline.pullname import host_component, pull_name
 
 if TYPE_CHECKING:
     from archiver.core.snapshot import Failure
@@ -31,12 +31,14 @@ def landing_page(holdings: Sequence[Holding], view: View) -> Reply:
     lead = _when(holdings[0]) if len(holdings) == 1 else f"<p>{count_text(len(holdings), 'project')}</p>"
     search = search_box() if any(holding.search for holding in holdings) else ""
     sections = "".join(_project(holding, view, alone=len(holdings) == 1) for holding in holdings)
-    images = any(holding.images.images for holding in holdings)
+    registries = {
+        Reference.parse(image.reference).registry for holding in holdings for image in holding.images.images
+    }
     return page(
         f"{title} · offline",
         f'<header class="top"><div class="wrap"><p class="eyebrow">Offline copy</p><h1>{esc(title)}</h1>'
         f'{lead}{search}{_nav(holdings)}</div></header><main id="main" class="wrap">{sections}'
-        f"{_mirrors(view) if images else ''}</main>",
+        f"{_mirrors(sorted(registries), view) if registries else ''}</main>",
     )
 
 
@@ -166,7 +168,7 @@ def _referrers(images: Sequence[Image]) -> str:
         for image in images
     )
     summary = f"Signatures, SBOMs and attestations of these images ({len(images):,})"
-    return f'<details><summary>{summary}</summary><ul class="rows">{rows}</ul></details>'
+    return f'<details class="folded"><summary>{summary}</summary><ul class="rows">{rows}</ul></details>'
 
 
 def _image(image: Image, view: View) -> str:
@@ -186,9 +188,10 @@ def _image(image: Image, view: View) -> str:
     )
 
 
-def _mirrors(view: View) -> str:
+def _mirrors(registries: Sequence[str], view: View) -> str:
     """Return how to pull by the original names; folded away, for those who run clusters."""
     netloc = urlsplit(view.main).netloc
+    blocks = "\n\n".join(_mirror_block(registry, netloc) for registry in registries)
     insecure = (
         ""
         if netloc.startswith(_LOOPBACK)
@@ -200,12 +203,17 @@ it, in <code>/etc/docker/daemon.json</code>:</p><pre>{{ "insecure-registries": [
 <h3>containerd</h3><p>In <code>/etc/containerd/certs.d/_default/hosts.toml</code>:</p>
 <pre>[host."{esc(view.main)}"]
   capabilities = ["pull", "resolve"]</pre>
-<h3>Podman and CRI-O</h3><p>In <code>/etc/containers/registries.conf.d/offline.conf</code>, for each registry:</p>
-<pre>[[registry]]
-location = "docker.io"
+<h3>Podman and CRI-O</h3><p>In <code>/etc/containers/registries.conf.d/offline.conf</code>:</p>
+<pre>{esc(blocks)}</pre>{insecure}</details>"""
+
+
+def _mirror_block(registry: str, netloc: str) -> str:
+    """Return the entry of containers-registries.conf(5) by which a server stands in for a registry."""
+    return f"""[[registry]]
+location = "{registry}"
 [[registry.mirror]]
-location = "{esc(netloc)}/docker.io"
-insecure = true</pre>{insecure}</details>"""
+location = "{netloc}/{host_component(registry)}"
+insecure = true"""
 
 
 def _files(files: Sequence[File], view: View, level: int, anchor: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import html as markup
 import json
 import socket
 import threading
@@ -72,6 +73,25 @@ def test_the_landing_page_tells_what_is_here(running: Running) -> None:
     assert f"docker pull lan:{running.port}/docker.io/library/small:1.0" in page
     assert hashlib.sha256(b"tool" * 5000).hexdigest() in page
     assert "2026-03-01 12:00 UTC" in page
+
+
+def test_the_landing_page_sets_podman_up_for_the_registries_that_there_are(tmp_path: Path) -> None:
+    """One entry a registry of the images, each with the server's path for it; none for others."""
+    made = ArchiveBuilder(tmp_path)
+    for name in ("quay.io/a/one:1", "quay.io/b/two:1", "registry.example.org:5000/c/three:1"):
+        made.image(name, ("linux/amd64",))
+    made.finish()
+    with serving(tmp_path) as server:
+        page = markup.unescape(server.get("/", Host=f"lan:{server.port}").text)
+    snippet = page[page.index("[[registry]]") : page.rindex("insecure = true") + 15]
+    places = [line.partition(" = ")[2] for line in snippet.splitlines() if line.startswith("location")]
+    assert places == [
+        '"quay.io"',
+        f'"lan:{server.port}/quay.io"',
+        '"registry.example.org:5000"',
+        f'"lan:{server.port}/registry.example.org_5000"',
+    ]
+    assert "docker.io" not in page
 
 
 def test_the_landing_page_does_not_say_that_what_was_left_out_could_not_be_fetched(tmp_path: Path) -> None:
