@@ -77,7 +77,8 @@ def build_bundle(
 
     Raises:
         NotArchived: no such project or snapshot.
-        UsageError: the file to make is there and is no bundle, or would lie among the archive's own files.
+        UsageError: the file to make is there and is no bundle, or would lie among the archive's own files; or
+            there is nothing for the platforms.
         BundleIncomplete: something that the snapshot names is missing from the archive or damaged there.
         BundleError: it cannot be packed: two names collide.
         StorageFull: the file does not fit; nothing is left under its name.
@@ -91,8 +92,18 @@ def build_bundle(
         contents = closure(archive, record, platforms, page_titles(index) if index else None)
         for failure in contents.failures[len(record.failures) :]:
             progress.warn(f"{failure.subject} is left out: {failure.message}")
+        if platforms and not (contents.docs or contents.images or contents.files):
+            raise _nothing_left(contents)
         plan = _Plan(contents, _members(contents, index, blob_reader(archive.images)))
         return _write(plan, target, progress)
+
+
+def _nothing_left(contents: Contents) -> UsageError:
+    archived = sorted({name for image in contents.snapshot.images for name in image.platforms if name})
+    return UsageError(
+        f"nothing of {contents.snapshot.project} is for {', '.join(map(str, contents.platforms))}",
+        hint=f"archived are: {', '.join(archived):.300}",
+    )
 
 
 def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple[Member, ...]:

@@ -6,10 +6,10 @@ that a spec that passes here does not fail later for a reason that was in the sp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator, Mapping
+from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 
 from archiver.collect.files.naming import path_of
-from archiver.collect.images.lists import check_lists, malformed_lines
+from archiver.collect.images.lists import check_lists, is_url, local_list, malformed_lines
 from archiver.collect.images.tags import ExactRule, parse_rule
 from archiver.collect.images.versions import tag_version
 from archiver.collect.web.credentials import auth_problems
@@ -17,6 +17,7 @@ from archiver.collect.web.credentials import problems as credential_problems
 from archiver.collect.web.patterns import is_rule
 from archiver.collect.web.urls import is_web, resolve
 from archiver.core.errors import InvalidURL, SpecError
+from archiver.core.reference import Reference
 from archiver.core.urlkey import Origin
 from archiver.spec.environment import variables
 from archiver.spec.files import FileIndex
@@ -95,6 +96,7 @@ def advice(loaded: LoadedSpec, environment: Mapping[str, str]) -> Iterator[SpecE
     yield from _open_secrets(loaded)
     yield from _unguarded(loaded)
     yield from _never_newest(loaded)
+    yield from _without_effect(loaded)
     try:
         check_environment(loaded, environment)
     except SpecError as error:
@@ -155,6 +157,49 @@ def _never_newest(loaded: LoadedSpec) -> Iterator[SpecError]:
                     place=loaded.place("images", "repositories", index, "tags", number),
                     hint="give it an entry of its own, without latest:",
                 )
+
+
+def _without_effect(loaded: LoadedSpec) -> Iterator[SpecError]:
+    """Yield what is said twice, and what is said of registries that nothing comes from: often it is misspelt."""
+    images = loaded.spec.images
+    if images:
+        yield from _repeated(loaded, "refs", [str(Reference.parse(text)) for text in images.refs])
+        yield from _repeated(loaded, "sections", images.sections)
+    if images and any(map(is_url, images.lists)):
+        return  # only they know which registries they name
+    used = _sources(loaded)
+    for name in loaded.spec.registries:
+        if not any(f"{source}/".startswith(f"{name}/") for source in used):
+            yield SpecError(
+                f"nothing that the spec asks for comes from {name}",
+                place=loaded.place("registries", name),
+                hint="check how it is written, or drop it",
+            )
+
+
+def _repeated(loaded: LoadedSpec, key: str, values: Sequence[str]) -> Iterator[SpecError]:
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            place = loaded.place("images", key, number)
+            yield SpecError(f"{value!r:.200} is here twice", place=place, hint="drop one of the two")
+
+
+def _sources(loaded: LoadedSpec) -> set[str]:
+    """Return the repositories that the images come from, and the registries that stand in for theirs."""
+    images = loaded.spec.images
+    if images is None:
+        return set()
+    named = [Reference.parse(text) for text in images.refs]
+    named += [Reference.parse(entry.repository) for entry in images.repositories]
+    for path in images.lists:
+        wanted = local_list(loaded.folder / path).only(images.sections)
+        named += [entry.reference for entry in wanted.entries]
+    stand_ins = {
+        place
+        for settings in loaded.spec.registries.values()
+        for place in (*settings.mirrors, *settings.fallbacks)
+    }
+    return stand_ins | {f"{reference.registry}/{reference.repository}" for reference in named}
 
 
 def _registry_problems(

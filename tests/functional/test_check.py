@@ -161,7 +161,7 @@ images:
       latest: 1
 registries:
   docker.io:
-    mirrors: [mirror.gcr.io]
+    mirrors: [harbor.example.org]
   harbor.example.org:
     tls:
       ca: none.pem

@@ -158,6 +158,7 @@ def test_credentials_for_a_registry_should_be_encrypted(tmp_path, host, open_):
         REGISTRIES.replace(tls, "    plain_http: true\n").replace("harbor.example.org", f'"{host}"')
     )
     told = list(advice(checked_spec(path), {"HARBOR_USER": "me", "HARBOR_PASSWORD": "secret"}))
+    told = [warning for warning in told if "credentials" in warning.message]
     assert [(warning.place.rpartition(":")[2], host in warning.message) for warning in told] == (
         [("7", True)] if open_ else []
     )
@@ -258,7 +259,7 @@ def test_what_nobody_checks_is_told(tmp_path):
     """A registry that anybody may answer for, and a file over plain http with nothing to compare it with."""
     spec = """\
 project: demo
-images: {refs: [h.example.org/x:1]}
+images: {refs: [h.example.org/x:1, safe.example.org/x:1]}
 registries:
   h.example.org: {tls: {verify: false}}
   safe.example.org: {tls: {verify: true}}
@@ -290,3 +291,31 @@ images:
     (given,) = advice(loaded(tmp_path, spec), {})
     assert "'edge' names no version, so it is never among the newest 3" in given.message
     assert given.place.endswith(":5")
+
+
+def test_what_has_no_effect_is_told(tmp_path):
+    """References and sections given twice, and registries that no image comes from, nor any stand-in for them."""
+    (tmp_path / "list.txt").write_text("## a\nghcr.io/a/b:1\n## b\nquay.io/a/b:1\n")
+    spec = """project: demo
+images:
+  refs: [redis, "docker.io/library/redis:latest", registry.example.org/kept/x:1]
+  lists: [list.txt]
+  sections: [a, a]
+registries:
+  ghcr.io: {mirrors: ["cache.example.org/ghcr"]}
+  cache.example.org: {connections: 2}
+  registry.example.org/kept: {mirrors: [cache.example.org]}
+  registry.example.org/kep: {mirrors: [cache.example.org]}
+  quay.io: {connections: 2}
+  hub.docker.com: {connections: 2}
+"""
+    told = list(advice(loaded(tmp_path, spec), {}))
+    assert [(each.place.rpartition(":")[2], each.message) for each in told] == [
+        ("3", "'docker.io/library/redis:latest' is here twice"),
+        ("5", "'a' is here twice"),
+        ("10", "nothing that the spec asks for comes from registry.example.org/kep"),
+        ("11", "nothing that the spec asks for comes from quay.io"),
+        ("12", "nothing that the spec asks for comes from hub.docker.com"),
+    ]
+    by_url = spec.replace("[list.txt]", '["https://x.example.org/list"]').replace("  sections: [a, a]\n", "")
+    assert not [each for each in advice(loaded(tmp_path, by_url), {}) if "comes from" in each.message]
