@@ -167,11 +167,9 @@ class Mirror:
         return Files(results, (*absent, *got.failures), got.bytes)
 
     def _registries(self) -> Registries:
-        return Registries.of(
-            self.loaded.spec.registries,
-            self.loaded.folder,
+        return Registries.for_spec(
+            self.loaded,
             environment=self.environment,
-            user_agent=user_agent(self.loaded.spec),
             progress=self.progress,
             stop=self.stop,
         )

@@ -16,6 +16,7 @@ from archiver.collect.images.repository import Repository
 from archiver.collect.images.transport import Transport
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
 from archiver.collect.tls import TlsPolicy
+from archiver.collect.useragent import user_agent
 from archiver.core.errors import ArchiverError, ManifestUnknown
 from archiver.spec.registries import RegistrySettings
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from archiver.core.progress import Progress
     from archiver.core.reference import Reference
+    from archiver.spec.load import LoadedSpec
 
 _CONNECTIONS = RegistrySettings().connections
 
@@ -98,6 +100,25 @@ class Registries:
             brake=brake,
             transport=transport,
             progress=progress,
+        )
+
+    @classmethod
+    def for_spec(
+        cls,
+        loaded: LoadedSpec,
+        *,
+        environment: Mapping[str, str],
+        progress: Progress,
+        stop: threading.Event,
+    ) -> Registries:
+        """Return what a run of a spec needs. Arguments and errors are those of ``of``."""
+        return cls.of(
+            loaded.spec.registries,
+            loaded.folder,
+            environment=environment,
+            user_agent=user_agent(loaded.spec),
+            progress=progress,
+            stop=stop,
         )
 
     def __enter__(self) -> Registries:

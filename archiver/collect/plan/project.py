@@ -103,11 +103,9 @@ class _Planner:
         spec = self.loaded.spec.images
         if spec is None:
             return (), (), ()
-        registries = Registries.of(
-            self.loaded.spec.registries,
-            self.loaded.folder,
+        registries = Registries.for_spec(
+            self.loaded,
             environment=self.environment,
-            user_agent=user_agent(self.loaded.spec),
             progress=self.progress,
             stop=self.stop,
         )
