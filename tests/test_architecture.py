@@ -45,9 +45,9 @@ HOMES = {
 }
 # What the zipapp carries; nothing else may be imported by the packages inside it.
 ZIPAPP = {"warcio", "werkzeug", "waitress"}
-PRINTING = ("cli/", "offline/commands.py", "offline/zipapp_main.py")
+PRINTING = ("cli/", "offline/commands.py", "offline/verbs/", "offline/zipapp_main.py")
 EXITING = ("cli/", "offline/zipapp_main.py", "__main__.py")
-PARSING_ARGUMENTS = ("cli/", "offline/commands.py", "offline/zipapp_main.py")
+PARSING_ARGUMENTS = ("cli/", "offline/commands.py", "offline/verbs/", "offline/zipapp_main.py")
 
 
 def _sources() -> list[str]:

@@ -12,14 +12,14 @@ from archiver.bundle import manifest
 from archiver.bundle.closure import bundle_name, closure
 from archiver.bundle.hashing import HashingSink
 from archiver.bundle.imagestar import blob_member
-from archiver.bundle.members import Member, Packed, Sink, check_names, small_member
+from archiver.bundle.members import Packed, check_names
 from archiver.bundle.readme import plaintext, webpage
 from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import page_titles, search_index
-from archiver.bundle.tar import TarWriter, data_offsets, tar_size
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import StorageFull, UsageError
 from archiver.core.progress import NullProgress, Progress
+from archiver.core.tarstream import Member, Sink, TarWriter, data_offsets, small_member, tar_size
 from archiver.offline import names
 from archiver.store.atomic import atomic_file, make_folder, storage_errors
 from archiver.store.images import blob_reader

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from archiver.core.digest import Digest
 
 if TYPE_CHECKING:
-    from archiver.bundle.members import Sink
+    from archiver.core.tarstream import Sink
 
 _WORTH_HANDING_OVER = 64 << 10  # bytes; hashing less takes no longer than waking a thread
 _MOST_PENDING = 16  # chunks

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence
 
-from archiver.bundle.members import Member, Sink, small_member
-from archiver.bundle.tar import TarWriter, data_offsets, tar_size
 from archiver.core import jsontext
 from archiver.core.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
 from archiver.core.digest import Digest, verified_chunks
 from archiver.core.errors import BundleIncomplete, ContentError, NotArchived
 from archiver.core.reference import Reference
+from archiver.core.tarstream import Member, Sink, TarWriter, data_offsets, small_member, tar_size
 from archiver.offline import names
 from archiver.store.blobs import blob_path
 from archiver.store.images import LAYOUT

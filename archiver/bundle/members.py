@@ -1,9 +1,9 @@
-"""What a bundle is made of: members whose name and size are known before their bytes flow."""
+"""The members of a bundle: what is known of each after it was written, and which names they may have."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Protocol
+from typing import TYPE_CHECKING, Iterable
 
 from archiver.core.errors import BundleError
 from archiver.core.filenames import DistinctNames
@@ -11,28 +11,6 @@ from archiver.offline.tarwalk import unsafe_name
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
-
-
-class Sink(Protocol):
-    """Takes bytes in order; a binary file opened for writing is one."""
-
-    def write(self, data: bytes, /) -> Any:
-        """Take the next bytes."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One file inside a tar.
-
-    Attributes:
-        path: its name, relative, ``/`` between its parts.
-        size: the length of its content in bytes, which ``write`` keeps to.
-        write: sends the content to a sink, in one pass; may be called once only.
-    """
-
-    path: str
-    size: int
-    write: Callable[[Sink], None]
 
 
 @dataclass(frozen=True)
@@ -43,15 +21,6 @@ class Packed:
     size: int
     offset: int
     digest: Digest
-
-
-def small_member(path: str, data: bytes) -> Member:
-    """Return a member whose content is in memory."""
-
-    def write(sink: Sink) -> None:
-        sink.write(data)
-
-    return Member(path, len(data), write)
 
 
 def check_names(paths: Iterable[str]) -> None:

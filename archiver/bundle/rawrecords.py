@@ -11,7 +11,7 @@ from archiver.store.locator import Location, ReadOnlyLocator
 from archiver.store.warcfiles import MemberReading, record_fields
 
 if TYPE_CHECKING:
-    from archiver.bundle.members import Sink
+    from archiver.core.tarstream import Sink
     from archiver.store.paths import ProjectPaths
 
 _HINT = "the locator is a cache: remove it and try again; if that does not help, the WARC file is damaged"

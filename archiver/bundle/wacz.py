@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Mapping
 from warcio.warcwriter import WARCWriter
 
 from archiver.bundle.cdxindex import index_lines, zipnum
-from archiver.bundle.members import Member, Sink
 from archiver.bundle.zipstream import ZipEntry, ZipWriter, zip_size
 from archiver.core import jsontext
 from archiver.core.capture import distinct_pages
 from archiver.core.clock import iso_of_timestamp14
 from archiver.core.digest import Digest
+from archiver.core.tarstream import Member, Sink
 from archiver.offline.cdxj import DATA
 from archiver.offline.wacz import ARCHIVE, IDX, INDEX, PACKAGE, PACKAGE_DIGEST, PAGES
 from archiver.version import PROGRAM

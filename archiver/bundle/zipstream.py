@@ -17,8 +17,8 @@ from archiver.bundle.hashing import HashingSink
 from archiver.core.errors import SizeMismatch
 
 if TYPE_CHECKING:
-    from archiver.bundle.members import Sink
     from archiver.core.digest import Digest
+    from archiver.core.tarstream import Sink
 
 _LIMIT = 0xFFFFFFFF
 _MOST_ENTRIES = 0xFFFF

@@ -14,7 +14,7 @@ from archiver.core.errors import SizeMismatch
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from archiver.bundle.members import Sink
+    from archiver.core.tarstream import Sink
 
 
 class _Counted:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archiver.core.errors import BundleDamaged
-from archiver.offline.commands import default_cache_dir, report, run_reader
+from archiver.offline.commands import report, run_reader
+from archiver.offline.verbs.inputs import default_cache_dir
 from servers.handmade_bundle import SITE, Bundle, search_index
 from servers.serving import serving
 
@@ -93,8 +94,8 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch, sys
 
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("archiver.offline.commands.os.name", system)
-    monkeypatch.setattr("archiver.offline.commands.Path.home", no_home)
+    monkeypatch.setattr("archiver.offline.verbs.inputs.os.name", system)
+    monkeypatch.setattr("archiver.offline.verbs.inputs.Path.home", no_home)
     found = default_cache_dir()
     monkeypatch.undo()
     assert found is None

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.bundle.members import Member, check_names, small_member
-from archiver.bundle.tar import TarWriter, data_offsets, tar_size
+from archiver.bundle.members import check_names
 from archiver.core.errors import BundleError, SizeMismatch
+from archiver.core.tarstream import Member, TarWriter, data_offsets, small_member, tar_size
 
 if TYPE_CHECKING:
-    from archiver.bundle.members import Sink
+    from archiver.core.tarstream import Sink
 
 LONG = "files/" + "/".join(["a-long-folder-name"] * 8) + "/file.txt"
 

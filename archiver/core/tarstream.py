@@ -1,14 +1,43 @@
-"""Writes a tar in one pass, in the dialect of ``core/tarheader.py``."""
+"""Writes a tar in one pass, in the dialect of ``core/tarheader.py``: names and sizes are known before the bytes flow."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterable
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Protocol
 
 from archiver.core import tarheader
 from archiver.core.errors import SizeMismatch
 
-if TYPE_CHECKING:
-    from archiver.bundle.members import Member, Sink
+
+class Sink(Protocol):
+    """Takes bytes in order; a binary file opened for writing is one."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Take the next bytes."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file inside a tar.
+
+    Attributes:
+        path: its name, relative, ``/`` between its parts.
+        size: the length of its content in bytes, which ``write`` keeps to.
+        write: sends the content to a sink, in one pass; may be called once only.
+    """
+
+    path: str
+    size: int
+    write: Callable[[Sink], None]
+
+
+def small_member(path: str, data: bytes) -> Member:
+    """Return a member whose content is in memory."""
+
+    def write(sink: Sink) -> None:
+        sink.write(data)
+
+    return Member(path, len(data), write)
 
 
 class TarWriter:

@@ -1,0 +1,61 @@
+"""What verbs are given to read, and where they may keep things."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Iterator
+
+from archiver.core.errors import BundleError, UsageError
+from archiver.store.atomic import storage_errors
+
+if TYPE_CHECKING:
+    from archiver.core.progress import Progress
+    from archiver.offline.holdings import Holding
+
+ProgressFactory = Callable[[], "Progress"]
+Ready = Callable[[Path], Path]
+"""Gets a bundle or archive folder ready to be read."""
+
+
+def default_cache_dir() -> Path | None:
+    """Return where this user's caches belong: ``XDG_CACHE_HOME``, else what the system suggests.
+
+    None for a user without a home, as containers run programs under numbers that no user has.
+    """
+    variable, *below = (
+        ("LOCALAPPDATA", "AppData", "Local") if os.name == "nt" else ("XDG_CACHE_HOME", ".cache")
+    )
+    try:
+        base = Path(os.environ.get(variable) or Path.home().joinpath(*below))
+    except (RuntimeError, KeyError):  # the latter before Python 3.10
+        return None
+    return base / "archiver"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Holding, ...]]:
+    """Open what a bundle or an archive folder holds for as long as the block lasts; errors say which file it is."""
+    from archiver.offline.opening import open_holdings  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        holdings = open_holdings(path)
+    except BundleError as error:
+        if str(path) not in str(error):  # it names the member; say of which file
+            error.place = f"{path}: {error.place}" if error.place else str(path)
+        raise
+    try:
+        yield holdings
+    finally:
+        for holding in holdings:
+            holding.close()
+
+
+def existing(path: Path) -> Path:
+    """Return the path. Raises UsageError where nothing is there."""
+    with storage_errors(path):
+        exists = path.exists()
+    if not exists:
+        raise UsageError("there is no such file or folder", place=str(path))
+    return path

@@ -1,0 +1,127 @@
+"""``serve``: docs, search, a registry and files on this machine, or for others."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Sequence
+
+from archiver.core.errors import UsageError
+from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
+from archiver.offline.verbs.inputs import default_cache_dir, opened
+from archiver.offline.verbs.output import shown
+
+if TYPE_CHECKING:
+    from archiver.core.progress import Progress
+    from archiver.offline.holdings import Holding
+    from archiver.offline.server import Served
+    from archiver.offline.verbs.inputs import ProgressFactory, Ready
+
+_MOST_SHOWN_ORIGINS = 20
+
+
+def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
+    """Define the command."""
+    parser = subparsers.add_parser(
+        "serve",
+        help="serve a bundle or an archive: docs, search, images, files",
+        description="Serve what is in a bundle or an archive folder: the documentation for a browser, search, "
+        "a container registry to pull from, and files. Nothing is unpacked. Ctrl-C ends it.",
+    )
+    parser.add_argument("path", metavar="BUNDLE|ARCHIVES", type=Path, help="a bundle, or an archive folder")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen at; 0.0.0.0 lets other machines in (default: %(default)s, this machine only)",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8080,
+        metavar="PORT",
+        help="the main port, 0 for any free one; each documentation site gets one of the next free ports "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--domain",
+        default="",
+        metavar="DOMAIN",
+        help="serve all sites on the main port, at host names below this domain (needs wildcard DNS)",
+    )
+    parser.add_argument(
+        "--cache-dir",
+        type=Path,
+        metavar="DIR",
+        help="where the search index of a bundle is copied to (default: the user's cache folder)",
+    )
+    parser.add_argument("--verify", action="store_true", help="check every byte of the bundle first")
+    parser.set_defaults(run=lambda args: _run(args, progress(), ready(args.path)))
+
+
+def _run(args: argparse.Namespace, progress: Progress, path: Path) -> int:
+    from archiver.offline.server import serve  # noqa: PLC0415 - keeps the other commands quick
+
+    if args.verify:
+        code = _verified_first(path, progress)
+        if code != COMPLETE:
+            return code
+    with opened(path) as holdings:
+        try:
+            serve(
+                holdings,
+                host=args.host,
+                port=args.port,
+                domain=args.domain,
+                cache_dir=args.cache_dir or default_cache_dir(),
+                ready=lambda served: _print_served(served, holdings, args),
+                log=lambda line: progress.warn(shown(line)),
+            )
+        except KeyboardInterrupt:
+            print("\nstopped")
+    return COMPLETE
+
+
+def _verified_first(path: Path, progress: Progress) -> int:
+    from archiver.offline.verify import verify_bundle  # noqa: PLC0415 - keeps the other commands quick
+
+    if path.is_dir():
+        raise UsageError("--verify is for bundles", place=str(path))
+    report = verify_bundle(path, progress)
+    for problem in report.problems:
+        print(shown(f"{path}: {problem}"), file=sys.stderr)
+    return COMPLETE if report.ok else VERIFICATION_FAILED
+
+
+def _print_served(served: Served, holdings: Sequence[Holding], args: argparse.Namespace) -> None:
+    from archiver.offline.landing import image_name, site_url  # noqa: PLC0415 - comes with the server
+
+    for holding in holdings:
+        print(shown(f"{holding.title or holding.project}, snapshot {holding.snapshot}"))
+    print(f"\n  Open     {served.url}\n")
+    for holding in holdings:
+        for site in holding.sites:
+            url = site_url(site, served.view) or "-"
+            print(f"  docs     {shown(url)}   {shown(site.name)}: {site.pages:,} pages")
+    for address in served.origins[:_MOST_SHOWN_ORIGINS]:
+        print(f"  origin   {address.url}   {shown(address.origin)}")
+    if len(served.origins) > _MOST_SHOWN_ORIGINS:
+        print(f"  and {len(served.origins) - _MOST_SHOWN_ORIGINS} more origins")
+    images = [image for holding in holdings for image in holding.images.images if not image.refers_to]
+    if images:
+        more = f"   and {len(images) - 1} more" if len(images) > 1 else ""
+        print(f"  images   docker pull {shown(image_name(images[0], served.view))}{more}")
+    files = sum(len(holding.files.files) for holding in holdings)
+    if files:
+        print(f"  files    {served.url}#files   {files}")
+    if args.host.startswith("127.") or args.host in ("localhost", "::1"):
+        print("\nOnly this machine can connect; --host 0.0.0.0 lets others in. Ctrl-C ends it.", flush=True)
+    else:
+        print(f"\nEvery machine that reaches {args.host} can connect. Ctrl-C ends it.", flush=True)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
