@@ -128,6 +128,12 @@ class StorageDenied(StoreError):
     code = "store.denied"
 
 
+class NameUnusable(StoreError):
+    """This system, or this file system, cannot have a file of the name that it should get."""
+
+    code = "store.name"
+
+
 class FormatUnsupported(StoreError):
     """The archive was written in a format that this program does not know."""
 
@@ -405,6 +411,12 @@ class BundleIncomplete(BundleError):
     """What a bundle must hold is missing from the archive or damaged there; ``place`` names it."""
 
     code = "bundle.incomplete"
+
+
+class FileInTheWay(UsageError):
+    """Something else is where a file is to be written; ``more`` are the others. Nothing is overwritten."""
+
+    code = "usage.exists"
 
 
 class InternalError(ArchiverError):

@@ -5,7 +5,11 @@ Source: docs/format.md, "The bundle".
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+_DEVICE = re.compile(r"(?i)(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9\u00b9\u00b2\u00b3])[ ]*(\..*)?\Z")
+_RESERVED = frozenset('<>:"|?*')
 
 
 class DistinctNames:
@@ -29,3 +33,18 @@ class DistinctNames:
             self._files[folded] = name
             self._folders.update(dict.fromkeys(above, name))
         return other
+
+
+def windows_fault(name: str) -> str | None:
+    """Say why no file on Windows can have a relative name, ``/`` between its parts; or return None where one can.
+
+    Source: Microsoft, "Naming Files, Paths, and Namespaces".
+    """
+    for part in name.split("/"):
+        if not _RESERVED.isdisjoint(part) or any(ord(character) < 32 for character in part):
+            return f"{part!r:.80} has a character that Windows does not allow in names"
+        if part.endswith((" ", ".")):
+            return f"{part!r:.80} ends in a space or dot, which Windows drops"
+        if _DEVICE.match(part):
+            return f"{part!r:.80} is the name of a device on Windows"
+    return None

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Iterator
 
-from archiver.core.errors import StorageDenied, StorageFull, StoreError
+from archiver.core.errors import NameUnusable, StorageDenied, StorageFull, StoreError
 
 TEMPORARY_PREFIX = ".tmp-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -26,7 +26,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's errors about ``path`` into the error tree's.
 
     Raises:
-        StorageFull, StorageDenied, StoreError: in place of OSError.
+        StorageFull, StorageDenied, NameUnusable, StoreError: in place of OSError.
     """
     try:
         yield
@@ -39,6 +39,8 @@ def storage_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in _DENIED:
             raise StorageDenied(reason, place=str(path)) from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise NameUnusable("the name is too long for this file system", place=str(path)) from error
         raise StoreError(reason, place=str(path)) from error
 
 
