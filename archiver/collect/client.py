@@ -20,7 +20,6 @@ from requests.auth import AuthBase
 
 from archiver.collect.connections import Connections
 from archiver.collect.contentlength import content_length
-from archiver.collect.retry import retry_after
 from archiver.collect.tls import TrustingAdapter, system_context, tls_error
 from archiver.collect.watchdog import Watchdog
 from archiver.core.errors import (
@@ -34,6 +33,7 @@ from archiver.core.errors import (
     StatusRefused,
 )
 from archiver.core.printable import printable
+from archiver.core.retryafter import retry_after
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:

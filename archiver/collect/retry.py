@@ -1,6 +1,6 @@
 """Trying again, and stopping: how long to wait for servers, and what ends the waiting.
 
-Sources: RFC 9110, section 10.2.3 (Retry-After); RFC 6585, section 4 (429).
+Source: RFC 6585, section 4 (429).
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 from archiver.collect.pauses import Pauses
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _SLICE = 0.5  # seconds; how soon a pulled brake ends a wait
 _WORTH_TELLING = 5.0  # seconds
-_EPOCH = (
-    1e9  # seconds; Docker Hub has been seen to send a moment, counted from 1970, in place of a time to wait
-)
 _PASSING = (FetchTimeout, ResponseBroken, ServerBusy)
 _SILENT = (FetchTimeout, HostUnreachable)
 _LASTING = (CertificateRefused, RateLimited, TlsMissing)  # what no repetition helps, or only a pause
@@ -240,18 +235,3 @@ class Retrier:
             told = type(error)(error.message, place=host)  # others ask for another address there
             told.answered = error.answered
             self._troubled[host] = (self._clock(), told)
-
-
-def retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks to wait, at least 0; None where it says nothing."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        seconds = float(text[:12])
-        return seconds if seconds < _EPOCH else max(0.0, seconds - time.time())
-    try:
-        moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:  # "-0000": a time in UTC, of a place unknown
-            moment = moment.replace(tzinfo=timezone.utc)
-        return max(0.0, moment.timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

@@ -1,7 +1,6 @@
 """Answering registries' challenges: Basic, and Bearer tokens from a token server.
 
-Sources: RFC 6750; the distribution project's "Token Authentication Specification" (GET with scope) and
-"OAuth 2.0 Token Authentication" (POST with a refresh token); OCI distribution-spec v1.1.
+Sources: RFC 6750; OCI distribution-spec v1.1; core/tokens.py.
 """
 
 from __future__ import annotations
@@ -11,37 +10,24 @@ import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Callable, Mapping
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Callable, Mapping
 
 from archiver.collect.client import refusal
-from archiver.collect.images.challenge import Challenge, parse_challenges
-from archiver.core import jsontext
-from archiver.core.errors import (
-    AuthenticationFailed,
-    InvalidDocument,
-    InvalidURL,
-    RateLimited,
-    ServerBusy,
-    StatusRefused,
-)
-from archiver.core.urlkey import Origin
+from archiver.core.challenge import Challenge, parse_challenges
+from archiver.core.errors import AuthenticationFailed, RateLimited, ServerBusy, StatusRefused
+from archiver.core.tokens import TOKEN_LIMIT, Token, TokenRequest, check_realm, read_token
 
 if TYPE_CHECKING:
     import requests
 
     from archiver.collect.client import Client
-    from archiver.collect.images.credentials import Credential, Credentials
     from archiver.collect.images.endpoints import Endpoint
     from archiver.collect.tls import TlsPolicy
+    from archiver.core.logins import Credential, Credentials
 
-_LIMIT = 1 << 20  # bytes of a token server's answer; tokens are a few kilobytes
-_CLIENT_ID = "archiver"
 _NO_POST = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 )  # a token server without OAuth 2.0
-_ETERNITY = 1e9  # seconds; no token is told to last so long, and numbers beyond have no bound
-_MARGIN = 10.0  # seconds before a token's end at which it is used no more
 
 
 @dataclass(frozen=True)
@@ -167,36 +153,27 @@ class Authorizer:
         if credential is not None and credential.registry_token:
             return _Grant(f"Bearer {credential.registry_token}", math.inf, None)
         realm = challenge.parameters.get("realm", "")
-        _check_realm(realm, endpoint)
-        query = {
-            "service": challenge.parameters.get("service", ""),
-            "scope": challenge.parameters.get("scope") or f"repository:{endpoint.repository}:pull",
-        }
+        check_realm(realm, endpoint.root, endpoint.registry)
+        scope = challenge.parameters.get("scope") or f"repository:{endpoint.repository}:pull"
+        wanted = TokenRequest(realm, challenge.parameters.get("service", ""), (scope,))
         asked = self._clock()
-        answer = self._token_answer(self._ask(endpoint, realm, query, credential), endpoint, realm)
-        return _Grant(f"Bearer {_token(answer, realm)}", asked + _lifetime(answer), challenge)
+        token = self._token_answer(self._ask(endpoint, wanted, credential), endpoint, realm)
+        return _Grant(f"Bearer {token.value}", asked + token.lifetime, challenge)
 
     def _ask(
-        self, endpoint: Endpoint, realm: str, query: Mapping[str, str], credential: Credential | None
+        self, endpoint: Endpoint, wanted: TokenRequest, credential: Credential | None
     ) -> requests.Response:
         tls = self._tls.get(endpoint.registry)
         if credential is not None and credential.identity_token:
-            form = {
-                **query,
-                "grant_type": "refresh_token",
-                "client_id": _CLIENT_ID,
-                "refresh_token": credential.identity_token,
-            }
-            response = self._client.exchange("POST", realm, form=form, tls=tls)
+            form = wanted.form(credential.identity_token)
+            response = self._client.exchange("POST", wanted.realm, form=form, tls=tls)
             if response.status_code not in _NO_POST or not credential.basic:
                 return response
             self._client.discard(response)
-        asked = urlencode({name: value for name, value in query.items() if value})
-        url = realm + ("&" if urlsplit(realm).query else "?") + asked
         authorization = credential.basic if credential is not None else ""
-        return self._client.exchange("GET", url, authorization=authorization, tls=tls)
+        return self._client.exchange("GET", wanted.url, authorization=authorization, tls=tls)
 
-    def _token_answer(self, response: requests.Response, endpoint: Endpoint, realm: str) -> Mapping[str, Any]:
+    def _token_answer(self, response: requests.Response, endpoint: Endpoint, realm: str) -> Token:
         if response.status_code != HTTPStatus.OK:
             with response:
                 error = refusal(response)
@@ -207,43 +184,4 @@ class Authorizer:
             credential = self._credentials.find(endpoint.registry, endpoint.repository)
             told = f" to the login of {credential.origin}" if credential is not None else ""
             raise AuthenticationFailed(f"the token server answers {error.message}{told}", place=realm)
-        try:
-            return jsontext.load_object(self._client.body(response, _LIMIT), limit=_LIMIT, what=realm)
-        except InvalidDocument as error:
-            raise AuthenticationFailed(
-                f"the token server's answer is {error.message}", place=realm
-            ) from error
-
-
-def _token(answer: Mapping[str, Any], realm: str) -> str:
-    token = answer.get("token") or answer.get("access_token")
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
-        raise AuthenticationFailed("the token server gives no usable token", place=realm)
-    return token
-
-
-def _lifetime(answer: Mapping[str, Any]) -> float:
-    """Return for how many seconds a token is to be used: not up to its very end, and for ever where none is told."""
-    told = answer.get("expires_in")
-    if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 < told < _ETERNITY:
-        return math.inf
-    return max(told - _MARGIN, told / 2)
-
-
-def _check_realm(realm: str, endpoint: Endpoint) -> None:
-    """Refuse to send credentials in the clear, or to something that is no address."""
-    try:
-        origin = Origin.of(realm)
-    except InvalidURL:
-        fit = False
-    else:  # a registry that the spec wants spoken to in the clear may have its token server beside it
-        beside = Origin.of(endpoint.root)
-        fit = (
-            origin.scheme == "https"
-            or (origin.is_loopback and beside.is_loopback)
-            or (origin.scheme, origin.host) == (beside.scheme, beside.host)
-        )
-    if not fit:
-        raise AuthenticationFailed(
-            f"names {realm!r:.120} as its token server, which is not https", place=endpoint.registry
-        )
+        return read_token(self._client.body(response, TOKEN_LIMIT), realm)

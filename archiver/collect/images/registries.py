@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Mapping
 
 from archiver.collect.client import Client
 from archiver.collect.images.authorization import Authorizer
-from archiver.collect.images.credentials import Credentials
+from archiver.collect.images.credentials import credentials_of
 from archiver.collect.images.endpoints import Endpoint, api_host, endpoints_of
 from archiver.collect.images.failover import Failover, Sources
 from archiver.collect.images.ratelimit import RateLimits
@@ -89,7 +89,7 @@ class Registries:
             for registry, entry in settings.items()
             if entry.tls is not None
         }
-        credentials = Credentials.of(settings, environment)
+        credentials = credentials_of(settings, environment)
         brake = Brake(stop)
         client = Client(user_agent, patience, brake)
         transport = Transport(client, Authorizer(client, credentials, tls), RateLimits(), tls)

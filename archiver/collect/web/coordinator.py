@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable
 
-from archiver.collect.retry import retry_after
 from archiver.collect.web.accounting import Accounting, archived_kind, facts_of, status_refused
 from archiver.collect.web.asides import Asides
 from archiver.collect.web.documents.document import AS_DOCUMENT, AS_SITEMAP, NO_FACTS, NOTHING
@@ -39,6 +38,7 @@ from archiver.core.errors import (
     Unreadable,
 )
 from archiver.core.printable import printable
+from archiver.core.retryafter import retry_after
 
 if TYPE_CHECKING:
     import threading

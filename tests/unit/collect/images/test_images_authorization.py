@@ -10,9 +10,9 @@ from typing import Iterator
 import pytest
 
 from archiver.collect.images.authorization import Authorizer
-from archiver.collect.images.credentials import Credential, Credentials
 from archiver.collect.images.endpoints import Endpoint
 from archiver.core.errors import AuthenticationFailed, RateLimited, ServerBusy
+from archiver.core.logins import Credential, Credentials
 from archiver.spec.access import Auth
 from archiver.spec.registries import RegistrySettings
 from servers.asking import CONTENT, Opened, blob, read, repository

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.collect.images.challenge import Challenge, parse_challenges
+from archiver.core.challenge import Challenge, parse_challenges
 
 
 @pytest.mark.parametrize(
