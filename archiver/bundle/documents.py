@@ -15,6 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from archiver.bundle.nesting import is_too_deep
 from archiver.core.charset import declared_codec, without_mark
+from archiver.offline.search.writer import Section
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -39,15 +40,6 @@ _BLOCKS = "p,div,section,article,li,dt,dd,tr,td,th,caption,pre,blockquote,figcap
 _TAG = re.compile(r"<[^>]{0,4096}>?")
 _TITLE = re.compile(r"<title[^>]{0,256}>([^<]{0,4096})", re.IGNORECASE)
 _SECTIONS = frozenset({"section", "div", "article"})
-
-
-@dataclass(frozen=True)
-class Section:
-    """A page's text from one heading or named entry of a definition list to the next; ``anchor`` is what to put after ``#``, or empty."""
-
-    anchor: str
-    heading: str
-    text: str
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 import bs4
 import selectolax
@@ -22,15 +22,10 @@ from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import ArchiverError, StorageDenied
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
-from archiver.offline.search.segment import characters, index_text
-from archiver.store.atomic import (
-    move_durably,
-    storage_errors,
-    sweep_temporaries,
-    temporary_folder,
-    write_atomically,
-)
-from archiver.store.databases import database_errors
+from archiver.offline.search.index import VERSION
+from archiver.offline.search.reading import open_index
+from archiver.offline.search.writer import IndexedDocument, write_index
+from archiver.store.atomic import storage_errors, sweep_temporaries, temporary_folder, write_atomically
 from archiver.store.locks import waiting_lock
 from archiver.version import PROGRAM
 
@@ -40,23 +35,6 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.offline.holdings import Site
     from archiver.store.paths import ProjectPaths
-
-VERSION = 1
-_SCHEMA = f"""
-PRAGMA page_size = 4096;
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-PRAGMA user_version = {VERSION};
-CREATE TABLE documents(
-    id INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL, timestamp TEXT NOT NULL, title TEXT NOT NULL
-);
-CREATE TABLE sections(
-    id INTEGER PRIMARY KEY, document INTEGER NOT NULL, anchor TEXT NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL
-);
-CREATE VIRTUAL TABLE sections_fts USING fts5(
-    title, heading, body, characters, content='', prefix='2 3', tokenize='porter unicode61 remove_diacritics 2'
-);
-"""
 
 
 def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress | None = None) -> Path | None:
@@ -110,10 +88,8 @@ def search_index(
 def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:
     """Return the titles of an index's pages by URL and timestamp, for each doc site's name."""
     titles: dict[str, dict[tuple[str, str], str]] = {}
-    with _sqlite(index) as connection:
-        for source, url, timestamp, title in connection.execute(
-            "SELECT source, url, timestamp, title FROM documents ORDER BY id"
-        ):
+    with open_index(index) as found:
+        for (source, url, timestamp), title in found.titles():
             titles.setdefault(source, {})[url, timestamp] = title
     return titles
 
@@ -124,12 +100,17 @@ def _build(paths: ProjectPaths, snapshot: str, target: Path, progress: Progress)
         sites = [(site, list(site.all_captures())) for site in holding.sites]
         captures = any(found for _, found in sites)
         if captures:
-            with temporary_folder(target) as folder:
-                pages = [(site, capture) for site, found in sites for capture in distinct_pages(found)]
-                _fill(folder / "filled", pages, progress)
-                _compact(folder / "filled", folder / "compact")
-                move_durably(folder / "compact", target)
+            pages = [(site, capture) for site, found in sites for capture in distinct_pages(found)]
+            write_index(target, _documents(pages, progress))
     return captures
+
+
+def _documents(pages: Sequence[tuple[Site, Capture]], progress: Progress) -> Iterator[IndexedDocument]:
+    with closing(progress.task("search index", "pages", len(pages))) as task:
+        for site, capture in pages:
+            read = _document(site, capture, progress)
+            yield IndexedDocument(capture.source, capture.url, capture.timestamp, read.title, read.sections)
+            task.advance()
 
 
 def _is_current(path: Path) -> bool:
@@ -160,33 +141,6 @@ def _provenance(path: Path) -> bytes:
     )
 
 
-@contextmanager
-def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database without implicit transactions. Raises StoreError or StorageFull for SQLite's errors."""
-    with database_errors(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        yield connection
-
-
-def _fill(path: Path, pages: list[tuple[Site, Capture]], progress: Progress) -> None:
-    with _sqlite(path) as connection, closing(progress.task("search index", "pages", len(pages))) as task:
-        connection.executescript(_SCHEMA)
-        connection.execute("BEGIN")
-        rows = _Rows(connection)
-        for site, capture in pages:
-            rows.add(capture, _document(site, capture, progress))
-            task.advance()
-        connection.execute("INSERT INTO sections_fts(sections_fts) VALUES ('optimize')")
-        connection.execute("COMMIT")
-
-
-def _compact(source: Path, target: Path) -> None:
-    """Write the database anew without the free pages that merging left behind."""
-    with _sqlite(source) as connection:
-        connection.execute("VACUUM INTO ?", (str(target),))
-    with storage_errors(target):
-        source.unlink()
-
-
 def _document(site: Site, capture: Capture, progress: Progress) -> Document:
     try:
         response = site.response(capture)
@@ -201,36 +155,3 @@ def _document(site: Site, capture: Capture, progress: Progress) -> Document:
         progress.warn(f"{capture.url} is left out of the search index: its content coding is not known")
         return Document("", ())
     return read_document(decode_html(content, headers.get("content-type", "")))
-
-
-class _Rows:
-    """Numbers documents and sections in the order they come."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._documents = self._sections = 0
-
-    def add(self, capture: Capture, document: Document) -> None:
-        self._documents += 1
-        self._connection.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?)",
-            (self._documents, capture.source, capture.url, capture.timestamp, document.title),
-        )
-        for number, section in enumerate(document.sections):
-            self._sections += 1
-            title = document.title if number == 0 else ""
-            self._connection.execute(
-                "INSERT INTO sections VALUES (?, ?, ?, ?, ?)",
-                (self._sections, self._documents, section.anchor, section.heading, section.text),
-            )
-            single = characters(f"{title} {section.heading} {section.text}")
-            self._connection.execute(
-                "INSERT INTO sections_fts(rowid, title, heading, body, characters) VALUES (?, ?, ?, ?, ?)",
-                (
-                    self._sections,
-                    index_text(title),
-                    index_text(section.heading),
-                    index_text(section.text),
-                    single,
-                ),
-            )

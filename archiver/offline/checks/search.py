@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Mapping
 from archiver.core.errors import ArchiverError, SearchUnavailable
 from archiver.core.urlkey import surt_key
 from archiver.offline.names import SEARCH
-from archiver.offline.search.index import open_database
+from archiver.offline.search.index import foreign_schema, open_database
 from archiver.offline.windows import chunks
 from archiver.store.atomic import storage_errors
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from archiver.offline.wacz import Wacz
     from archiver.offline.windows import RandomAccess
 
-_TABLES = {"documents", "sections"}
-_FTS = "sections_fts"
-_SHADOWS = {f"{_FTS}_{name}" for name in ("data", "idx", "docsize", "config")}
 _ORPHANS = """
 SELECT count(*) FROM sections LEFT JOIN documents ON documents.id = sections.document WHERE documents.id IS NULL
 """
@@ -54,7 +51,7 @@ def check_search(source: RandomAccess, sites: Mapping[str, Wacz], report: Report
 
 
 def _check(database: sqlite3.Connection, sites: Mapping[str, Wacz], report: Report) -> None:
-    foreign = _foreign(database)
+    foreign = foreign_schema(database)
     if foreign:  # a view or a virtual table could run whatever its author likes: ask it nothing
         report(
             "search.database", SEARCH, f"its schema has what no search index has: {', '.join(foreign):.200}"
@@ -71,20 +68,6 @@ def _check(database: sqlite3.Connection, sites: Mapping[str, Wacz], report: Repo
     ):
         if source not in sites or not _has(sites[source], str(url), str(timestamp)):
             report("search.dangling", SEARCH, f"{source!s:.80} has no page {url!s:.200} of {timestamp!s:.20}")
-
-
-def _foreign(database: sqlite3.Connection) -> list[str]:
-    """Return what the schema has beside plain tables of the expected names and their full-text index."""
-    found: list[str] = []
-    for kind, name, root, sql in database.execute("SELECT type, name, rootpage, sql FROM sqlite_master"):
-        plain = kind == "table" and name in _TABLES | _SHADOWS and root
-        index = name == _FTS and str(sql).startswith(f"CREATE VIRTUAL TABLE {_FTS} USING fts5(")
-        if not (plain or index):
-            found.append(f"{kind} {name}")
-    for table in sorted(_TABLES):
-        columns = database.execute(f"PRAGMA table_xinfo({table})").fetchall()
-        found += [f"generated column {column[1]}" for column in columns if column[6]]
-    return found
 
 
 def _has(wacz: Wacz, url: str, timestamp: str) -> bool:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MOST_HITS = 100
+_TABLES = {"documents", "sections"}
+_FTS = "sections_fts"
+_SHADOWS = {f"{_FTS}_{name}" for name in ("data", "idx", "docsize", "config")}
 _MOST_OFFSET = 10_000
 _MOST_STEPS = 2_000  # of _STEP virtual machine instructions each; a few seconds
 _STEP = 100_000
@@ -112,6 +115,26 @@ def prepare(database: sqlite3.Connection) -> sqlite3.Connection:
         database.close()
         raise SearchUnavailable(f"the search index cannot be read: {error}") from error
     return database
+
+
+def foreign_schema(database: sqlite3.Connection) -> list[str]:
+    """Return what a schema has beside plain tables of the expected names and their full-text index.
+
+    A view or a virtual table could run whatever its author likes: a database that has one is not to be asked anything.
+
+    Raises:
+        sqlite3.Error: it is damaged.
+    """
+    found: list[str] = []
+    for kind, name, root, sql in database.execute("SELECT type, name, rootpage, sql FROM sqlite_master"):
+        plain = kind == "table" and name in _TABLES | _SHADOWS and root
+        index = name == _FTS and str(sql).startswith(f"CREATE VIRTUAL TABLE {_FTS} USING fts5(")
+        if not (plain or index):
+            found.append(f"{kind} {name}")
+    for table in sorted(_TABLES):
+        columns = database.execute(f"PRAGMA table_xinfo({table})").fetchall()
+        found += [f"generated column {column[1]}" for column in columns if column[6]]
+    return found
 
 
 def search(

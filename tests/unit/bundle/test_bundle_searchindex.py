@@ -13,7 +13,7 @@ from archiver.bundle import searchindex
 from archiver.bundle.rawrecords import RawRecords
 from archiver.bundle.searchindex import ensure_search_index, page_titles
 from archiver.core.digest import Digest
-from archiver.core.errors import NotArchived, StorageFull, StoreError
+from archiver.core.errors import NotArchived, SearchUnavailable, StorageFull
 from archiver.core.progress import NullProgress
 from archiver.version import PROGRAM
 from servers.small_archive import SITE, SNAPSHOT, ArchiveBuilder, html, small_archive
@@ -205,9 +205,9 @@ def test_a_full_disk_leaves_nothing_behind(builder: ArchiveBuilder, monkeypatch:
     assert list(builder.paths.search(SNAPSHOT).parent.iterdir()) == []
 
 
-def test_what_sqlite_complains_of_is_an_error_of_the_store(builder: ArchiveBuilder) -> None:
-    """A file that is no database is told apart from the program's own mistakes."""
+def test_titles_of_what_is_no_index_cannot_be_had(builder: ArchiveBuilder) -> None:
+    """A file that is no database is told apart from the program's own mistakes; it may have come with a bundle."""
     path = builder.paths.root / "nonsense"
     path.write_bytes(b"nonsense" * 1000)
-    with pytest.raises(StoreError):
+    with pytest.raises(SearchUnavailable):
         page_titles(path)
