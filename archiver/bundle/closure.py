@@ -54,6 +54,12 @@ class Contents:
         """The bundle's file name, where nothing else is asked for."""
         return bundle_name(self.snapshot)
 
+    @property
+    def reader_image(self) -> str:
+        """The reference of the image that readers without Python can read with; empty where none is packed."""
+        wanted = self.snapshot.reader_image
+        return wanted if any(image.result.reference == wanted for image in self.images) else ""
+
 
 def bundle_name(snapshot: Snapshot) -> str:
     """Return the file name of a snapshot's bundle."""

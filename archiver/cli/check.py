@@ -72,15 +72,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _summary(loaded: LoadedSpec) -> dict[str, Any]:
     spec = loaded.spec
+    images = spec.asked_images
     indexes = sum(isinstance(entry, FileIndex) for entry in spec.files)
     return {
         "spec": str(loaded.path),
         "valid": True,
         "project": spec.project,
         "docs": len(spec.docs),
-        "images": len(spec.images.refs) if spec.images else 0,
-        "repositories": len(spec.images.repositories) if spec.images else 0,
-        "lists": len(spec.images.lists) if spec.images else 0,
+        "images": len(images.refs) if images else 0,
+        "repositories": len(images.repositories) if images else 0,
+        "lists": len(images.lists) if images else 0,
         "registries": len(spec.registries),
         "files": len(spec.files) - indexes,
         "indexes": indexes,

@@ -85,7 +85,7 @@ class Mirror:
             Stopped: the run is to end.
             StoreError: or a subclass, when the archive cannot be written.
         """
-        spec = self.loaded.spec.images
+        spec = self.loaded.spec.asked_images
         if spec is None:
             return Images()
         with self._registries() as registries:
@@ -114,14 +114,16 @@ class Mirror:
 
     def locked_images(self, lock: Snapshot, before: Sequence[ImageResult]) -> Images:
         """Get the images that an earlier snapshot had, by their digests. Arguments and errors are those of ``images``."""
-        spec = self.loaded.spec.images
+        spec = self.loaded.spec.asked_images
         if spec is None:
             return Images()
         locked = {Reference.parse(image.reference): image for image in lock.images}
+        # Without a set of images, the record of a spec says nothing of the reader's image's platforms.
+        platforms = lock.platforms if lock.spec.get("images") else _platforms(spec)
         with self._registries() as registries:
             outcome = pull_images(
                 tuple(locked),
-                lock.platforms,
+                platforms,
                 self.layout,
                 registries,
                 previous=before,

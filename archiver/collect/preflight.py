@@ -186,7 +186,7 @@ def _repeated(loaded: LoadedSpec, key: str, values: Sequence[str]) -> Iterator[S
 
 def _sources(loaded: LoadedSpec) -> set[str]:
     """Return the repositories that the images come from, and the registries that stand in for theirs."""
-    images = loaded.spec.images
+    images = loaded.spec.asked_images
     if images is None:
         return set()
     named = [Reference.parse(text) for text in images.refs]

@@ -20,6 +20,7 @@ from archiver.collect.web.frontier import RunState
 from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
 from archiver.core.errors import ArchiverError, InvalidDocument, NotArchived, RecordCorrupt, Stopped
 from archiver.core.progress import NullProgress
+from archiver.core.reference import Reference
 from archiver.core.snapshot import Snapshot
 from archiver.store.atomic import sweep_temporaries
 from archiver.store.images import ImageLayout
@@ -234,6 +235,7 @@ def _written(
     files: Files,
 ) -> tuple[Snapshot, Report]:
     count, digest = write_captures(paths, run, sites.captures)
+    reader = loaded.spec.reader_image
     snapshot = Snapshot(
         id=run,
         project=paths.name,
@@ -250,6 +252,7 @@ def _written(
         captures=count,
         captures_digest=digest,
         locked=lock.id if lock else "",
+        reader_image=str(Reference.parse(reader)) if reader else "",
     )
     told = run_report(snapshot, sites.reports)
     snapshot = replace(snapshot, report_digest=write_report(paths, run, told.to_json(), report_page(told)))

@@ -12,7 +12,8 @@ from typing import Any, Mapping
 from archiver.core import jsontext
 from archiver.core.clock import is_snapshot_id
 from archiver.core.descriptor import Platform
-from archiver.core.errors import InvalidDocument, InvalidURL
+from archiver.core.errors import InvalidDocument, InvalidReference, InvalidURL
+from archiver.core.reference import Reference
 from archiver.core.shape import read_record
 from archiver.core.urlkey import Origin
 
@@ -158,7 +159,8 @@ class Snapshot:
 
     ``spec`` is the spec as it was read; ``captures`` counts index entries. ``report_digest`` is that of the report
     in JSON; empty in records that were written before there were reports. ``locked`` names the snapshot whose images and
-    files this one reproduces; empty where what is newest was asked for.
+    files this one reproduces; empty where what is newest was asked for. ``reader_image`` is the reference of the image that
+    readers without Python can read with; empty where the spec names none.
     """
 
     id: str
@@ -177,6 +179,7 @@ class Snapshot:
     captures_digest: str
     report_digest: str = ""
     locked: str = ""
+    reader_image: str = ""
 
     @property
     def verdict(self) -> str:
@@ -214,6 +217,7 @@ class Snapshot:
             document[name] = tuple(read_record(kind, entry, what=what) for entry in entries)
         snapshot: Snapshot = read_record(cls, document, what=what)
         _check_platforms(snapshot, what)
+        _check_reader_image(snapshot, what)
         if not is_snapshot_id(snapshot.id):
             raise InvalidDocument(f"{snapshot.id!r:.40} is not a snapshot id", place=what)
         for site in snapshot.sites:
@@ -226,6 +230,14 @@ def _check_platforms(snapshot: Snapshot, what: str) -> None:
         _ = snapshot.platforms
     except InvalidDocument as error:
         raise InvalidDocument(f"the spec's platforms: {error.message}", place=what) from error
+
+
+def _check_reader_image(snapshot: Snapshot, what: str) -> None:
+    if snapshot.reader_image:
+        try:
+            Reference.parse(snapshot.reader_image)
+        except InvalidReference as error:
+            raise InvalidDocument(f"the reader's image: {error.message}", place=what) from error
 
 
 def _check_origins(origins: tuple[str, ...], what: str) -> None:

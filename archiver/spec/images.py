@@ -18,6 +18,15 @@ def _reference(text: str) -> str:
     return checked(Reference.parse, text, "write it as docker does, such as docker.io/library/redis:7")
 
 
+def _named_reference(text: str) -> str:
+    if not Reference.parse(_reference(text)).named_tag:
+        raise wrong(
+            f"{text!r:.200} is asked for by a digest",
+            "write a tag: docker load and podman load give an image no name that has a digest",
+        )
+    return text
+
+
 def _repository(text: str) -> str:
     if "@" in text or ":" in text.rpartition("/")[2]:
         raise wrong(
@@ -58,6 +67,8 @@ def _list_name(text: str) -> str:
 
 
 ImageReference = Annotated[str, AfterValidator(_reference)]
+NamedImageReference = Annotated[str, AfterValidator(_named_reference)]
+"""A reference under which the image can be run after it was loaded from a tar."""
 RepositoryName = Annotated[str, AfterValidator(_repository)]
 PlatformName = Annotated[str, AfterValidator(_platform)]
 ListName = Annotated[str, AfterValidator(_list_name)]

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from archiver.spec.access import Auth, Cookies, Headers, Proxy
 from archiver.spec.files import FileEntry
-from archiver.spec.images import ImageSet
+from archiver.spec.images import ImageSet, NamedImageReference
 from archiver.spec.limits import Limits
 from archiver.spec.registries import RegistryMap
 from archiver.spec.scope import Scope, Traps
@@ -122,6 +122,19 @@ class Spec(Model):
     images: ImageSet | None = None
     registries: RegistryMap = Field({}, description="how registries are reached, by host or host/path")
     files: tuple[FileEntry, ...] = ()
+    reader_image: NamedImageReference | None = Field(
+        None,
+        description="an image with Python in it, archived too, for readers who have a container runtime only",
+    )
+
+    @property
+    def asked_images(self) -> ImageSet | None:
+        """All images to pull: those of ``images``, and the reader's image for the same platforms; None for none."""
+        if self.reader_image is None:
+            return self.images
+        if self.images is None:
+            return ImageSet(refs=(self.reader_image,))
+        return self.images.model_copy(update={"refs": (*self.images.refs, self.reader_image)})
 
     @model_validator(mode="after")
     def _something_is_asked_for(self) -> Spec:

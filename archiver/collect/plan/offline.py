@@ -20,11 +20,12 @@ def plan_offline(loaded: LoadedSpec) -> Plan:
         loaded: the spec; the paths of lists are relative to its folder.
     """
     spec = loaded.spec
-    asked = selected_offline(spec.images, loaded.folder) if spec.images else Selection({})
+    images = spec.asked_images
+    asked = selected_offline(images, loaded.folder) if images else Selection({})
     return Plan(
         project=spec.project,
         title=spec.title or spec.project,
-        platforms=spec.images.platforms if spec.images else (),
+        platforms=images.platforms if images else (),
         offline=True,
         sites=planned_sites(spec),
         images=tuple(PlannedImage(str(each), where, UNKNOWN) for each, where in asked.mentions.items()),

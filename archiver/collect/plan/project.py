@@ -68,6 +68,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         spec, holdings = self.loaded.spec, Holdings.of(self.archive)
+        asked = spec.asked_images
         tally = Tally(holdings)
         images_before, files_before = self._before()
         images, loads, failures = self._images(holdings, tally, images_before)
@@ -75,7 +76,7 @@ class _Planner:
         return Plan(
             project=spec.project,
             title=spec.title or spec.project,
-            platforms=spec.images.platforms if spec.images else (),
+            platforms=asked.platforms if asked else (),
             offline=False,
             sites=planned_sites(spec),
             images=images,
@@ -100,7 +101,7 @@ class _Planner:
     def _images(
         self, holdings: Holdings, tally: Tally, before: tuple[ImageResult, ...]
     ) -> tuple[tuple[PlannedImage, ...], tuple[RegistryLoad, ...], tuple[Failure, ...]]:
-        spec = self.loaded.spec.images
+        spec = self.loaded.spec.asked_images
         if spec is None:
             return (), (), ()
         registries = Registries.for_spec(
