@@ -407,6 +407,15 @@ class BundleDamaged(BundleError):
     code = "bundle.damaged"
 
 
+class VolumeUnfit(BundleError):
+    """A file is missing among a bundle's volumes, or cannot be one of them; ``place`` is the file to replace.
+
+    ``more`` are the other volumes of which the same is to be said.
+    """
+
+    code = "bundle.volume"
+
+
 class BundleIncomplete(BundleError):
     """What a bundle must hold is missing from the archive or damaged there; ``place`` names it."""
 
@@ -417,6 +426,22 @@ class FileInTheWay(UsageError):
     """Something else is where a file is to be written; ``more`` are the others. Nothing is overwritten."""
 
     code = "usage.exists"
+
+
+class DeltaIncomplete(BundleError):
+    """A delta was opened alone, and nothing can be read without the bundle that it builds on."""
+
+    code = "bundle.delta"
+
+    @classmethod
+    def of(cls, delta: PurePath, project: str, base: str) -> DeltaIncomplete:
+        """Return what is to be said of a delta: the snapshot of the bundle it builds on, and how to read both."""
+        return cls(
+            f"this is a delta: it has only what came since the bundle of snapshot {base}",
+            place=str(delta),
+            hint=f"put both together: archiver load {project}-{base}.tar {delta} --into ./{project}; "
+            f"then: archiver serve ./{project}",
+        )
 
 
 class InternalError(ArchiverError):

@@ -1,24 +1,27 @@
-"""A bundle as a holding: everything is read from the tar in place."""
+"""A bundle opened: as members to work with, or, where it is a full one, as a holding. All is read from the tar in place."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Iterator, Sequence
 
-from archiver.core.errors import BundleDamaged, FormatUnsupported, NotArchived
+from archiver.core.digest import Digest
+from archiver.core.errors import BundleDamaged, DeltaIncomplete, FormatUnsupported, NotArchived
 from archiver.offline.cdxj import ORIGINAL
 from archiver.offline.holdings import File, Image, SearchIndex
 from archiver.offline.imagetar import read_image_tar
-from archiver.offline.names import CONTENTS, FILES, IMAGES, SEARCH
+from archiver.offline.names import CONTENTS, FILES, IMAGES, SEARCH, SUMS
 from archiver.offline.problems import inside, refuse
 from archiver.offline.structure import Structure, read_structure
+from archiver.offline.volumes import open_source
 from archiver.offline.wacz import Wacz, open_wacz
-from archiver.offline.windows import FileAccess, Part, RandomAccess, open_window
+from archiver.offline.windows import Part, RandomAccess, open_window
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.core.capture import Capture
-    from archiver.core.digest import Digest
     from archiver.core.snapshot import Failure
     from archiver.offline.bundlejson import Contents, DocsEntry
     from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
@@ -139,8 +142,62 @@ class BundleHolding:
         self._source.close()
 
 
-def open_bundle(path: Path) -> BundleHolding:
-    """Open a bundle after checking its structure, sizes and small documents, not its data.
+@dataclass(frozen=True)
+class OpenBundle:
+    """A bundle or delta whose structure was found sound, open for reading; close it, or use it in a ``with`` block.
+
+    Get one from ``read_bundle``. ``path`` is what was opened; ``source`` is the whole tar, which several threads may read.
+    """
+
+    path: Path
+    source: RandomAccess
+    structure: Structure
+    contents: Contents
+
+    def open_member(self, name: str) -> IO[bytes]:
+        """Open a member, seekable; its content is not checked. Raises NotArchived where there is none of this name."""
+        entry = self.structure.members.get(name)
+        if entry is None:
+            raise NotArchived("the bundle has no such member", place=f"{self.path}: {name}")
+        return open_window(self.source, entry.offset, entry.size)
+
+    def read_member(self, name: str, limit: int) -> bytes:
+        """Return a member that is in SHA256SUMS, whole and checked by it.
+
+        Raises:
+            NotArchived: there is none of this name.
+            BundleDamaged: it is longer than ``limit`` bytes, or not what SHA256SUMS says.
+        """
+        with self.open_member(name) as stream:
+            data = stream.read(limit + 1)
+        if len(data) > limit:
+            raise BundleDamaged(f"more than the {limit} bytes accepted", place=f"{self.path}: {name}")
+        if Digest.of(data) != self.structure.sums.get(name):
+            raise BundleDamaged(
+                f"the content hashes to {Digest.of(data)}, not to what {SUMS} says",
+                place=f"{self.path}: {name}",
+                hint="the copy is damaged or was changed: run archiver verify on it for the whole list",
+            )
+        return data
+
+    def part(self, name: str) -> Part:
+        """Return a member for reading at any place. Raises KeyError where there is none of this name."""
+        entry = self.structure.members[name]
+        return Part(self.source, entry.offset, entry.size)
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
+        self.source.close()
+
+    def __enter__(self) -> OpenBundle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_bundle(path: Path) -> OpenBundle:
+    """Open a bundle, full or delta, after checking what it says of itself; its data is not read.
 
     Raises:
         NotABundle: the file is not recognisable as a bundle.
@@ -148,23 +205,40 @@ def open_bundle(path: Path) -> BundleHolding:
         FormatUnsupported: it was written in a format that this program does not know.
         StoreError: it cannot be read.
     """
-    source = FileAccess(path)
+    source = open_source(path)
+    with _closed_on_error(source, path):
+        structure = read_structure(source, str(path), refuse)
+        if structure.contents is None:
+            raise BundleDamaged("it cannot be read", place=CONTENTS)
+        return OpenBundle(path, source, structure, structure.contents)
+
+
+def open_bundle(path: Path) -> BundleHolding:
+    """Open a full bundle for reading what it holds, after the checks of ``read_bundle``.
+
+    Raises:
+        DeltaIncomplete: it is a delta, which nothing can be read from alone.
+        NotABundle, BundleDamaged, FormatUnsupported, StoreError: see ``read_bundle``.
+    """
+    bundle = read_bundle(path)
+    with _closed_on_error(bundle.source, path):
+        if bundle.contents.since is not None:
+            raise DeltaIncomplete.of(path, bundle.contents.project, bundle.contents.since.snapshot)
+        return BundleHolding(bundle.source, bundle.structure, bundle.contents)
+
+
+@contextmanager
+def _closed_on_error(source: RandomAccess, path: Path) -> Iterator[None]:
+    """Close the source where the block fails; a damaged bundle's error says which of the files given it is."""
     try:
-        return _open(source, path)
+        yield
     except (BundleDamaged, FormatUnsupported) as error:
         source.close()
-        error.place = f"{path}: {error.place}"  # which of the files on the command line it is
+        error.place = f"{path}: {error.place}"
         raise
     except BaseException:
         source.close()
         raise
-
-
-def _open(source: RandomAccess, path: Path) -> BundleHolding:
-    structure = read_structure(source, str(path), refuse)
-    if structure.contents is None:
-        raise BundleDamaged("it cannot be read", place=CONTENTS)
-    return BundleHolding(source, structure, structure.contents)
 
 
 def _open_site(

@@ -28,19 +28,20 @@ def read_sums(source: RandomAccess, members: dict[str, Entry], report: Report) -
         report("sums.form", SUMS, f"{entry.size} bytes are more than are accepted")
         return {}
     data = source.read_at(entry.offset, entry.size)
-    sums = _parse(data, report)
+    sums = parse_sums(data, SUMS, report)
     covered = [name for name in members if name not in (SUMS, SIGNATURE)]
     for name in covered:
         if name not in sums:
             report("member.unexpected", name, f"{SUMS} does not list the member")
     for name in sorted(set(sums) - set(covered)):
         report("member.missing", name, f"{SUMS} lists the member, the tar does not have it")
-    if list(sums) != covered or _text(sums.items()) != data:
+    if list(sums) != covered or sums_text(sums.items()) != data:
         report("sums.form", SUMS, "not the text that the members in their order give")
     return sums
 
 
-def _parse(data: bytes, report: Report) -> dict[str, Digest]:
+def parse_sums(data: bytes, where: str, report: Report) -> dict[str, Digest]:
+    """Return the digests in a list as ``sha256sum`` writes it, by name; what is no line of it is reported at ``where``."""
     sums: dict[str, Digest] = {}
     for line in data.split(b"\n"):
         text, _, name = line.partition(b"  ")
@@ -48,10 +49,10 @@ def _parse(data: bytes, report: Report) -> dict[str, Digest]:
             sums[name.decode("utf-8")] = Digest.parse(f"sha256:{text.decode('ascii')}")
         except (ArchiverError, UnicodeDecodeError):
             if line:
-                report("sums.form", SUMS, f"malformed line {line[:120]!r}")
+                report("sums.form", where, f"malformed line {line[:120]!r}")
     return sums
 
 
-def _text(sums: Iterable[tuple[str, Digest]]) -> bytes:
-    """Return the list's only form."""
+def sums_text(sums: Iterable[tuple[str, Digest]]) -> bytes:
+    """Return the only form that a list of names and digests has."""
     return "".join(f"{digest.hex}  {name}\n" for name, digest in sums).encode("utf-8")

@@ -26,8 +26,9 @@ from archiver.offline.imagetar import ImageTar, read_image_tar
 from archiver.offline.names import IMAGES, PROGRAM, SEARCH, SIGNATURE
 from archiver.offline.problems import Findings, Problem, inside
 from archiver.offline.structure import Structure, read_structure
+from archiver.offline.volumes import open_source
 from archiver.offline.wacz import Wacz, open_wacz
-from archiver.offline.windows import FileAccess, Part, RandomAccess
+from archiver.offline.windows import Part, RandomAccess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,14 +71,15 @@ def verify_bundle(path: Path, progress: Progress | None = None) -> VerifyReport:
     """Check every digest, structure and cross-reference of a bundle and list all problems.
 
     Args:
-        path: the bundle.
+        path: the bundle, as ``volumes.open_source`` takes it.
         progress: is told of the bytes read.
 
     Raises:
         NotABundle: the file cannot be recognised as a bundle at all.
+        VolumeUnfit: a volume is missing, or too short or too long to be one.
         StoreError: the file cannot be read, or there is no room for a temporary copy of the search index.
     """
-    with closing(FileAccess(path)) as source:
+    with closing(open_source(path)) as source:
         findings = Findings()
         structure = read_structure(source, str(path), findings.report)
         check = _Check(source, structure, findings.report)

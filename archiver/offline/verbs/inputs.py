@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Iterator
 
-from archiver.core.errors import BundleError, UsageError
-from archiver.store.atomic import storage_errors
+from archiver.core.errors import BundleError, UsageError, VolumeUnfit
 
 if TYPE_CHECKING:
     from archiver.core.progress import Progress
@@ -41,6 +40,8 @@ def opened(path: Path) -> Iterator[tuple[Holding, ...]]:
 
     try:
         holdings = open_holdings(path)
+    except VolumeUnfit:  # says which volume it is
+        raise
     except BundleError as error:
         if str(path) not in str(error):  # it names the member; say of which file
             error.place = f"{path}: {error.place}" if error.place else str(path)
@@ -53,9 +54,9 @@ def opened(path: Path) -> Iterator[tuple[Holding, ...]]:
 
 
 def existing(path: Path) -> Path:
-    """Return the path. Raises UsageError where nothing is there."""
-    with storage_errors(path):
-        exists = path.exists()
-    if not exists:
+    """Return the path of a folder or a bundle, in volumes too. Raises UsageError where nothing is there."""
+    from archiver.offline.volumes import source_exists  # noqa: PLC0415 - keeps --help quick
+
+    if not source_exists(path):
         raise UsageError("there is no such file or folder", place=str(path))
     return path
