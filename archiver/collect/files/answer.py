@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator
 
-from archiver.collect.files.artifact import Provenance, StoredFile, media_type_of, validator
 from archiver.collect.files.names import name_of
 from archiver.collect.web.urls import LONGEST, resolve
+from archiver.core.descriptor import is_media_type
+from archiver.store.fileartifact import Provenance, StoredFile
 
 if TYPE_CHECKING:
     import requests
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _WITHHELD = frozenset({"set-cookie", "set-cookie2"})  # about us, not about the file
 _MOST_HEADERS = 64 << 10  # characters in all
+_UNKNOWN_TYPE = "application/octet-stream"
+_MOST_VALIDATOR = 1000  # characters; longer ones are not kept
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,9 @@ class Answer:
             url=url,
             location=location if len(location) <= LONGEST else "",
             name=name_of(url, headers.get("Content-Disposition", "")),
-            media_type=media_type_of(headers.get("Content-Type", "")),
-            etag=validator(headers.get("ETag", "")),
-            modified=validator(headers.get("Last-Modified", "")),
+            media_type=_media_type_of(headers.get("Content-Type", "")),
+            etag=_validator(headers.get("ETag", "")),
+            modified=_validator(headers.get("Last-Modified", "")),
             headers=tuple(_bounded(_as_of_the_whole(response, total))),
         )
 
@@ -96,3 +99,14 @@ def _bounded(headers: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         if name.lower() not in _WITHHELD and len(name) + len(value) <= left:
             left -= len(name) + len(value)
             yield name, value
+
+
+def _media_type_of(content_type: str) -> str:
+    """Return a Content-Type's media type in lowercase; ``application/octet-stream`` where it has none."""
+    name = content_type.partition(";")[0].strip()
+    return name.lower() if is_media_type(name) else _UNKNOWN_TYPE
+
+
+def _validator(value: str) -> str:
+    """Return a header's value for keeping, or nothing where it is unreasonably long or not plain text."""
+    return value if len(value) <= _MOST_VALIDATOR and value.isascii() and value.isprintable() else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Container, Iterable
 
-from archiver.collect.files.artifact import CONFIG_TYPE, EMPTY, FILE_TYPE
 from archiver.collect.files.kept import KeptFile, kept_files
 from archiver.core.clock import iso, utc_now
 from archiver.core.descriptor import OCI_MANIFEST, Descriptor
 from archiver.core.digest import Digest
+from archiver.store.fileartifact import CONFIG_TYPE, EMPTY, FILE_TYPE
 
 if TYPE_CHECKING:
     from archiver.collect.files.answer import Answer

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Container, Iterable, Mapping
 
-from archiver.collect.files.artifact import CONFIG_LIMIT, FILE_TYPE, Provenance, StoredFile
 from archiver.core.clock import iso
 from archiver.core.descriptor import MANIFEST_LIMIT
 from archiver.core.errors import InvalidDigest, InvalidDocument, NotArchived, RecordCorrupt
 from archiver.core.snapshot import FileResult
+from archiver.store.fileartifact import CONFIG_LIMIT, FILE_TYPE, Provenance, StoredFile
 
 if TYPE_CHECKING:
     from archiver.core.descriptor import Descriptor

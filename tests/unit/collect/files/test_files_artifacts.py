@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archiver.collect.files.answer import Answer
-from archiver.collect.files.artifact import CONFIG_TYPE, EMPTY, FILE_TYPE, Provenance, StoredFile
 from archiver.collect.files.artifacts import Artifacts
 from archiver.collect.files.kept import kept_files
 from archiver.core.descriptor import OCI_MANIFEST, Descriptor
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDocument
+from archiver.store.fileartifact import CONFIG_TYPE, EMPTY, FILE_TYPE, Provenance, StoredFile
 from archiver.store.images import ImageLayout
 
 if TYPE_CHECKING:

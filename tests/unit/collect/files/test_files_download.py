@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.collect.files import transfer
-from archiver.collect.files.artifact import FILE_TYPE, StoredFile
 from archiver.collect.files.download import DownloadOutcome, download_files
 from archiver.collect.files.selection import FileSelection, WantedFile
 from archiver.collect.retry import Patience
@@ -21,6 +20,7 @@ from archiver.core.errors import InvalidDocument, StoreError
 from archiver.core.manifest import parse_manifest
 from archiver.core.progress import NullProgress
 from archiver.spec.files import FileSource
+from archiver.store.fileartifact import FILE_TYPE, StoredFile
 from archiver.store.images import ImageLayout
 from servers.misbehaving import MISBEHAVIOURS
 from servers.rawsite import raw_serving

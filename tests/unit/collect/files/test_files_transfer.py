@@ -13,7 +13,6 @@ import pytest
 from archiver.collect.client import Client
 from archiver.collect.files import transfer as transfer_module
 from archiver.collect.files.answer import Answer
-from archiver.collect.files.artifact import StoredFile
 from archiver.collect.files.kept import KeptFile
 from archiver.collect.files.transfer import Received, Request, Transfer
 from archiver.collect.meter import Meter
@@ -30,6 +29,7 @@ from archiver.core.errors import (
 )
 from archiver.core.progress import NullProgress
 from archiver.store.blobs import BlobStore
+from archiver.store.fileartifact import StoredFile
 from servers.rawsite import Then, raw_serving, wire
 from servers.resumable import Resumable
 from servers.site import Asked, Reply, Site, serving

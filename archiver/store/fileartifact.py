@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 from archiver.core import jsontext
 from archiver.core.clock import parse_iso
-from archiver.core.descriptor import OCI_EMPTY, OCI_MANIFEST, Descriptor, is_media_type
+from archiver.core.descriptor import OCI_EMPTY, OCI_MANIFEST, Descriptor
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDocument
 from archiver.core.manifest import parse_manifest
@@ -28,8 +28,6 @@ _TITLE = "org.opencontainers.image.title"
 _URL = "org.opencontainers.image.source"
 _ETAG = "io.archiver.http.etag"
 _MODIFIED = "io.archiver.http.last-modified"
-_UNKNOWN_TYPE = "application/octet-stream"
-_MOST_HEADER = 1000  # characters; longer validators are not kept
 
 
 @dataclass(frozen=True)
@@ -145,14 +143,3 @@ class Provenance:
         except (TypeError, ValueError) as error:
             raise InvalidDocument("malformed headers or time", place=what) from error
         return replace(provenance, headers=headers)
-
-
-def media_type_of(content_type: str) -> str:
-    """Return a Content-Type's media type in lowercase; ``application/octet-stream`` where it has none."""
-    name = content_type.partition(";")[0].strip()
-    return name.lower() if is_media_type(name) else _UNKNOWN_TYPE
-
-
-def validator(value: str) -> str:
-    """Return a header's value for keeping, or nothing where it is unreasonably long or not plain text."""
-    return value if len(value) <= _MOST_HEADER and value.isascii() and value.isprintable() else ""
