@@ -10,9 +10,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Collection, Mapping
 
 from archiver.collect.client import refusal
-from archiver.core import jsontext
+from archiver.core.complaint import ERROR_LIMIT, Complaint, read_complaint
 from archiver.core.errors import (
-    ArchiverError,
     AuthenticationFailed,
     CertificateRefused,
     FetchError,
@@ -21,7 +20,6 @@ from archiver.core.errors import (
     ServerBusy,
     TlsMissing,
 )
-from archiver.core.printable import printable
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from archiver.collect.tls import TlsPolicy
 
 _MOST_LOGINS = 2  # answers to 401s a request: one may be a token that another thread got and that has aged
-_ERROR_LIMIT = 64 << 10  # bytes of an error's body
-_MOST_WORDS = 200  # characters of it that go into a message
 
 
 class Transport:
@@ -124,17 +120,18 @@ class Transport:
         return response
 
     def _refused(self, endpoint: Endpoint, response: requests.Response) -> FetchError:
-        code, detail = "", ""
+        said = Complaint()
         if response.request.method != "HEAD":
             with suppress(FetchError):  # then the status has to say enough
-                code, detail = _detail(self.client.body(response, _ERROR_LIMIT), response)
+                said = _said(self.client.body(response, ERROR_LIMIT), response)
+        detail = said.words
         response.close()
         if response.status_code == HTTPStatus.BAD_REQUEST and endpoint.scheme == "http" and "HTTPS" in detail:
             detail += (
                 f" (if it is on this machine, write in the spec: registries, {endpoint.registry}, tls: {{}})"
             )
         error = refusal(response, detail)
-        if response.status_code == HTTPStatus.NOT_FOUND and (code or _is_json(response)):
+        if response.status_code == HTTPStatus.NOT_FOUND and (said.code or _is_json(response)):
             return ManifestUnknown(f"the registry does not have it ({error.message})", place=response.url)
         if response.status_code in (401, 403):
             return AuthenticationFailed(f"the registry denies access ({error.message})", place=response.url)
@@ -149,23 +146,6 @@ def _is_json(response: requests.Response) -> bool:
     return "json" in response.headers.get("Content-Type", "").lower()
 
 
-def _detail(body: bytes, response: requests.Response) -> tuple[str, str]:
-    """Return the first error's code, and code and message, if the body is a registry's error document.
-
-    What a server says in plain words instead is a message without a code.
-    """
-    secret = response.request.headers.get("Authorization", "").partition(" ")[2].encode()
-    if secret and secret in body:  # nothing of an answer that repeats it is shown
-        return "", ""
-    if response.headers.get("Content-Type", "").lower().startswith("text/plain"):
-        return "", printable(body.decode("utf-8", "replace").strip().partition("\n")[0].strip(), _MOST_WORDS)
-    try:
-        document = jsontext.load_object(body, limit=_ERROR_LIMIT, what="error")
-    except ArchiverError:
-        return "", ""
-    errors = document.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    if not isinstance(first, dict):
-        return "", ""
-    words = " ".join(str(first[key]) for key in ("code", "message") if first.get(key))
-    return str(first.get("code", "")), printable(words, _MOST_WORDS)
+def _said(body: bytes, response: requests.Response) -> Complaint:
+    secret = response.request.headers.get("Authorization", "").partition(" ")[2]
+    return read_complaint(body, response.headers.get("Content-Type", ""), secret)
