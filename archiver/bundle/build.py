@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Sequence
 from archiver.bundle import manifest
 from archiver.bundle.closure import bundle_name, closure
 from archiver.bundle.hashing import HashingSink
-from archiver.bundle.imagestar import blob_member
-from archiver.bundle.members import Packed, check_names
+from archiver.bundle.members import Packed, check_names, from_archive
 from archiver.bundle.readme import plaintext, webpage
 from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import page_titles, search_index
@@ -23,6 +22,7 @@ from archiver.core.tarstream import Member, Sink, TarWriter, data_offsets, small
 from archiver.offline import names
 from archiver.store.atomic import atomic_file, make_folder, storage_errors
 from archiver.store.images import blob_reader
+from archiver.store.imagestar import blob_member
 from archiver.store.snapshots import good_snapshot, read_snapshot
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple
     if index is not None:
         found.append(_file_member(names.SEARCH, index))
     if contents.images_tar is not None:
-        found.append(contents.images_tar.member())
+        found.append(from_archive(contents.images_tar.member(names.IMAGES)))
     found += [
-        blob_member(manifest.file_path(file), Digest.parse(file.digest), file.size, store)
+        from_archive(blob_member(manifest.file_path(file), Digest.parse(file.digest), file.size, store))
         for file in contents.files
     ]
     return tuple(found)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Mapping, Sequence
 
 from archiver.bundle.imageclosure import ImageContent, image_contents
-from archiver.bundle.imagestar import ImagesTar
 from archiver.bundle.rawrecords import RawRecords
 from archiver.bundle.siteclosure import site_contents
 from archiver.bundle.wacz import Wacz
 from archiver.core.digest import Digest
 from archiver.core.errors import BundleIncomplete
 from archiver.store.images import blob_reader
+from archiver.store.imagestar import ImagesTar
 from archiver.store.snapshots import read_captures
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def closure(
             if site.captures
         ),
         images,
-        ImagesTar(images, store) if images else None,
+        ImagesTar([image.tar_image for image in images], store) if images else None,
         _files(snapshot, store),
         (*snapshot.failures, *left_out),
     )

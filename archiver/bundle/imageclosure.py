@@ -9,6 +9,7 @@ from archiver.core.descriptor import Descriptor, Platform
 from archiver.core.digest import Digest
 from archiver.core.errors import ArchiverError, BundleIncomplete
 from archiver.core.snapshot import Failure
+from archiver.store.imagestar import TarImage
 from archiver.store.imagewalk import walk_image
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class ImageContent:
     blobs: Mapping[Digest, int]
     default: Manifest | None
     default_platform: str
+
+    @property
+    def tar_image(self) -> TarImage:
+        """What images.tar is made of."""
+        return TarImage(self.result.reference, self.root, self.blobs, self.default)
 
 
 def image_contents(

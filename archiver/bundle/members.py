@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable
 
-from archiver.core.errors import BundleError
+from archiver.core.errors import BundleError, BundleIncomplete, ContentError, NotArchived
 from archiver.core.filenames import DistinctNames
 from archiver.offline.tarwalk import unsafe_name
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
+    from archiver.core.tarstream import Member, Sink
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,22 @@ def check_names(paths: Iterable[str]) -> None:
         other = taken.clash(path)
         if other:
             raise BundleError(f"its name collides with that of {other!r:.200}", place=f"{path!r:.200}")
+
+
+def from_archive(member: Member) -> Member:
+    """Return a member of blobs of the archive.
+
+    Writing it raises BundleIncomplete, naming the digest, where the archive's copy of a blob is missing or damaged.
+    """
+
+    def write(sink: Sink) -> None:
+        try:
+            member.write(sink)
+        except (ContentError, NotArchived) as error:
+            raise BundleIncomplete(
+                f"the archive's copy of a blob is damaged: {error.message}",
+                place=error.place,
+                hint="remove the file from the archive's images/blobs folder and archive again",
+            ) from error
+
+    return replace(member, write=write)

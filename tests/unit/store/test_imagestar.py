@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.bundle.imageclosure import image_contents
-from archiver.bundle.imagestar import ImagesTar
 from archiver.core.digest import Digest
-from archiver.core.errors import BundleIncomplete
+from archiver.core.errors import DigestMismatch
 from archiver.store.images import blob_reader
+from archiver.store.imagestar import ImagesTar
 from servers.small_archive import IMAGE, SINGLE, ArchiveBuilder
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def builder(tmp_path: Path) -> ArchiveBuilder:
 def _packed(builder: ArchiveBuilder) -> tuple[ImagesTar, bytes]:
     store = blob_reader(builder.archive.images)
     images, _ = image_contents(builder.finish(), store, ())
-    planned, output = ImagesTar(images, store), io.BytesIO()
-    planned.member().write(output)
+    planned, output = ImagesTar([image.tar_image for image in images], store), io.BytesIO()
+    planned.write(output)
     return planned, output.getvalue()
 
 
@@ -92,13 +92,31 @@ def test_what_is_pinned_by_digest_takes_no_tag(tmp_path: Path) -> None:
     assert [entry["RepoTags"] for entry in entries] == [["quay.io/some/tool:1"], []]
 
 
-def test_a_corrupt_blob_is_never_packed(builder: ArchiveBuilder) -> None:
-    """A byte flipped in the archive is noticed while it is copied; the error names the digest and what to do."""
-    digest = Digest.parse(builder.images[0].manifests[0])
-    layer = max(builder.layout.blobs.path(digest).parent.iterdir(), key=lambda path: path.stat().st_size)
-    data = bytearray(layer.read_bytes())
+def test_a_corrupt_blob_is_never_written_unnoticed(builder: ArchiveBuilder) -> None:
+    """A byte flipped in a blob is noticed while it is copied; the error names the digest."""
+    planned, _ = _packed(builder)
+    damaged = planned.blobs[0][0]
+    path = builder.layout.blobs.path(damaged)
+    data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
-    layer.write_bytes(data)
-    with pytest.raises(BundleIncomplete) as raised:
-        _packed(builder)
-    assert raised.value.place == f"sha256:{layer.name}"
+    path.write_bytes(data)
+    with pytest.raises(DigestMismatch) as raised:
+        planned.write(io.BytesIO())
+    assert raised.value.place == str(damaged)
+
+
+def test_a_part_names_all_images_and_leaves_out_what_readers_have(builder: ArchiveBuilder) -> None:
+    """Without some blobs index.json is the whole one, and no manifest.json offers docker what it could not load."""
+    store = blob_reader(builder.archive.images)
+    images = [image.tar_image for image in image_contents(builder.finish(), store, ())[0]]
+    without = set(images[0].blobs)
+    planned, output = ImagesTar(images, store, without), io.BytesIO()
+    planned.write(output)
+    assert len(output.getvalue()) == planned.size
+    with tarfile.open(fileobj=io.BytesIO(output.getvalue())) as part:
+        assert [entry["digest"] for entry in _json(part, "index.json")["manifests"]] == [
+            result.digest for result in builder.images
+        ]
+        assert "manifest.json" not in part.getnames()
+    needed = {digest for image in images for digest in image.blobs}
+    assert [digest for digest, _, _ in planned.blobs] == sorted(needed - without)
