@@ -13,6 +13,7 @@ from archiver.bundle.closure import bundle_name, closure
 from archiver.bundle.hashing import HashingSink
 from archiver.bundle.members import Packed, check_names, from_archive
 from archiver.bundle.readme import plaintext, webpage
+from archiver.bundle.record import record_members
 from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import page_titles, search_index
 from archiver.core.digest import CHUNK, Digest
@@ -94,7 +95,8 @@ def build_bundle(
             progress.warn(f"{failure.subject} is left out: {failure.message}")
         if platforms and not (contents.docs or contents.images or contents.files):
             raise _nothing_left(contents)
-        plan = _Plan(contents, _members(contents, index, blob_reader(archive.images)))
+        store = blob_reader(archive.images)
+        plan = _Plan(contents, (*_members(contents, index, store), *record_members(paths, contents, store)))
         return _write(plan, target, progress)
 
 
@@ -107,7 +109,7 @@ def _nothing_left(contents: Contents) -> UsageError:
 
 
 def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple[Member, ...]:
-    """The members in front of bundle.json, in the order of docs/format.md."""
+    """The members in front of ``record/``, in the order of docs/format.md."""
     found = [
         small_member(names.FIRST, webpage.render(contents)),
         small_member("README.txt", plaintext.render(contents)),

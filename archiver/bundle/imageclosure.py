@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 
-from archiver.core.descriptor import Descriptor, Platform
+from archiver.core.descriptor import FILESYSTEM_LAYERS, Descriptor, Platform, layer_compression
 from archiver.core.digest import Digest
 from archiver.core.errors import ArchiverError, BundleIncomplete
 from archiver.core.snapshot import Failure
@@ -31,6 +31,7 @@ class ImageContent:
         blobs: size in bytes of everything it needs, by digest: indexes, manifests, configs, layers.
         default: the manifest that ``docker load`` gets; None for what is no image.
         default_platform: the platform of ``default``, as text; empty where there is none.
+        compressions: how its layers that are file systems are packed, sorted; see ``layer_compression``.
     """
 
     result: ImageResult
@@ -38,6 +39,7 @@ class ImageContent:
     blobs: Mapping[Digest, int]
     default: Manifest | None
     default_platform: str
+    compressions: tuple[str, ...]
 
     @property
     def tar_image(self) -> TarImage:
@@ -135,7 +137,13 @@ def _content(result: ImageResult, store: BlobReader, preference: Sequence[Platfo
         for pointer in (*each.manifest.blobs, each.descriptor):
             blobs[pointer.digest] = _checked_size(result, store, pointer)
     default, platform = _default(result, manifests, preference)
-    return ImageContent(replace(result, size=sum(blobs.values())), root, blobs, default, platform)
+    packed = replace(result, size=sum(blobs.values()))
+    return ImageContent(packed, root, blobs, default, platform, _compressions(manifests.values()))
+
+
+def _compressions(manifests: Iterable[Manifest]) -> tuple[str, ...]:
+    layers = (layer.media_type for manifest in manifests if manifest.is_image for layer in manifest.layers)
+    return tuple(sorted({layer_compression(kind) for kind in layers if kind.startswith(FILESYSTEM_LAYERS)}))
 
 
 def _walked(result: ImageResult, store: BlobReader, root: Descriptor) -> tuple[StoredManifest, ...]:

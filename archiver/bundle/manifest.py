@@ -47,6 +47,9 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
             "files": [_file(file) for file in contents.files],
             "failures": [asdict(failure) for failure in contents.failures],
             "broken_links": [asdict(link) for link in snapshot.broken_links],
+            "captures_digest": snapshot.captures_digest,
+            "reader_image": contents.reader_image,
+            "since": None,
             "requires": [],
         }
     )
@@ -99,6 +102,7 @@ def _image(image: ImageContent) -> dict[str, Any]:
         "platforms": list(result.platforms),
         "default_platform": image.default_platform,
         "refers_to": result.refers_to,
+        "compressions": list(image.compressions),
     }
 
 

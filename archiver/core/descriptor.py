@@ -136,6 +136,14 @@ class Descriptor:
         return document
 
 
+def layer_compression(media_type: str) -> str:
+    """Return how a layer that is a file system is packed, by its media type: ``none``, ``gzip``, ``zstd`` or ``other``."""
+    for name in ("gzip", "zstd"):
+        if media_type.endswith((f".tar+{name}", f".tar.{name}")):
+            return name
+    return "none" if media_type.endswith(".tar") else "other"
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 

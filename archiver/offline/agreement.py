@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archiver.offline import names
-from archiver.offline.names import CONTENTS, IMAGES, SEARCH, SUMS, UNLISTED
+from archiver.offline.names import (
+    CAPTURES,
+    CONTENTS,
+    FILE_RECORDS,
+    IMAGES,
+    REPORT,
+    REPORT_PAGE,
+    SEARCH,
+    SUMS,
+    UNLISTED,
+)
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
@@ -62,6 +72,7 @@ def check_sums(contents: Contents, sums: dict[str, Digest], report: Report) -> N
 def check_references(contents: Contents, members: dict[str, Entry], report: Report) -> None:
     """Check that what bundle.json describes is among the members that it lists, and the other way round."""
     by_role: dict[str, list[str]] = {}
+    required = frozenset(contents.requires)
     for member in contents.members:
         by_role.setdefault(member.role, []).append(member.path)
         if member.role != names.role(member.path):
@@ -70,7 +81,8 @@ def check_references(contents: Contents, members: dict[str, Entry], report: Repo
         ("docs", [site.path for site in contents.docs]),
         ("search", [SEARCH] if contents.docs else []),
         ("images", [IMAGES] if contents.images else []),
-        ("file", [file.path for file in contents.files]),
+        ("file", [file.path for file in contents.files if file.digest not in required]),
+        ("record", _record_members(contents, by_role)),
     )
     for role, expected in pairs:
         there = by_role.get(role, [])
@@ -78,9 +90,39 @@ def check_references(contents: Contents, members: dict[str, Entry], report: Repo
             report("bundle.reference", path, "bundle.json speaks of the member, but does not list it")
         for path in sorted(set(there) - set(expected)):
             report("bundle.reference", path, "bundle.json lists the member, but nothing speaks of it")
+    _check_delta(contents, report)
     _check_distinct(contents, report)
+    _check_captures(contents, report)
     _check_files(contents, report)
     _check_blobs(contents, members.get(IMAGES), report)
+
+
+def _record_members(contents: Contents, by_role: dict[str, list[str]]) -> list[str]:
+    reports = [REPORT, REPORT_PAGE] if {REPORT, REPORT_PAGE}.intersection(by_role.get("record", [])) else []
+    return [names.RECORD, CAPTURES, *reports, *([FILE_RECORDS] if contents.files else [])]
+
+
+def _check_delta(contents: Contents, report: Report) -> None:
+    """Check what only a delta may say, and what it must not."""
+    suffix = names.DELTA_DOCS_SUFFIX if contents.is_delta else names.DOCS_SUFFIX
+    for site in contents.docs:
+        if not site.path.endswith(suffix):
+            report("bundle.reference", site.path, f"the docs of such a bundle are in docs/*{suffix}")
+    needed, packed = contents.requires, {blob.digest for blob in contents.blobs}
+    if list(needed) != sorted(set(needed)):
+        report("bundle.reference", CONTENTS, "'requires' is not sorted, or has a digest twice")
+    if contents.since is None:
+        if needed:
+            report("bundle.reference", CONTENTS, "it requires what is not in it, and is no delta")
+    elif contents.since.snapshot >= contents.snapshot:
+        report(
+            "bundle.reference", CONTENTS, f"the base {contents.since.snapshot} is not older than the delta"
+        )
+    for digest in needed:
+        if digest in packed:
+            report("bundle.reference", str(digest), "the blob is here, and required as well")
+    if contents.reader_image and all(image.reference != contents.reader_image for image in contents.images):
+        report("bundle.reference", contents.reader_image, "the reader's image is none of the images")
 
 
 def _check_distinct(contents: Contents, report: Report) -> None:
@@ -94,6 +136,12 @@ def _check_distinct(contents: Contents, report: Report) -> None:
     for what, values in named.items():
         if len(set(values)) != len(values):
             report("bundle.reference", CONTENTS, f"two entries of {what!r} have the same name")
+
+
+def _check_captures(contents: Contents, report: Report) -> None:
+    for member in contents.members:
+        if member.path == CAPTURES and str(member.digest) != contents.captures_digest:
+            report("bundle.reference", CAPTURES, f"it is not the one of 'captures_digest' in {CONTENTS}")
 
 
 def _check_files(contents: Contents, report: Report) -> None:
@@ -117,6 +165,7 @@ def _check_blobs(contents: Contents, images: Entry | None, report: Report) -> No
         )
         if not inside:
             report("bundle.reference", str(blob.digest), f"the blob's place is not inside {IMAGES}")
+    known = blobs.union(contents.requires)
     for image in contents.images:
-        if image.digest not in blobs and image.digest not in contents.requires:
+        if image.digest not in known:
             report("images.missing", image.reference, f"no blob {image.digest} is listed for it")

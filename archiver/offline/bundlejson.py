@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT = "archiver-bundle/1"
 LIMIT = 64 << 20  # bytes
-ROLES = ("readme", "program", "docs", "search", "images", "file")
+ROLES = ("readme", "program", "docs", "search", "images", "file", "record")
+COMPRESSIONS = ("gzip", "none", "other", "zstd")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class MemberEntry:
 
 @dataclass(frozen=True)
 class DocsEntry:
-    """A doc site; ``path`` is its WACZ, ``oldest`` and ``newest`` are timestamps14 of its captures."""
+    """A doc site; ``path`` is its WACZ, or in a delta its new WARC records; all else is of its whole view.
+
+    ``oldest`` and ``newest`` are timestamps14 of its captures.
+    """
 
     name: str
     path: str
@@ -60,6 +64,7 @@ class ImageEntry:
 
     ``reference`` is a full one; ``platforms`` are such as linux/amd64, or empty for what runs nowhere. ``refers_to`` is the
     digest of the manifest that a signature, SBOM or attestation is about; empty for what stands for itself.
+    ``compressions`` are those of its layers that are file systems, of COMPRESSIONS, sorted.
     """
 
     reference: str
@@ -68,6 +73,7 @@ class ImageEntry:
     size: int
     platforms: tuple[str, ...]
     default_platform: str
+    compressions: tuple[str, ...]
     refers_to: str = ""
 
 
@@ -92,8 +98,22 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
+class Since:
+    """The bundle that a delta builds on: its snapshot, and the digest of that snapshot's capture index."""
+
+    snapshot: str
+    captures_digest: Digest
+
+
+@dataclass(frozen=True)
 class Contents:
-    """The whole of bundle.json. ``platforms`` is None where the bundle was not narrowed."""
+    """The whole of bundle.json.
+
+    ``platforms`` is None where the bundle was not narrowed. ``captures_digest`` is that of the snapshot's capture index.
+    ``reader_image`` is a reference among ``images``, or empty. ``since`` is None in a full bundle; in a delta ``docs``,
+    ``images`` and ``files`` are those of the whole snapshot, ``members`` and ``blobs`` what is in this bundle, and
+    ``requires`` the blobs of images and files that are not.
+    """
 
     project: str
     title: str
@@ -109,6 +129,14 @@ class Contents:
     failures: tuple[Failure, ...]
     broken_links: tuple[BrokenLink, ...]
     requires: tuple[Digest, ...]
+    captures_digest: str
+    reader_image: str
+    since: Since | None
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether this is what came since another bundle, and of no use without it."""
+        return self.since is not None
 
 
 def read_contents(data: bytes, report: Report) -> Contents | None:
@@ -124,7 +152,7 @@ def read_contents(data: bytes, report: Report) -> Contents | None:
     if document.get("format") != FORMAT:
         report("bundle.format", NAME, f"format {document.get('format')!r:.80}; this program knows {FORMAT}")
         return None
-    texts = {name: _text(document, name, report) for name in ("project", "title", "created", "program")}
+    texts = {name: _text(document, name, report) for name in _TEXTS}
     snapshot = _text(document, "snapshot", report)
     if not is_snapshot_id(snapshot):
         report("bundle.document", NAME, f"{snapshot!r:.60} is not a snapshot's id")
@@ -139,10 +167,12 @@ def read_contents(data: bytes, report: Report) -> Contents | None:
         failures=_entries(document, "failures", Failure, report),
         broken_links=_entries(document, "broken_links", BrokenLink, report),
         requires=_digests(document, report),
+        since=_since(document, report),
         **texts,
     )
 
 
+_TEXTS = ("project", "title", "created", "program", "captures_digest", "reader_image")
 _T = TypeVar("_T")
 _COUNTS = ("size", "offset", "pages", "captures")
 _MOST = 1 << 60  # more than there ever is of anything, and still a number that files can be read at
@@ -175,6 +205,8 @@ def _check_values(record: object) -> None:
         for origin in record.origins + record.requisite_origins:
             Origin.of(origin)
     if isinstance(record, ImageEntry):
+        if list(record.compressions) != sorted(set(record.compressions).intersection(COMPRESSIONS)):
+            raise InvalidDocument("compressions are unknown, or not sorted")
         Reference.parse(record.reference)
         for platform in filter(None, (*record.platforms, record.default_platform)):
             Platform.parse(platform)
@@ -199,6 +231,22 @@ def _platforms(document: dict[str, Any], report: Report) -> tuple[str, ...] | No
     except InvalidDocument:
         pass
     report("bundle.document", NAME, "'options' has no 'platforms' that is a list of platforms or null")
+    return None
+
+
+def _since(document: dict[str, Any], report: Report) -> Since | None:
+    value = document.get("since", "")
+    if value is None:
+        return None
+    try:
+        since: Since = read_record(Since, value, what=NAME)
+        if is_snapshot_id(since.snapshot):
+            return since
+    except InvalidDocument:
+        pass
+    report(
+        "bundle.document", NAME, "'since' is neither null nor a snapshot and the digest of its capture index"
+    )
     return None
 
 

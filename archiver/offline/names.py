@@ -13,12 +13,20 @@ PROGRAM = "archiver.pyz"
 SEARCH = "docs/search.sqlite"
 IMAGES = "images/images.tar"
 FILES = "files/"
-REQUIRED = (FIRST, "README.txt", PROGRAM, CONTENTS, SUMS)
+RECORD = "record/snapshot.json"
+CAPTURES = "record/captures.cdxj.gz"
+REPORT = "record/report.json"
+REPORT_PAGE = "record/report.html"
+FILE_RECORDS = "record/files.jsonl"
+REQUIRED = (FIRST, "README.txt", PROGRAM, RECORD, CAPTURES, CONTENTS, SUMS)
 UNLISTED = (CONTENTS, SUMS, SIGNATURE)  # bundle.json cannot speak of these
-_WACZ, _FILE = "docs/*.wacz", "files/*"
-_ORDER = (FIRST, "README.txt", PROGRAM, _WACZ, SEARCH, IMAGES, _FILE, CONTENTS, SUMS, SIGNATURE)
-_ROLES = {FIRST: "readme", "README.txt": "readme", PROGRAM: "program", _WACZ: "docs", SEARCH: "search",
-          IMAGES: "images", _FILE: "file"}  # fmt: skip
+DOCS_SUFFIX = ".wacz"
+DELTA_DOCS_SUFFIX = ".warc.gz"
+_DOCS, _FILE = "docs/*", "files/*"
+_RECORDS = (RECORD, CAPTURES, REPORT, REPORT_PAGE, FILE_RECORDS)
+_ORDER = (FIRST, "README.txt", PROGRAM, _DOCS, SEARCH, IMAGES, _FILE, *_RECORDS, CONTENTS, SUMS, SIGNATURE)
+_ROLES = {FIRST: "readme", "README.txt": "readme", PROGRAM: "program", _DOCS: "docs", SEARCH: "search",
+          IMAGES: "images", _FILE: "file", **dict.fromkeys(_RECORDS, "record")}  # fmt: skip
 
 
 def rank(name: str) -> int | None:
@@ -33,8 +41,8 @@ def role(name: str) -> str | None:
 
 
 def _kind(name: str) -> str:
-    if name in (_WACZ, _FILE):
+    if name in (_DOCS, _FILE):
         return ""
-    if name.startswith("docs/") and name.endswith(".wacz") and name.count("/") == 1:
-        return _WACZ
+    if name.startswith("docs/") and name.endswith((DOCS_SUFFIX, DELTA_DOCS_SUFFIX)) and name.count("/") == 1:
+        return _DOCS
     return _FILE if name.startswith(FILES) else name

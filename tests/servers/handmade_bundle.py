@@ -161,9 +161,19 @@ class Docs:
             members |= dict(zip(("offset", "length"), places[name]))
             if "of" in line:
                 members |= dict(zip(("origOffset", "origLength"), places[line["of"]]))
-            key = "org,example,docs)" + line["url"].removeprefix(SITE).lower()
-            lines.append(f"{key} {line['time']} {json.dumps(members)}".encode())
+            lines.append(f"{_key(line)} {line['time']} {json.dumps(members)}".encode())
         return sorted(lines)
+
+    def capture_index(self) -> bytes:
+        """Return record/captures.cdxj.gz: the lines of the captures as an archive has them."""
+        lines = []
+        for line in self.lines.values():
+            if line["kind"] != "original":
+                members = {name: line[name] for name in ("url", "status", "digest", "kind", "record")}
+                members |= {"mime": line.get("origMime", line["mime"]), "source": "guide"}
+                members |= {"original": line["original"]} if "original" in line else {}
+                lines.append(f"{_key(line)} {line['time']} {json.dumps(members)}\n".encode())
+        return gzip.compress(b"".join(sorted(lines)), mtime=0)
 
     def pages(self) -> list[dict[str, str]]:
         """Return the lines of pages.jsonl."""
@@ -214,6 +224,10 @@ class Docs:
         )
         final(files)
         return zip_of(files)
+
+
+def _key(line: dict[str, str]) -> str:
+    return "org,example,docs)" + line["url"].removeprefix(SITE).lower()
 
 
 def zip_of(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
@@ -353,11 +367,52 @@ def _blob_path(digest: str) -> str:
     return "blobs/" + digest.replace(":", "/")
 
 
+# Files
+
+
+class FileArtifact:
+    """The OCI artifact that wraps the one file in an archive. ``manifest`` and ``config`` are its texts."""
+
+    def __init__(self) -> None:
+        self.config = '{"url": "https://dl.example.org/tool.bin"}'
+        document = {
+            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.archiver.file.v1",
+            "config": {
+                "mediaType": "application/vnd.archiver.file.config.v1+json",
+                "digest": sha256(self.config.encode()), "size": len(self.config),
+            },
+            "layers": [
+                {"mediaType": "application/octet-stream", "digest": sha256(b"tool" * 200), "size": 800}
+            ],
+        }  # fmt: skip
+        self.manifest = json.dumps(document)
+
+    @property
+    def digest(self) -> str:
+        """The manifest's digest."""
+        return sha256(self.manifest.encode())
+
+    def line(self) -> bytes:
+        """Return the file's line of record/files.jsonl."""
+        return as_json({"digest": self.digest, "manifest": self.manifest, "config": self.config}) + b"\n"
+
+
 # The whole
+
+_SITE_FACTS = ("name", "seeds", "origins", "requisite_origins", "verdict", "pages")
+_IMAGE_FACTS = ("reference", "digest", "media_type", "size", "platforms")
 
 
 class Bundle:
-    """All of a bundle but its lists. ``members`` are the members in front of bundle.json, in tar order."""
+    """All of a bundle but its lists.
+
+    Attributes:
+        members: the members in front of ``record/``, in tar order.
+        snapshot: what record/snapshot.json says.
+        record: the members behind that, in tar order.
+        artifact: what wraps the file.
+        document: bundle.json, but for what ``pack`` fills in.
+    """
 
     def __init__(self, docs: Docs | None = None, images: Images | None = None) -> None:
         self.docs = docs or sample_docs()
@@ -374,6 +429,7 @@ class Bundle:
             "images/images.tar": tar_of(self.images.members()),
             "files/dl.example.org/tool.bin": b"tool" * 200,
         }
+        self.artifact = FileArtifact()
         self.document: dict[str, Any] = {
             "format": "archiver-bundle/1", "project": "demo", "title": "Demo", "snapshot": SNAPSHOT,
             "created": "2026-03-01T12:00:30Z", "program": "tests", "options": {"platforms": None},
@@ -387,23 +443,48 @@ class Bundle:
                     "reference": name, "digest": descriptor["digest"], "media_type": descriptor["mediaType"],
                     "size": descriptor["size"], "platforms": ["linux/amd64"],
                     "default_platform": "" if name == CHART else "linux/amd64",
+                    "compressions": [] if name == CHART else ["none"],
                 }
                 for name, descriptor in self.images.names.items()
             ],
-            "failures": [], "broken_links": [], "requires": [],
+            "failures": [], "broken_links": [], "requires": [], "since": None, "reader_image": "",
             "files": [{
                 "url": "https://dl.example.org/tool.bin", "path": "files/dl.example.org/tool.bin",
                 "digest": sha256(b"tool" * 200), "size": 800, "media_type": "application/octet-stream",
             }],
         }  # fmt: skip
+        index = self.docs.capture_index()
+        self.snapshot: dict[str, Any] = {
+            "format": "archiver-snapshot/1", "id": SNAPSHOT, "project": "demo", "title": "Demo", "program": "tests",
+            "started": "2026-03-01T12:00:00Z", "finished": "2026-03-01T12:00:30Z", "spec": {},
+            "sites": [{
+                **{name: self.document["docs"][0][name] for name in _SITE_FACTS},
+                "requisites": 1, "fetched": 4, "unchanged": 0, "carried": 0, "bytes": 0, "skipped": {},
+            }],
+            "images": [
+                {
+                    **{name: image[name] for name in _IMAGE_FACTS},
+                    "manifests": [], "resolved": "2026-03-01T12:00:00Z", "registry": "",
+                }
+                for image in self.document["images"]
+            ],
+            "files": [{
+                **self.document["files"][0], "path": "dl.example.org/tool.bin", "manifest": self.artifact.digest,
+                "fetched": "2026-03-01T12:00:00Z",
+            }],
+            "failures": [], "broken_links": [], "captures": len(captures), "captures_digest": sha256(index),
+        }  # fmt: skip
+        self.record = {"record/captures.cdxj.gz": index, "record/files.jsonl": self.artifact.line()}
 
     def pack(self, document: Edit = _same, sums: Edit = _same, last: Edit = _same) -> bytes:
         """Return the bundle. The edits change bundle.json, the list of (digest, path), and the final members."""
-        members = list(self.members.items())
+        record = {"record/snapshot.json": as_json(self.snapshot), **self.record}
+        members = [*self.members.items(), *record.items()]
         at = data_offsets(members)
         inner = data_offsets(self.images.members())
         described = {
             **self.document,
+            "captures_digest": sha256(record.get("record/captures.cdxj.gz", b"")),
             "members": [
                 {
                     "path": path,
@@ -434,7 +515,7 @@ class Bundle:
 
 def _role(path: str) -> str:
     by_name = {"archiver.pyz": "program", "docs/search.sqlite": "search", "images/images.tar": "images"}
-    by_folder = {"docs": "docs", "files": "file"}
+    by_folder = {"docs": "docs", "files": "file", "record": "record"}
     return by_name.get(path) or by_folder.get(path.partition("/")[0], "readme")
 
 

@@ -78,6 +78,9 @@ def test_members_stand_in_the_order_of_the_format(made: tuple[ArchiveBuilder, Bu
         "docs/search.sqlite",
         "images/images.tar",
         "files/dl.example.org/releases/tool-1.0.tar.gz",
+        "record/snapshot.json",
+        "record/captures.cdxj.gz",
+        "record/files.jsonl",
         "bundle.json",
         "SHA256SUMS",
     ]
@@ -91,7 +94,7 @@ def test_members_stand_in_the_order_of_the_format(made: tuple[ArchiveBuilder, Bu
         content = data[member["offset"] : member["offset"] + member["size"]]
         assert member["digest"] == str(Digest.of(content))
     assert [member["role"] for member in listed] == [
-        *("readme", "readme", "program", "docs", "search", "images", "file"),
+        *("readme", "readme", "program", "docs", "search", "images", "file", "record", "record", "record"),
     ]
 
 
@@ -131,7 +134,7 @@ def test_sha256sum_finds_every_file_whole(unpacked: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count(": OK") == 8
+    assert done.stdout.count(": OK") == 11
 
 
 def test_our_own_verify_finds_nothing(made: tuple[ArchiveBuilder, Bundled]) -> None:
@@ -260,7 +263,7 @@ def test_parts_of_a_project_make_a_bundle(tmp_path: Path, kind: str) -> None:
     bundled = build_bundle(builder.archive, "small", output=tmp_path)
     members = {member["path"].split("/")[0] for member in _manifest(bundled.path)["members"]}
     expected = {"pages": "docs", "images": "images", "files": "files"}[kind]
-    assert members == {"README.html", "README.txt", "archiver.pyz", expected}
+    assert members == {"README.html", "README.txt", "archiver.pyz", "record", expected}
     assert verify_bundle(bundled.path).problems == ()
 
 
@@ -272,7 +275,8 @@ def test_a_site_without_a_page_and_a_site_without_anything(tmp_path: Path) -> No
     assert [site.name for site in builder.finish().sites] == ["docs", "dead"]
     bundled = build_bundle(builder.archive, "small", output=tmp_path)
     paths = [member["path"] for member in _manifest(bundled.path)["members"]]
-    assert paths[3:] == ["docs/docs.wacz", "docs/search.sqlite"]
+    assert paths[3:5] == ["docs/docs.wacz", "docs/search.sqlite"]
+    assert {path.split("/")[0] for path in paths[5:]} == {"record"}
     with tarfile.open(bundled.path) as tar:
         readme = tar.extractfile("README.txt")
         assert readme is not None

@@ -83,7 +83,7 @@ def test_sound_bundle_has_no_problem(check: Check) -> None:
         "demo",
         "20260301T120000Z",
     )
-    assert (report.members, report.captures, report.images, report.files) == (9, 5, 3, 1)
+    assert (report.members, report.captures, report.images, report.files) == (12, 5, 3, 1)
     assert report.signature == "unsigned"
 
 
