@@ -92,9 +92,35 @@ class Locator:
             row = self._connection.execute("SELECT * FROM records WHERE id = ?", (record,)).fetchone()
         return Location(*row) if row else None
 
+    def files(self) -> frozenset[str]:
+        """Return the names of the WARC files that the map knows a record of."""
+        with database_errors(self._path):
+            rows = self._connection.execute("SELECT DISTINCT file FROM records").fetchall()
+        return frozenset(name for (name,) in rows)
+
+    def __len__(self) -> int:
+        """Return how many records the map knows."""
+        with database_errors(self._path):
+            (count,) = self._connection.execute("SELECT count(*) FROM records").fetchone()
+        return int(count)
+
     def close(self) -> None:
         """Close the map's file."""
         self._connection.close()
+
+
+def catch_up(paths: ProjectPaths, locator: Locator) -> None:
+    """Add the records of the WARC files that a project's locator knows nothing of.
+
+    For who puts whole files in place and may have been killed before they were added. The caller has the project's lock.
+
+    Raises:
+        StoreError: or a subclass, where the file system refuses.
+    """
+    known = locator.files()
+    for path in sorted(paths.warc.glob("*.warc.gz")):
+        if path.name not in known:
+            locator.add(_locations(path))
 
 
 def open_locator(paths: ProjectPaths) -> Locator:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Iterable, Iterator
 
 from archiver.core.capture import LONGEST_LINE, Capture
 from archiver.core.clock import is_snapshot_id
 from archiver.core.digest import Digest
-from archiver.core.errors import NotArchived, RecordCorrupt
+from archiver.core.errors import InvalidDocument, NotArchived, RecordCorrupt
 from archiver.core.snapshot import Snapshot
 from archiver.store.atomic import atomic_file, storage_errors, write_atomically
 
@@ -50,12 +50,25 @@ def read_captures(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[Capture]:
             if str(digest) != snapshot.captures_digest:
                 raise RecordCorrupt("the capture index is not the one the snapshot names", place=str(path))
             stream.seek(0)
-            try:
-                with gzip.GzipFile(fileobj=stream) as packed:
-                    while line := packed.readline(LONGEST_LINE):
-                        yield Capture.from_cdxj(line.decode("utf-8"))
-            except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
-                raise RecordCorrupt(f"the capture index cannot be read: {error}", place=str(path)) from error
+            yield from captures_of(stream, str(path))
+
+
+def captures_of(stream: IO[bytes], place: str) -> Iterator[Capture]:
+    """Yield the captures of a capture index in their order.
+
+    Args:
+        stream: the index, compressed; it need not be trusted.
+        place: names it in errors.
+
+    Raises:
+        RecordCorrupt: it cannot be unpacked, or a line is malformed.
+    """
+    try:
+        with gzip.GzipFile(fileobj=stream) as packed:
+            while line := packed.readline(LONGEST_LINE):
+                yield Capture.from_cdxj(line.decode("utf-8"))
+    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, InvalidDocument) as error:
+        raise RecordCorrupt(f"the capture index cannot be read: {error}", place=place) from error
 
 
 def write_report(paths: ProjectPaths, snapshot: str, document: bytes, page: bytes) -> str:

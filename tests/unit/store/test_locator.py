@@ -9,7 +9,7 @@ import pytest
 
 from archiver.core.errors import StoreError
 from archiver.store import locator as module
-from archiver.store.locator import Location, Locator, open_locator, rebuild
+from archiver.store.locator import Location, Locator, catch_up, open_locator, rebuild
 from archiver.store.paths import ProjectPaths, create_archive
 
 if TYPE_CHECKING:
@@ -137,3 +137,15 @@ def test_what_the_file_system_refuses_is_told(project: ProjectPaths) -> None:
     with pytest.raises(StoreError):
         open_locator(project)
     assert project.locator.is_dir()
+
+
+def test_files_that_the_map_knows_nothing_of_are_added(project: ProjectPaths) -> None:
+    """Who was killed between putting a file in place and adding its records makes up for it; what is known is left alone."""
+    with closing(open_locator(project)) as locator:
+        assert locator.files() == {"1.warc.gz", "2.warc.gz"}
+        (project.warc / "1.warc.gz").write_bytes(b"not looked at again")
+        (project.warc / "3.warc.gz").write_bytes(_member("response", 3))
+        catch_up(project, locator)
+        assert locator.files() == {"1.warc.gz", "2.warc.gz", "3.warc.gz"}
+        assert len(locator) == 3
+    assert _known(project) == [1, 2, 3]
