@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Iterator
 
 from archiver.core.errors import DigestMismatch, InvalidDigest, SizeMismatch
+from archiver.core.hashing import BackgroundHash
 
 if TYPE_CHECKING:
     from hashlib import _Hash
+
+    from archiver.core.hashing import Hasher
 
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
 ALGORITHMS = tuple(_HEX_LENGTH)
@@ -69,11 +72,12 @@ class ContentCheck:
     Args:
         digest: the digest expected.
         size: the length in bytes expected, or None where it is not known.
+        hasher: a fresh hash object of the digest's algorithm, where it is not to be hashlib's.
     """
 
-    def __init__(self, digest: Digest, size: int | None = None) -> None:
+    def __init__(self, digest: Digest, size: int | None = None, hasher: Hasher | None = None) -> None:
         self._digest, self._size = digest, size
-        self._hasher = digest.hasher()
+        self._hasher: Hasher = hasher or digest.hasher()
         self.received = 0
 
     def update(self, chunk: bytes | memoryview) -> None:
@@ -106,10 +110,12 @@ class ContentCheck:
 def verified_chunks(stream: IO[bytes], digest: Digest, size: int | None = None) -> Iterator[bytes]:
     """Yield a stream's bytes, failing at the end if they are not the ones promised.
 
+    They are hashed beside the caller, who works with one chunk while those before it are hashed.
+
     Raises:
         SizeMismatch, DigestMismatch: see ContentCheck; a consumer that stops early learns nothing.
     """
-    check = ContentCheck(digest, size)
+    check = ContentCheck(digest, size, BackgroundHash(digest.algorithm))
     for chunk in iter(lambda: stream.read(CHUNK), b""):
         check.update(chunk)
         yield chunk
