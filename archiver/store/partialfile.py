@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Iterator
 from archiver.core.errors import LockHeld
 from archiver.store.atomic import make_folder, storage_errors, sync_folder
 from archiver.store.locks import try_exclusive
+from archiver.store.writeback import WriteBack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 20
-_WRITE_BACK = 8 << 20  # bytes after which the system is told to begin writing them to the disk
 
 
 @contextmanager
@@ -56,7 +56,7 @@ class PartialFile:
         self._named = True
         with storage_errors(path):
             self.size = os.fstat(descriptor).st_size
-        self._written_back = self.size
+        self._write_back = WriteBack(descriptor, self.size)
 
     def append(self, chunk: bytes | memoryview) -> None:
         """Write the next bytes, without copying them; after a StoreError nothing more must be appended."""
@@ -66,8 +66,7 @@ class PartialFile:
                 count = os.pwrite(self._descriptor, rest, self.size)
                 self.size += count
                 rest = rest[count:]
-            if self.size - self._written_back >= _WRITE_BACK:
-                self._start_writing_back()
+        self._write_back.grown_to(self.size)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield what it holds, from the beginning."""
@@ -89,7 +88,7 @@ class PartialFile:
         """Drop everything behind the first ``size`` bytes."""
         with storage_errors(self._path):
             os.ftruncate(self._descriptor, size)
-        self.size = self._written_back = size
+        self.size, self._write_back = size, WriteBack(self._descriptor, size)
 
     def sync(self) -> None:
         """Return once what it holds is on the disk."""
@@ -112,15 +111,6 @@ class PartialFile:
             with suppress(OSError):  # what stays is garbage that prune removes
                 self._path.unlink()
         os.close(self._descriptor)
-
-    def _start_writing_back(self) -> None:
-        # Else all of a large file is still to be written when it is synced. Linux begins to write dirty pages that
-        # are said not to be needed, and does not wait for them.
-        if hasattr(os, "posix_fadvise"):
-            start = self._written_back
-            with suppress(OSError):  # it was advice
-                os.posix_fadvise(self._descriptor, start, self.size - start, os.POSIX_FADV_DONTNEED)
-        self._written_back = self.size
 
 
 def _opened_alone(path: Path, what: str) -> int:
