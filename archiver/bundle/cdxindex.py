@@ -22,42 +22,59 @@ _BLOCK_LINES = 1000
 def index_lines(site: SiteContent, offsets: Mapping[str, int], filename: str) -> list[bytes]:
     """Return the CDXJ lines of a site's captures and of the originals behind its revisits, sorted.
 
+    Other tools replay a record that says 304 as an answer without content (pywb), and refuse a line whose time is not its
+    record's (wabac.js). So what is not modified has no line of its own: it is told in that of its original.
+
     Args:
         site: the captures and originals.
         offsets: where in the WARC file each record begins, by WARC-Record-ID.
         filename: the WARC file's name.
     """
     where = {held.at.id: held for held in (*site.captures, *site.originals)}
+    apart = {held.at.id for held in site.originals}
+    shared: dict[str, HeldCapture] = {}
+    for held in site.captures:
+        original = held.capture.original
+        if held.not_modified and original in apart and where[original].capture.url == held.capture.url:
+            shared.setdefault(original, held)
+    within = {held.at.id for held in shared.values()}
+    lines = _Lines(where, offsets, filename)
     return sorted(
-        _index_line(held, where, offsets, filename).encode("utf-8")
+        lines.line(held, shared.get(held.at.id)).encode("utf-8")
         for held in (*site.captures, *site.originals)
+        if held.at.id not in within
     )
 
 
-def _index_line(
-    held: HeldCapture, where: Mapping[str, HeldCapture], offsets: Mapping[str, int], filename: str
-) -> str:
-    capture = held.capture
-    members = {
-        "url": capture.url,
-        "mime": REVISIT_MIME if capture.original else capture.mime,
-        "status": capture.status,
-        "digest": capture.digest,
-        "filename": filename,
-        "offset": str(offsets[held.at.id]),
-        "length": str(held.at.length),
-        "kind": capture.kind,
-        "record": capture.record,
-    }
-    if capture.original:
-        original = where[capture.original].at
-        members |= {
-            "original": capture.original,
-            "origMime": capture.mime,
-            "origOffset": str(offsets[original.id]),
-            "origLength": str(original.length),
+class _Lines:
+    """Writes lines, knowing where every record is."""
+
+    def __init__(self, where: Mapping[str, HeldCapture], offsets: Mapping[str, int], filename: str) -> None:
+        self._where, self._offsets, self._filename = where, offsets, filename
+
+    def line(self, held: HeldCapture, again: HeldCapture | None) -> str:
+        """Return the line of a record, in which ``again``, a revisit of it, may share."""
+        capture = held.capture
+        members = {
+            "url": capture.url,
+            "mime": REVISIT_MIME if capture.original else capture.mime,
+            "status": capture.status,
+            "digest": capture.digest,
+            "filename": self._filename,
+            **self._place(held, "offset", "length"),
+            "kind": again.capture.kind if again else capture.kind,
+            "record": capture.record,
         }
-    return f"{capture.key} {capture.timestamp} {jsontext.dump_line(members)}\n"
+        if capture.original:
+            members |= {"refersTo": capture.original, "origMime": capture.mime}
+            members |= self._place(self._where[capture.original], "origOffset", "origLength")
+        if again is not None:
+            members |= {"revisit": again.capture.record, "revisitTime": again.capture.timestamp}
+            members |= self._place(again, "revisitOffset", "revisitLength")
+        return f"{capture.key} {capture.timestamp} {jsontext.dump_line(members)}\n"
+
+    def _place(self, held: HeldCapture, offset: str, length: str) -> dict[str, str]:
+        return {offset: str(self._offsets[held.at.id]), length: str(held.at.length)}
 
 
 def zipnum(lines: Sequence[bytes]) -> tuple[bytes, bytes]:

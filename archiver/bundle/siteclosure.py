@@ -10,6 +10,7 @@ from archiver.core.capture import Capture
 from archiver.core.clock import parse_iso, timestamp14
 from archiver.core.errors import BundleIncomplete
 from archiver.offline.cdxj import ORIGINAL
+from archiver.offline.records import NOT_MODIFIED
 
 if TYPE_CHECKING:
     from archiver.bundle.rawrecords import RawRecords
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeldCapture:
-    """A capture and where its record is."""
+    """A capture and where its record is; ``not_modified`` where that has nothing but the server's word (304) in it."""
 
     capture: Capture
     at: Location
+    not_modified: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def site_contents(
     """
     by_site: dict[str, list[HeldCapture]] = defaultdict(list)
     for capture in captures:
-        by_site[capture.source].append(HeldCapture(capture, records.find(capture.record)))
+        at = records.find(capture.record)
+        unchanged = bool(capture.original) and records.header(at).get("warc-profile") == NOT_MODIFIED
+        by_site[capture.source].append(HeldCapture(capture, at, unchanged))
     unknown = sorted(set(by_site) - {site.name for site in snapshot.sites})
     if unknown:
         raise BundleIncomplete(

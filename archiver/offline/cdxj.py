@@ -25,11 +25,12 @@ _DIGITS = 18
 
 @dataclass(frozen=True)
 class IndexLine:
-    """A line of a WACZ's index.
+    """What a WACZ's index says of one record.
 
     ``capture`` has the original's media type where it is a revisit. ``offset`` and ``length`` are the
     place of the record's gzip member in data.warc.gz, ``original_offset`` and ``original_length`` that of
-    the original's (both 0 where it is no revisit); all in bytes.
+    the original's (both 0 where it is no revisit); all in bytes. ``shared`` says of a revisit that it stands in its
+    original's line.
     """
 
     key: str
@@ -38,6 +39,7 @@ class IndexLine:
     length: int
     original_offset: int = 0
     original_length: int = 0
+    shared: bool = False
 
 
 def lines_of_key(lines: Sequence[bytes], key: str) -> list[bytes]:
@@ -49,8 +51,8 @@ def lines_of_key(lines: Sequence[bytes], key: str) -> list[bytes]:
     return list(lines[first:last])
 
 
-def parse_line(line: bytes, source: str) -> IndexLine:
-    """Read a line of a WACZ's index.
+def parse_lines(line: bytes, source: str) -> tuple[IndexLine, ...]:
+    """Read a line of a WACZ's index, which speaks of a record, or of an original and what revisits it.
 
     Args:
         line: the line, without its newline.
@@ -66,26 +68,37 @@ def parse_line(line: bytes, source: str) -> IndexLine:
     members = jsontext.load_object(parts[2], limit=_MOST_LINE, what=what)
     if not all(isinstance(value, str) for value in members.values()):
         raise InvalidDocument("a CDXJ member is not a string", place=what)
+    key, timestamp = parts[0].decode("ascii"), parts[1].decode("ascii")
     revisit = members.get("mime") == REVISIT_MIME
     capture = Capture(
         url=members.get("url", ""),
-        timestamp=parts[1].decode("ascii"),
+        timestamp=timestamp,
         mime=members.get("origMime" if revisit else "mime", ""),
         status=members.get("status", ""),
         digest=members.get("digest", ""),
         source=source,
         kind=members.get("kind", ""),
         record=members.get("record", ""),
-        original=members.get("original", ""),
+        original=members.get("refersTo", ""),
     )
     _check(capture, revisit, members.get("filename"), what)
-    parsed = IndexLine(
-        parts[0].decode("ascii"), capture, _number(members, "offset", what), _number(members, "length", what)
+    place = _place(members, "offset", "length", what)
+    if revisit:
+        return (IndexLine(key, capture, *place, *_place(members, "origOffset", "origLength", what)),)
+    if "revisit" not in members:
+        return (IndexLine(key, capture, *place),)
+    again = replace(
+        capture,
+        timestamp=members.get("revisitTime", ""),
+        record=members["revisit"],
+        original=capture.record,
     )
-    if not revisit:
-        return parsed
-    offset, length = _number(members, "origOffset", what), _number(members, "origLength", what)
-    return replace(parsed, original_offset=offset, original_length=length)
+    _check(again, True, members.get("filename"), what)
+    own = _place(members, "revisitOffset", "revisitLength", what)
+    return (
+        IndexLine(key, replace(capture, kind=ORIGINAL), *place),
+        IndexLine(key, again, *own, *place, shared=True),
+    )
 
 
 def _check(capture: Capture, revisit: bool, filename: object, what: str) -> None:
@@ -98,6 +111,10 @@ def _check(capture: Capture, revisit: bool, filename: object, what: str) -> None
         raise InvalidDocument("the line's file, kind or record is none that it can have", place=what)
     if revisit != bool(capture.original) or (revisit and capture.kind == ORIGINAL):
         raise InvalidDocument("the line is half a revisit", place=what)
+
+
+def _place(members: dict[str, Any], offset: str, length: str, what: str) -> tuple[int, int]:
+    return _number(members, offset, what), _number(members, length, what)
 
 
 def _number(members: dict[str, Any], name: str, what: str) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 from archiver.core import jsontext
 from archiver.core.digest import Digest
 from archiver.core.errors import ArchiverError, InvalidDocument, RecordCorrupt
-from archiver.offline.cdxj import DATA, IndexLine, lines_of_key, parse_line
+from archiver.offline.cdxj import DATA, IndexLine, lines_of_key, parse_lines
 from archiver.offline.records import Place, open_response
 from archiver.offline.windows import Part
 from archiver.offline.zipwalk import ZipEntry, read_zip
@@ -79,7 +79,7 @@ class Wacz:
         return Part(self._source, self.entries[name].offset, self.entries[name].size)
 
     def lines(self, key: str) -> list[IndexLine]:
-        """Return the index's lines of one SURT key, in order.
+        """Return what the index says of the records of one SURT key, in the order of its lines.
 
         Raises:
             RecordCorrupt: the part of the index where they would be cannot be read.
@@ -90,14 +90,16 @@ class Wacz:
         while number < len(self.blocks) and (
             self._firsts[number] < prefix or self._firsts[number].startswith(prefix)
         ):
-            found.extend(self._parsed(line) for line in lines_of_key(self.block(number), key))
+            for line in lines_of_key(self.block(number), key):
+                found.extend(self._parsed(line))
             number += 1
         return found
 
     def all_lines(self) -> Iterator[IndexLine]:
-        """Yield every line in order. Raises RecordCorrupt where the index cannot be read."""
+        """Yield what it says of all records, in the order of its lines. Raises RecordCorrupt where the index cannot be read."""
         for number in range(len(self.blocks)):
-            yield from map(self._parsed, self.block(number))
+            for line in self.block(number):
+                yield from self._parsed(line)
 
     def block(self, number: int) -> list[bytes]:
         """Return a block's lines. Raises RecordCorrupt where it is not what index.idx says."""
@@ -125,9 +127,9 @@ class Wacz:
             original = Place(self._data, line.original_offset, line.original_length, line.capture.original)
         return open_response(place, original, line.capture.digest)
 
-    def _parsed(self, line: bytes) -> IndexLine:
+    def _parsed(self, line: bytes) -> tuple[IndexLine, ...]:
         try:
-            return parse_line(line, self._site)
+            return parse_lines(line, self._site)
         except InvalidDocument as error:
             raise RecordCorrupt(
                 f"a line of the index is malformed: {error.message}", place=error.place

@@ -129,7 +129,9 @@ class Docs:
         }
         self._pair(name, "revisit", path, f"HTTP/1.1 {status}\r\nX-Of: {name}\r\n\r\n".encode(), fields)
         self._line(name, SITE + path, time=time, mime="warc/revisit", digest=line["digest"], kind="page")
-        self.lines[name] |= {"original": identity(original), "origMime": line["mime"], "of": original}
+        self.lines[name] |= {"refersTo": identity(original), "origMime": line["mime"], "of": original}
+        if not_modified and line["kind"] == "original" and line["url"] == SITE + path:
+            self.lines[name]["shares"] = "yes"
 
     def _pair(self, name: str, kind: str, path: str, block: bytes, more: dict[str, str]) -> None:
         base = {"WARC-Date": more["WARC-Date"], "WARC-Target-URI": SITE + path}
@@ -156,11 +158,18 @@ class Docs:
             places[name] = (str(at), str(len(member)))
             at += len(member)
         lines = []
+        sharing = {line["of"]: name for name, line in self.lines.items() if "shares" in line and "of" in line}
         for name, line in self.lines.items():
-            members = {key: value for key, value in line.items() if key not in ("time", "of")}
+            if name in sharing.values():
+                continue
+            members = {key: value for key, value in line.items() if key not in ("time", "of", "shares")}
             members |= dict(zip(("offset", "length"), places[name]))
             if "of" in line:
                 members |= dict(zip(("origOffset", "origLength"), places[line["of"]]))
+            if name in sharing:
+                again = self.lines[sharing[name]]
+                members |= {"kind": again["kind"], "revisit": again["record"], "revisitTime": again["time"]}
+                members |= dict(zip(("revisitOffset", "revisitLength"), places[sharing[name]]))
             lines.append(f"{_key(line)} {line['time']} {json.dumps(members)}".encode())
         return sorted(lines)
 
@@ -171,7 +180,7 @@ class Docs:
             if line["kind"] != "original":
                 members = {name: line[name] for name in ("url", "status", "digest", "kind", "record")}
                 members |= {"mime": line.get("origMime", line["mime"]), "source": "guide"}
-                members |= {"original": line["original"]} if "original" in line else {}
+                members |= {"original": line["refersTo"]} if "refersTo" in line else {}
                 lines.append(f"{_key(line)} {line['time']} {json.dumps(members)}\n".encode())
         return gzip.compress(b"".join(sorted(lines)), mtime=0)
 
@@ -370,31 +379,19 @@ def _blob_path(digest: str) -> str:
 # Files
 
 
-class FileArtifact:
-    """The OCI artifact that wraps the one file in an archive. ``manifest`` and ``config`` are its texts."""
-
-    def __init__(self) -> None:
-        self.config = '{"url": "https://dl.example.org/tool.bin"}'
-        document = {
-            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.archiver.file.v1",
-            "config": {
-                "mediaType": "application/vnd.archiver.file.config.v1+json",
-                "digest": sha256(self.config.encode()), "size": len(self.config),
-            },
-            "layers": [
-                {"mediaType": "application/octet-stream", "digest": sha256(b"tool" * 200), "size": 800}
-            ],
-        }  # fmt: skip
-        self.manifest = json.dumps(document)
-
-    @property
-    def digest(self) -> str:
-        """The manifest's digest."""
-        return sha256(self.manifest.encode())
-
-    def line(self) -> bytes:
-        """Return the file's line of record/files.jsonl."""
-        return as_json({"digest": self.digest, "manifest": self.manifest, "config": self.config}) + b"\n"
+def file_artifact(file: dict[str, Any]) -> dict[str, str]:
+    """Return the OCI artifact that wraps a file of bundle.json in an archive: digest, manifest and config as text."""
+    config = json.dumps({"url": file["url"]})
+    document = {
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.archiver.file.v1",
+        "config": {
+            "mediaType": "application/vnd.archiver.file.config.v1+json",
+            "digest": sha256(config.encode()), "size": len(config),
+        },
+        "layers": [{"mediaType": file["media_type"], "digest": file["digest"], "size": file["size"]}],
+    }  # fmt: skip
+    manifest = json.dumps(document)
+    return {"digest": sha256(manifest.encode()), "manifest": manifest, "config": config}
 
 
 # The whole
@@ -408,10 +405,7 @@ class Bundle:
 
     Attributes:
         members: the members in front of ``record/``, in tar order.
-        snapshot: what record/snapshot.json says.
-        record: the members behind that, in tar order.
-        artifact: what wraps the file.
-        document: bundle.json, but for what ``pack`` fills in.
+        document: bundle.json, but for what ``pack`` fills in; ``record/`` is made to agree with it.
     """
 
     def __init__(self, docs: Docs | None = None, images: Images | None = None) -> None:
@@ -429,7 +423,6 @@ class Bundle:
             "images/images.tar": tar_of(self.images.members()),
             "files/dl.example.org/tool.bin": b"tool" * 200,
         }
-        self.artifact = FileArtifact()
         self.document: dict[str, Any] = {
             "format": "archiver-bundle/1", "project": "demo", "title": "Demo", "snapshot": SNAPSHOT,
             "created": "2026-03-01T12:00:30Z", "program": "tests", "options": {"platforms": None},
@@ -453,38 +446,67 @@ class Bundle:
                 "digest": sha256(b"tool" * 200), "size": 800, "media_type": "application/octet-stream",
             }],
         }  # fmt: skip
+
+    def _record(self, snapshot: Edit) -> dict[str, bytes]:
         index = self.docs.capture_index()
-        self.snapshot: dict[str, Any] = {
-            "format": "archiver-snapshot/1", "id": SNAPSHOT, "project": "demo", "title": "Demo", "program": "tests",
-            "started": "2026-03-01T12:00:00Z", "finished": "2026-03-01T12:00:30Z", "spec": {},
-            "sites": [{
-                **{name: self.document["docs"][0][name] for name in _SITE_FACTS},
-                "requisites": 1, "fetched": 4, "unchanged": 0, "carried": 0, "bytes": 0, "skipped": {},
-            }],
+        artifacts = [file_artifact(file) for file in self.document["files"]]
+        when = self.document["created"]
+        document = {
+            "format": "archiver-snapshot/1", "id": self.document["snapshot"], "program": "tests", "started": when,
+            "finished": when, "spec": {}, "captures": len(gzip.decompress(index).splitlines()),
+            "captures_digest": sha256(index),
+            **{name: self.document[name] for name in ("project", "title", "failures", "broken_links")},
+            "sites": [
+                {
+                    **{name: site[name] for name in _SITE_FACTS},
+                    "requisites": 1, "fetched": 4, "unchanged": 0, "carried": 0, "bytes": 0, "skipped": {},
+                }
+                for site in self.document["docs"]
+            ],
             "images": [
                 {
                     **{name: image[name] for name in _IMAGE_FACTS},
-                    "manifests": [], "resolved": "2026-03-01T12:00:00Z", "registry": "",
+                    "manifests": [], "resolved": when, "registry": "",
                 }
                 for image in self.document["images"]
             ],
-            "files": [{
-                **self.document["files"][0], "path": "dl.example.org/tool.bin", "manifest": self.artifact.digest,
-                "fetched": "2026-03-01T12:00:00Z",
-            }],
-            "failures": [], "broken_links": [], "captures": len(captures), "captures_digest": sha256(index),
+            "files": [
+                {
+                    **file, "path": file["path"].removeprefix("files/"), "manifest": artifact["digest"],
+                    "fetched": when,
+                }
+                for file, artifact in zip(self.document["files"], artifacts)
+            ],
         }  # fmt: skip
-        self.record = {"record/captures.cdxj.gz": index, "record/files.jsonl": self.artifact.line()}
+        snapshot(document)
+        return {
+            "record/snapshot.json": as_json(document),
+            "record/captures.cdxj.gz": index,
+            "record/files.jsonl": b"".join(as_json(artifact) + b"\n" for artifact in artifacts),
+        }
 
-    def pack(self, document: Edit = _same, sums: Edit = _same, last: Edit = _same) -> bytes:
-        """Return the bundle. The edits change bundle.json, the list of (digest, path), and the final members."""
-        record = {"record/snapshot.json": as_json(self.snapshot), **self.record}
-        members = [*self.members.items(), *record.items()]
+    def pack(
+        self,
+        document: Edit = _same,
+        sums: Edit = _same,
+        last: Edit = _same,
+        *,
+        snapshot: Edit = _same,
+        record: Edit = _same,
+    ) -> bytes:
+        """Return the bundle.
+
+        The edits change bundle.json, the list of (digest, path), the final members, record/snapshot.json, and the members
+        below ``record/`` by their path.
+        """
+        recorded = self._record(snapshot)
+        record(recorded)
+        members = [*self.members.items(), *recorded.items()]
         at = data_offsets(members)
         inner = data_offsets(self.images.members())
         described = {
             **self.document,
-            "captures_digest": sha256(record.get("record/captures.cdxj.gz", b"")),
+            "captures_digest": sha256(recorded.get("record/captures.cdxj.gz", b"")),
             "members": [
                 {
                     "path": path,

@@ -9,7 +9,7 @@ from archiver.core import jsontext
 from archiver.core.clock import parse_iso, timestamp14
 from archiver.core.errors import ArchiverError, InvalidDocument
 from archiver.core.urlkey import surt_key
-from archiver.offline.cdxj import ORIGINAL, IndexLine, parse_line
+from archiver.offline.cdxj import ORIGINAL, IndexLine, parse_lines
 from archiver.offline.wacz import INDEX, PAGES, Wacz
 from archiver.offline.windows import open_window
 
@@ -20,17 +20,22 @@ if TYPE_CHECKING:
 
 _MOST_BLOCK_LINES = 1000
 _MOST_PAGE_LINE = 64 << 10
+_INDEXED = ("url", "timestamp", "mime", "status", "digest", "kind", "record", "original")
 _HEAD = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
 
 
 @dataclass
 class Counts:
-    """What an index holds: all lines, captures of the snapshot's view, distinct HTML pages, and their time span."""
+    """What an index holds: records, captures of the snapshot's view, distinct HTML pages, and their time span.
+
+    ``fingerprint`` is equal for the same captures in any order, within one process.
+    """
 
     lines: int = 0
     captures: int = 0
     oldest: str = ""
     newest: str = ""
+    fingerprint: int = 0
     _pages: set[int] = field(default_factory=set)
 
     @property
@@ -44,6 +49,7 @@ class Counts:
         if capture.kind == ORIGINAL:
             return
         self.captures += 1
+        self.fingerprint += hash(tuple(getattr(capture, name) for name in _INDEXED))
         if capture.is_readable:
             self._pages.add(hash(capture.page))
         self.oldest = min(self.oldest or capture.timestamp, capture.timestamp)
@@ -69,7 +75,7 @@ def check_index(wacz: Wacz, site: DocsEntry, report: Report) -> Counts:
 
 
 def readable_lines(wacz: Wacz, report: Report) -> Iterator[IndexLine]:
-    """Yield the lines that can be read, and report those that cannot, or stand out of order."""
+    """Yield what the lines that can be read say, and report those that cannot, or stand out of order."""
     last = b""
     for number, block in enumerate(wacz.blocks):
         where = f"{INDEX}, byte {block.offset}"
@@ -85,7 +91,7 @@ def readable_lines(wacz: Wacz, report: Report) -> Iterator[IndexLine]:
                 report("wacz.index", where, f"out of order: {line[:120]!r}")
             last = line
             try:
-                yield parse_line(line, "")
+                yield from parse_lines(line, "")
             except InvalidDocument as error:
                 report("wacz.index", where, str(error))
 

@@ -15,8 +15,18 @@ from archiver.core.clock import iso_of_timestamp14
 from archiver.core.digest import Digest
 from archiver.core.errors import ArchiverError, ContentError, RecordCorrupt
 from archiver.core.urlkey import surt_key
+from archiver.offline.cdxj import ORIGINAL
 from archiver.offline.checks.index import readable_lines
-from archiver.offline.records import REQUEST, RESPONSE, REVISIT, WARCINFO, Heading, Place, Record
+from archiver.offline.records import (
+    NOT_MODIFIED,
+    REQUEST,
+    RESPONSE,
+    REVISIT,
+    WARCINFO,
+    Heading,
+    Place,
+    Record,
+)
 from archiver.offline.wacz import ARCHIVE, INDEX, Wacz
 from archiver.offline.windows import CHUNK
 
@@ -144,6 +154,13 @@ class _Checker:
             self._problem(
                 "wacz.index", heading, "the line does not say of the original what the original's says"
             )
+        shares = (
+            heading.get("WARC-Profile") == NOT_MODIFIED
+            and original.capture.kind == ORIGINAL
+            and original.capture.url == line.capture.url
+        )
+        if line.shared != shares:
+            self._problem("wacz.index", heading, "it shares its original's line, or should and does not")
         if heading.get("WARC-Refers-To-Date") != iso_of_timestamp14(original.capture.timestamp):
             self._problem("wacz.dangling", heading, "it refers to another time than the original's")
 

@@ -67,31 +67,59 @@ def test_the_file_is_as_long_as_planned_and_its_hashes_hold(builder: ArchiveBuil
 
 
 def test_records_are_the_archives_own_bytes(builder: ArchiveBuilder) -> None:
-    """Each index line points at a gzip member that stands, byte for byte, in a WARC file of the archive."""
+    """Each place in the index is that of a gzip member that stands, byte for byte, in a WARC file of the archive."""
     data = _written(_plan(builder))
     originals = b"".join(path.read_bytes() for path in sorted(builder.paths.warc.iterdir()))
     with zipfile.ZipFile(io.BytesIO(data)) as read:
         warc = read.read("archive/data.warc.gz")
-    lines = _lines(data)
-    assert len(lines) == 8
-    for line in lines:
-        start, length = int(line["offset"]), int(line["length"])
-        member = warc[start : start + length]
+    places = [(line["record"], line["offset"], line["length"]) for line in _lines(data)]
+    places += [
+        (line["revisit"], line["revisitOffset"], line["revisitLength"])
+        for line in _lines(data)
+        if "revisit" in line
+    ]
+    assert len(places) == 8
+    for record, start, length in places:
+        member = warc[int(start) : int(start) + int(length)]
         assert member in originals
-        assert line["record"].encode() in gzip.decompress(member)
+        assert record.encode() in gzip.decompress(member)
+
+
+def test_what_is_not_modified_shares_its_originals_line(builder: ArchiveBuilder) -> None:
+    """A 304 is nothing to replay: the line is the original's, with its time, and tells of the revisit besides."""
+    data = _written(_plan(builder))
+    (line,) = (line for line in _lines(data) if line["url"] == f"{SITE}/old.html")
+    with zipfile.ZipFile(io.BytesIO(data)) as read:
+        warc = read.read("archive/data.warc.gz")
+        text = gzip.decompress(read.read("indexes/index.cdx.gz")).decode()
+    record = gzip.decompress(warc[int(line["offset"]) : int(line["offset"]) + int(line["length"])])
+    assert b"WARC-Type: response" in record
+    assert f"{line['mime']} {line['status']} {line['kind']}" == "text/html 200 page"
+    assert next(part.split(" ")[1] for part in text.splitlines() if "/old.html" in part) == "20260201120002"
+    again = gzip.decompress(warc[int(line["revisitOffset"]) :][: int(line["revisitLength"])])
+    assert b"server-not-modified" in again
+    assert line["revisit"].encode() in again
 
 
 def test_a_revisit_brings_its_original_with_it(builder: ArchiveBuilder) -> None:
     """An original that is no capture of the snapshot has a line of its own kind; revisits say where theirs is."""
+    guide = builder.page(f"{SITE}/guide", html("Guide", "g"), timestamp="20260201120005", listed=False)
+    builder.revisit(f"{SITE}/guide/", guide)
     lines = {(line["url"], line["mime"]): line for line in _lines(_written(_plan(builder)))}
-    revisit = lines[f"{SITE}/old.html", "warc/revisit"]
-    original = lines[f"{SITE}/old.html", "text/html"]
-    assert (original["kind"], original["record"]) == ("original", revisit["original"])
+    revisit, original = lines[f"{SITE}/guide/", "warc/revisit"], lines[f"{SITE}/guide", "text/html"]
+    assert (original["kind"], original["record"]) == ("original", revisit["refersTo"])
     assert (revisit["origOffset"], revisit["origLength"]) == (original["offset"], original["length"])
     assert revisit["origMime"] == "text/html"
     copy = lines[f"{SITE}/copy.css", "warc/revisit"]
     style = lines[f"{SITE}/style.css", "text/css"]
-    assert (copy["original"], style["kind"]) == (style["record"], "requisite")
+    assert (copy["refersTo"], style["kind"]) == (style["record"], "requisite")
+
+
+def test_no_member_of_a_line_is_what_pywb_calls_otherwise(builder: ArchiveBuilder) -> None:
+    """Pywb has names of its own for members, and takes ``original`` for the URL: no line has those."""
+    assert not {"original", "o", "a", "b", "m", "s", "k", "V", "g"} & {
+        name for line in _lines(_written(_plan(builder))) for name in line
+    }
 
 
 def test_warcio_accepts_the_records(builder: ArchiveBuilder, tmp_path: Path) -> None:

@@ -409,12 +409,12 @@ WACZ: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a number instead of a string": ({"lines": line_edit(HOME, offset=7)}, "wacz.index", "index.cdx.gz"),  # type: ignore[arg-type]  # on purpose
     "a revisit without its original": (
-        {"lines": line_edit(COPY, original=None)},
+        {"lines": line_edit(COPY, refersTo=None)},
         "wacz.index",
         "index.cdx.gz",
     ),
     "a revisit of an unknown original": (
-        {"lines": line_edit(COPY, original=identity("nobody"))},
+        {"lines": line_edit(COPY, refersTo=identity("nobody"))},
         "wacz.dangling",
         "data.warc.gz",
     ),
@@ -472,11 +472,15 @@ WACZ: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("lie", WACZ)
 def test_lies_inside_a_wacz_are_found(check: Check, lie: str) -> None:
-    """What index, records, pages and datapackage.json say differently is a typed problem inside of the WACZ."""
+    """What index, records, pages and datapackage.json say differently is a typed problem inside of the WACZ.
+
+    Where the index lies about captures, it also differs from the one that archives take in.
+    """
     edits, code, where = WACZ[lie]
     report = check(with_docs(sample_docs(), **edits).pack())
     assert found(report, code, where), report.problems
-    assert all(problem.where.startswith(("docs/", "bundle.json")) for problem in report.problems)
+    places = ("docs/", "bundle.json", "record/captures.cdxj.gz")
+    assert all(problem.where.startswith(places) for problem in report.problems)
 
 
 def test_compressed_zip_entries_are_found(check: Check) -> None:
@@ -522,6 +526,23 @@ def test_broken_record_does_not_hide_the_next(check: Check) -> None:
     report = check(with_docs(docs).pack())
     assert found(report, "warc.record", "data.warc.gz")
     assert found(report, "warc.digest", "data.warc.gz")
+
+
+@pytest.mark.parametrize("name", ["old-again", "copy"])
+def test_a_304_shares_its_originals_line_and_nothing_else_does(check: Check, name: str) -> None:
+    """Other tools replay what a line points to, so a 304 has none of its own, and a whole answer has one."""
+    docs = sample_docs()
+    if name == "old-again":
+        docs.lines[name].pop("shares")
+    else:
+        docs.response("first", "/copy", b"<title>guide</title>" * 40, kind="original")
+        docs.records.pop("copy")
+        docs.records.pop("copy?")
+        docs.revisit("copy", "/copy", "first")
+        docs.lines[name]["shares"] = "yes"
+    report = check(with_docs(docs).pack())
+    assert codes(report) == {"wacz.index"}
+    assert "shares its original's line" in str(report.problems[0])
 
 
 def test_revisit_whose_original_was_left_out_is_found(check: Check) -> None:
