@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archiver.bundle.build import build_bundle
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
-from archiver.core.amounts import count_text, size_text
+from archiver.core.amounts import count_text, parse_size, size_text
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, UsageError
 from archiver.store.paths import open_archive
 
 if TYPE_CHECKING:
-    import argparse
+    from archiver.bundle.build import Bundled
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="take only this platform of multi-platform images; may be repeated",
     )
+    parser.add_argument(
+        "--volume-size",
+        metavar="SIZE",
+        type=_size,
+        help="make volumes of this size, such as 4.7GB for DVDs or 650MB for CDs; 4GiB, for FAT32, makes them a byte "
+        "shorter than that, since FAT32 holds no more",
+    )
     add_archives(parser)
     add_json(parser)
     add_quiet(parser)
@@ -54,44 +62,62 @@ def run(args: argparse.Namespace) -> int:
         snapshot=args.snapshot,
         output=args.output,
         platforms=platforms,
+        volume_size=args.volume_size,
         progress=default_progress(quiet=args.quiet or args.json),
     )
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "path": str(bundled.path),
-                    "size": bundled.size,
-                    "digest": str(bundled.digest),
-                    "members": bundled.members,
-                    "captures": bundled.captures,
-                    "images": bundled.images,
-                    "referrers": bundled.referrers,
-                    "files": bundled.files,
-                    "failures": bundled.failures,
-                    "left_out": bundled.left_out,
-                },
-                indent=1,
-            )
-        )
+        print(json.dumps(_document(bundled), indent=1))
     else:
-        print(f"{bundled.path}: {size_text(bundled.size)}, {bundled.digest}")
-        along = f" and {bundled.referrers} that sign or describe them" if bundled.referrers else ""
-        contents = (
-            (bundled.captures, "capture", ""),
-            (bundled.images, "image", along),
-            (bundled.files, "file", ""),
-        )
-        held = [f"{count_text(number, noun)}{more}" for number, noun, more in contents if number]
-        print("  " + (", ".join(held) or "nothing but its description"))
-        if bundled.failures:
-            print(
-                f"  {count_text(bundled.failures, 'failure')} of the archiving run; the bundle's README lists them"
-            )
-        if bundled.left_out:
-            print(
-                f"  {count_text(bundled.left_out, 'image')} left out: not archived for {', '.join(args.platform)}"
-            )
-        print(f"  check it:  archiver verify {bundled.path}")
-        print(f"  read it:   archiver serve {bundled.path}")
+        _print_summary(bundled, args)
     return 0
+
+
+def _document(bundled: Bundled) -> dict[str, Any]:
+    return {
+        "path": str(bundled.path),
+        "size": bundled.size,
+        "volumes": [
+            {"path": str(volume.path), "size": volume.size, "digest": str(volume.digest)}
+            for volume in bundled.volumes
+        ],
+        "sums": str(bundled.sums),
+        "members": bundled.members,
+        "captures": bundled.captures,
+        "images": bundled.images,
+        "referrers": bundled.referrers,
+        "files": bundled.files,
+        "failures": bundled.failures,
+        "left_out": bundled.left_out,
+    }
+
+
+def _print_summary(bundled: Bundled, args: argparse.Namespace) -> None:
+    volumes = f" in {count_text(len(bundled.volumes), 'volume')}" if bundled.volumes else ""
+    print(f"{bundled.path}: {size_text(bundled.size)}{volumes}")
+    for volume in bundled.volumes:
+        print(f"  {volume.path}: {size_text(volume.size)}")
+    along = f" and {bundled.referrers} that sign or describe them" if bundled.referrers else ""
+    contents = (
+        (bundled.captures, "capture", ""),
+        (bundled.images, "image", along),
+        (bundled.files, "file", ""),
+    )
+    held = [f"{count_text(number, noun)}{more}" for number, noun, more in contents if number]
+    print("  " + (", ".join(held) or "nothing but its description"))
+    if bundled.failures:
+        print(
+            f"  {count_text(bundled.failures, 'failure')} of the archiving run; the bundle's README lists them"
+        )
+    if bundled.left_out:
+        print(
+            f"  {count_text(bundled.left_out, 'image')} left out: not archived for {', '.join(args.platform)}"
+        )
+    print(f"  check it:  archiver verify {bundled.path}")
+    print(f"  read it:   archiver serve {bundled.path}")
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

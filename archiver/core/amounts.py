@@ -38,7 +38,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: it has no unit, one that is not known (case counts), or is less than a byte.
     """
-    return int(_parsed(text, _SIZES))
+    return round(_parsed(text, _SIZES))  # 2.3 GB as floating point is a bit less than that
 
 
 def parse_duration(text: str) -> float:
