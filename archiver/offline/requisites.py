@@ -6,31 +6,19 @@ refer to each other from the root cannot: below a folder those references would 
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 
 from archiver.core.errors import ArchiverError, InvalidURL
 from archiver.core.urlkey import Origin
 from archiver.offline.replay import read_text
+from archiver.offline.rooted import ROOTED, may_need_own_origin
 
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.offline.holdings import Site
 
 _LIMIT = 8 << 20  # bytes looked at of one file
-_STYLE = re.compile(rb"(?:url\(\s*[\"']?|@import\s+[\"'])/(?!/)", re.IGNORECASE)
-# Only imports resolve against the script itself; fetch() and the like resolve against the page.
-_SCRIPT = re.compile(rb"(?:\bfrom|\bimport|\bimport\(|\bexport[^;\"']{0,200}from)\s*[\"']/(?!/)")
-_MARKUP = re.compile(rb"\b(?:src|href|data|poster|action)\s*=\s*[\"']?/(?!/)", re.IGNORECASE)
-_PATTERNS = {
-    "text/css": _STYLE,
-    "text/javascript": _SCRIPT,
-    "application/javascript": _SCRIPT,
-    "application/x-javascript": _SCRIPT,
-    "text/html": _MARKUP,
-    "application/xhtml+xml": _MARKUP,
-}
 
 
 def needs_own_origin(candidates: Iterable[Origin], sites: Sequence[Site]) -> tuple[Origin, ...]:
@@ -62,9 +50,9 @@ def _readable(site: Site) -> Iterator[Capture]:
 
 
 def _is_rooted(site: Site, capture: Capture) -> bool:
-    pattern = _PATTERNS.get(capture.mime.lower())
-    if pattern is None or capture.status != "200":
+    if not may_need_own_origin(capture):
         return False
+    pattern = ROOTED[capture.mime.lower()]
     try:
         response = site.response(capture)
         with closing(response.body):

@@ -75,7 +75,8 @@ def test_the_readme_s_commands_work(console: Console, builder: ArchiveBuilder, i
         assert member is not None
         text = member.read().decode()
     commands = re.findall(r"^    ((?:tar|python3) .*archiver\.pyz.*)$", text, re.MULTILINE)
-    wanted = [command for command in commands if " serve " not in command]
+    verbs = re.compile(r"^tar |archiver\.pyz (?:verify|search) ")  # test_readme_commands.py has the others
+    wanted = [line for line in commands if verbs.search(line) and ".001" not in line]
     assert [command.split()[:3] for command in wanted][:2] == [
         ["tar", "xf", NAME],
         ["python3", "archiver.pyz", "verify"],
@@ -86,7 +87,8 @@ def test_the_readme_s_commands_work(console: Console, builder: ArchiveBuilder, i
             ["sh", "-c", words], cwd=console.folder, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
-    assert "https://docs.example.org/" in done.stdout
+        if " search " in command:
+            assert "https://docs.example.org/" in done.stdout
 
 
 def test_a_platform_leaves_out_what_has_nothing_for_it(console: Console, builder: ArchiveBuilder) -> None:

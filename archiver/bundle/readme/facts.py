@@ -1,92 +1,33 @@
-"""What the two READMEs have in common: names, numbers and commands, free of any markup."""
+"""What is told of a bundle: names, numbers, sentences and rows of tables, free of any markup."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Sequence
 
 from archiver.core.amounts import count_text, size_text
-from archiver.core.clock import iso_of_timestamp14, parse_iso
+from archiver.core.clock import iso, iso_of_timestamp14, parse_iso, parse_snapshot_id
 from archiver.core.reference import Reference
 from archiver.core.snapshot import HEALTHY
-from archiver.offline.pullname import pull_name
+from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
+    from archiver.bundle.readme.blocks import Cell
+    from archiver.bundle.readme.handover import Handover
 
 MOST_FAILURES = 200  # shown; bundle.json has them all
 DOC_COLUMNS = ("Site", "Pages", "From", "Captured")
 IMAGE_COLUMNS = ("Image", "Platforms", "Size")
 FILE_COLUMNS = ("File", "Size")
 FAILURE_COLUMNS = ("What", "Why")
-NUMBER_COLUMNS = frozenset({"Pages", "Size"})
+LAYOUT_COLUMNS = ("File", "What it is")
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )  # not strftime's, which speak the language of whoever packs
-
-Cell = Sequence[str]  # a line, and small print below it
-
-
-@dataclass(frozen=True)
-class Commands:
-    """Commands to copy, for one bundle. Each is a list of lines; empty where it does not apply.
-
-    The bundle is called by the name it is made under; its parts are safe in any shell (a project's name is
-    lowercase letters, digits and ``.-_``).
-    """
-
-    program: tuple[str, ...]
-    verify: tuple[str, ...]
-    unpack: tuple[str, ...]
-    check_linux: tuple[str, ...]
-    check_macos: tuple[str, ...]
-    check_windows: tuple[str, ...]
-    serve: tuple[str, ...]
-    serve_network: tuple[str, ...]
-    search: tuple[str, ...]
-    take_images: tuple[str, ...]
-    docker: tuple[str, ...]
-    podman: tuple[str, ...]
-    containerd: tuple[str, ...]
-    pull: tuple[str, ...]
-    files: tuple[str, ...]
-
-
-def commands(contents: Contents) -> Commands:
-    """Return the commands for a bundle."""
-    name, folder = contents.name, contents.name.removesuffix(".tar")
-    images, files = bool(contents.images), bool(contents.files)
-    first = next((image.result for image in contents.images if not image.result.refers_to), None)
-    return Commands(
-        program=(f"tar xf {name} archiver.pyz",),
-        verify=(f"python3 archiver.pyz verify {name}",),
-        unpack=(f"mkdir {folder}", f"tar xf {name} -C {folder}", f"cd {folder}"),
-        check_linux=("sha256sum -c SHA256SUMS",),
-        check_macos=("shasum -a 256 -c SHA256SUMS",),
-        check_windows=(
-            "Get-Content SHA256SUMS -Encoding UTF8 | ForEach-Object {",
-            "  $sum, $file = $_ -split '  ', 2",
-            "  $same = (Get-FileHash -LiteralPath $file -Algorithm SHA256).Hash -eq $sum",
-            '  if ($same) { "OK       $file" } else { "DAMAGED  $file" }',
-            "}",
-        ),
-        serve=(f"python3 archiver.pyz serve {name}",),
-        serve_network=(f"python3 archiver.pyz serve {name} --host 0.0.0.0 --port 5000",),
-        search=(f'python3 archiver.pyz search {name} "some words"',) if contents.docs else (),
-        take_images=(f"tar xf {name} images/images.tar",) if images else (),
-        docker=("docker load -i images/images.tar",) if images else (),
-        podman=("podman load -i images/images.tar",) if images else (),
-        containerd=("ctr -n k8s.io image import images/images.tar",) if images else (),
-        pull=_pull(first.reference) if first else (),
-        files=(f"tar xf {name} files",) if files else (),
-    )
-
-
-def _pull(reference: str) -> tuple[str, ...]:
-    name = pull_name(Reference.parse(reference), "localhost:5000")
-    return f"docker pull {name}", f"podman pull --tls-verify=false {name}"
+_ZSTD = "zstd"
+_MOST_NAMED = 4  # hosts in a line
 
 
 def day(moment: str) -> str:
@@ -100,7 +41,7 @@ def title(contents: Contents) -> str:
     return contents.snapshot.title or contents.snapshot.project
 
 
-def lead(contents: Contents) -> str:
+def lead(contents: Contents, handover: Handover) -> str:
     """Return what the bundle is, in two sentences."""
     named = [
         word
@@ -111,11 +52,42 @@ def lead(contents: Contents) -> str:
         )
         if present
     ]
-    kinds = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:])))
+    kinds = _listed(named) or "project"
+    when = day(contents.snapshot.finished)
+    if handover.base:
+        return (
+            f"An update of the {kinds} of {title(contents)}, as of {when}: what is new since the copy of "
+            f"{day(iso(parse_snapshot_id(handover.base)))}, which it builds on."
+        )
     return (
-        f"A copy of the {kinds or 'project'} of {title(contents)}, made on {day(contents.snapshot.finished)}. "
+        f"A copy of the {kinds} of {title(contents)}, made on {when}. "
         "Everything in it can be read, searched and loaded without the internet."
     )
+
+
+def origin_rows(contents: Contents) -> tuple[tuple[str, str], ...]:
+    """Return when and from where all of it is, each a name and what there is to say."""
+    finished = parse_iso(contents.snapshot.finished)
+    seeds = [seed for wacz in contents.docs for seed in wacz.site.result.seeds]
+    own = [image.result for image in contents.images if not image.result.refers_to]
+    rows = (
+        ("As of", f"{day(contents.snapshot.finished)}, {finished:%H:%M} UTC"),
+        ("Documentation from", _first_of(seeds)),
+        ("Images from", _first_of([Reference.parse(each.reference).registry for each in own])),
+        ("Downloads from", _first_of([Origin.of(file.url).netloc for file in contents.files])),
+    )
+    return tuple((name, value) for name, value in rows if value)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    shown = distinct[:_MOST_NAMED]
+    more = len(distinct) - len(shown)
+    return _listed([*shown, f"{more} more"] if more else shown)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def numbers(contents: Contents) -> tuple[tuple[str, str], ...]:
@@ -194,6 +166,23 @@ def doc_rows(contents: Contents) -> list[Sequence[Cell]]:
     return rows
 
 
+def reader_platform(contents: Contents) -> str:
+    """Return the platform of the reader's image that Docker and Podman load; empty where it does not say."""
+    wanted = contents.reader_image
+    return next((each.default_platform for each in contents.images if each.result.reference == wanted), "")
+
+
+def zstd_sentence(contents: Contents) -> str:
+    """Return who refuses images that are packed with zstd, and how many they are; empty where there are none."""
+    count = sum(_ZSTD in image.compressions for image in contents.images)
+    if not count:
+        return ""
+    return (
+        f"{count_text(count, 'image')} {'has' if count == 1 else 'have'} layers that are packed with zstd: Docker before version "
+        "23 refuses them; Podman and containerd take them."
+    )
+
+
 def image_rows(contents: Contents) -> list[Sequence[Cell]]:
     """Return a row an image, for IMAGE_COLUMNS; the platform that Docker loads comes first, signatures come last."""
     rows: list[Sequence[Cell]] = []
@@ -202,7 +191,11 @@ def image_rows(contents: Contents) -> list[Sequence[Cell]]:
         platforms = sorted(filter(None, image.result.platforms), key=lambda name: name != first)
         rows.append(
             (
-                (image.result.reference, image.result.digest),
+                (
+                    image.result.reference,
+                    image.result.digest,
+                    "packed with zstd" if _ZSTD in image.compressions else "",
+                ),
                 (
                     ", ".join(platforms)
                     or ("signs or describes an image above" if image.result.refers_to else "any"),
@@ -229,16 +222,28 @@ def failure_rows(contents: Contents) -> list[Sequence[Cell]]:
     ]
 
 
-def layout(contents: Contents) -> list[tuple[str, str]]:
+def layout(contents: Contents, handover: Handover) -> list[tuple[str, str]]:
     """Return the bundle's files and what each is for."""
+    delta = bool(handover.base)
     rows = [
         ("README.html, README.txt", "this text", True),
         ("archiver.pyz", "the reading program; runs with Python 3.9 or later and nothing else", True),
-        ("docs/*.wacz", "the web pages, one file a site, as a web archive (WACZ)", bool(contents.docs)),
+        (
+            "docs/*.wacz",
+            "the web pages, one file a site, as a web archive (WACZ)",
+            bool(contents.docs) and not delta,
+        ),
+        (
+            "docs/*.warc.gz",
+            "the web pages that are new, one file a site (WARC)",
+            bool(contents.docs) and delta,
+        ),
         ("docs/search.sqlite", "the search index", bool(contents.docs)),
         ("images/images.tar", "the container images (an OCI image layout)", bool(contents.images)),
         ("files/", "downloaded files, by host and path", bool(contents.files)),
+        ("record/", "what an archive needs to take all of this in", True),
         ("bundle.json", "the list of all that is here, for programs", True),
         ("SHA256SUMS", "the checksums of all that is here", True),
+        ("SHA256SUMS.sig", "the signature of the checksums (OpenSSH)", handover.signed),
     ]
     return [(name, purpose) for name, purpose, present in rows if present]

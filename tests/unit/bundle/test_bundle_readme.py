@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,6 +11,7 @@ import pytest
 
 from archiver.bundle.closure import closure
 from archiver.bundle.readme import facts, plaintext, webpage
+from archiver.bundle.readme.handover import Handover
 from archiver.core.descriptor import Platform
 from archiver.core.snapshot import BrokenLink, Failure
 from servers.small_archive import IMAGE, SITE, ArchiveBuilder, html, small_archive
@@ -43,7 +46,7 @@ class _Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta", "br", "link", "img"):
+        if tag not in ("meta", "br", "link", "img", "input"):
             self.open.append(tag)
         for name, value in attrs:
             if name == "id":
@@ -58,15 +61,24 @@ class _Page(HTMLParser):
 
 
 def test_the_page_fetches_nothing_and_links_to_itself_only(builder: ArchiveBuilder) -> None:
-    """No script, no style sheet, no image; every link leads to a section that is there; elements are balanced."""
+    """Nothing is asked for; every link leads to a section that is there; elements are balanced."""
     builder.failures.append(Failure("docs", f"{SITE}/x", "fetch.timeout", "too slow"))
     text = webpage.render(_contents(builder)).decode()
     page = _Page(text)
     assert page.fetched == []
     assert page.open == []
-    assert "<script" not in text
     assert not re.search(r"url\(|@import", text)
     assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+
+
+def test_the_only_script_is_the_one_that_the_policy_names(builder: ArchiveBuilder) -> None:
+    """Nothing may load, and no script may run but the page's own, which asks nobody for anything."""
+    text = webpage.render(_contents(builder)).decode()
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert not re.search(r"fetch|XMLHttpRequest|import|https?:", script)
 
 
 def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
@@ -76,7 +88,7 @@ def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
     builder.page(f"{SITE}/?a=<b>", html("x", "y"))
     builder.failures.append(Failure("docs", f"https://x/{evil}", "fetch.failed", evil, evil))
     text = webpage.render(_contents(builder)).decode()
-    assert "<script" not in text
+    assert text.count("<script") == 1  # its own; the policy names it by its hash
     assert "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;$title" in text
 
 
@@ -161,3 +173,96 @@ def test_the_text_fits_a_terminal(builder: ArchiveBuilder) -> None:
     """Prose is wrapped; only commands, names and digests may be longer than 78 columns."""
     lines = plaintext.render(_contents(builder)).decode().splitlines()
     assert not [line for line in lines if len(line) > 78 and not line.startswith(("    ", "* ", "  "))]
+
+
+READER = "docker.io/library/python:3.12-slim"
+
+
+def _with_reader(builder: ArchiveBuilder) -> Contents:
+    builder.image(READER, ("linux/amd64", "linux/arm64"), salt="python")
+    return closure(builder.archive, replace(builder.finish(), reader_image=READER))
+
+
+def test_a_reader_without_python_is_given_lines_for_a_container(builder: ArchiveBuilder) -> None:
+    """For docker, podman and nerdctl: load, then run with a port for the landing page and one for each origin that may need it."""
+    builder.requisite("https://static.example.net/x.css", b"a { color: red }", "text/css")
+    text = plaintext.render(_with_reader(builder)).decode()
+    for runtime in ("docker", "podman", "nerdctl"):
+        (line,) = re.findall(rf"^    {runtime} run .*$", text, re.MULTILINE)
+        # The docs' origin and that of the style sheet; a font needs no address of its own.
+        assert " -p 127.0.0.1:8080-8082:8080-8082 " in line
+        assert '-v "${PWD}:/bundle:ro"' in line
+        assert line.endswith(
+            f"--entrypoint python3 {READER} -I /bundle/archiver.pyz serve --host 0.0.0.0 /bundle/{NAME}"
+        )
+        assert f"    {runtime} load -i images/images.tar\n" in text
+    assert "for linux/amd64" in text
+
+
+@pytest.mark.parametrize("render", [webpage.render, plaintext.render])
+def test_no_container_is_promised_where_no_image_is_packed_to_read_with(
+    builder: ArchiveBuilder, render: object
+) -> None:
+    """Neither where the spec names none, nor where it could not be had."""
+    assert b"/bundle/archiver.pyz" not in render(_contents(builder))  # type: ignore[operator]  # see above
+    lacking = closure(builder.archive, replace(builder.finish(), reader_image=READER))
+    assert lacking.reader_image == ""
+    assert b"/bundle/archiver.pyz" not in render(lacking)  # type: ignore[operator]  # see above
+
+
+@pytest.mark.parametrize("render", [webpage.render, plaintext.render])
+def test_a_signature_is_spoken_of_where_there_is_one(builder: ArchiveBuilder, render: object) -> None:
+    """How to check it with the program and with ssh-keygen alone; not a word of it in a bundle that has none."""
+    contents = _contents(builder)
+    plain = render(contents).decode()  # type: ignore[operator]  # see above
+    signed = render(contents, Handover(signed=True)).decode().replace("&lt;", "<")  # type: ignore[operator]  # see above
+    for wanted in (
+        "--signers allowed_signers",
+        "ssh-keygen -Y find-principals -f ../allowed_signers -s SHA256SUMS.sig",
+        "-n archiver-bundle -s SHA256SUMS.sig < SHA256SUMS",
+    ):
+        assert wanted in signed
+        assert wanted not in plain
+    assert "SHA256SUMS.sig" not in plain
+
+
+@pytest.mark.parametrize("render", [webpage.render, plaintext.render])
+def test_a_delta_names_what_it_builds_on(builder: ArchiveBuilder, render: object) -> None:
+    """It says that it is an update, of which copy, and every command is given both; none loads a part by hand."""
+    contents = _contents(builder)
+    text = " ".join(render(contents, Handover(base="20260201T120000Z")).decode().split())  # type: ignore[operator]  # see above
+    base = "small-20260201T120000Z.tar"
+    for wanted in (
+        "what is new since the copy of 1 February 2026",
+        f"archiver.pyz verify {base} {contents.name}",
+        f"archiver.pyz load {base} {contents.name} --into small",
+        "archiver.pyz serve small",
+        f"archiver.pyz load {base} {contents.name} --into docker",
+        f"archiver.pyz push {base} {contents.name} registry.example.org/mirror",
+    ):
+        assert wanted in text, wanted
+    for wrong in ("docker load", "podman load", "ctr -n", "ReplayWeb", f"serve {contents.name}"):
+        assert wrong not in text, wrong
+
+
+@pytest.mark.parametrize("render", [webpage.render, plaintext.render])
+def test_windows_gets_what_windows_has(builder: ArchiveBuilder, render: object) -> None:
+    """PowerShell has no `<`, no glob for programs, and Get-FileHash; cmd is called where bytes are copied."""
+    text = render(_contents(builder), Handover(signed=True)).decode()  # type: ignore[operator]  # see above
+    text = text.replace("&lt;", "<").replace("&quot;", '"').replace("&#x27;", "'")
+    assert 'cmd /c "ssh-keygen -Y verify -f ..\\allowed_signers' in text
+    assert "cmd /c \"copy /b $($parts.Name -join '+') " in text
+    assert "Get-FileHash -LiteralPath $file" in text
+
+
+def test_the_lines_of_each_system_are_marked(builder: ArchiveBuilder) -> None:
+    """Every command is there for Linux; what is for one system only is shown to nobody else, and printed with its name."""
+    text = webpage.render(_with_reader(builder), Handover(signed=True)).decode()
+    figures = re.findall(r'<figure class="command ([a-z ]+)">(.*?)</figure>', text, re.DOTALL)
+    assert len(figures) > 20
+    for systems, figure in figures:
+        marked = [set(each.split()) for each in re.findall(r'<div class="lines ([a-z ]+)">', figure)]
+        assert set().union(*marked) == set(systems.split())
+        assert "linux" in systems
+        assert sum(map(len, marked)) == len(set().union(*marked))
+    assert text.count("py archiver.pyz verify") == 3  # plain, signed, and of parts
