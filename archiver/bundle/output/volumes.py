@@ -15,6 +15,7 @@ from archiver.offline.sums import sums_text
 from archiver.offline.volumelist import MOST_VOLUMES, list_path, volume_path
 from archiver.store.atomic import storage_errors
 from archiver.store.space import check_space
+from archiver.store.writeback import WriteBack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FAT32_MOST = (4 << 30) - 1
 """The largest file that FAT32 can hold, in bytes."""
 _LEAST = 1 << 20
-_BUFFER = 1 << 20
 _LIST_ENTRY = 64 + 2 + 255 + 1  # bytes of a line, at most
 
 
@@ -192,11 +192,13 @@ class _File:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self._stream: IO[bytes] = path.open("wb", buffering=_BUFFER)
+        self._stream: IO[bytes] = path.open("wb")
+        self._write_back = WriteBack(self._stream.fileno())
 
     def write(self, data: bytes, /) -> None:
         self._stream.write(data)
         self.size += len(data)
+        self._write_back.grown_to(self.size)
 
     def finish(self) -> None:
         """Make it durable, and close it."""

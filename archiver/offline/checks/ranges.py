@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Iterable, Protocol
+from typing import TYPE_CHECKING, Callable, Iterable
 
+from archiver.core.hashing import BackgroundHash, Hasher
 from archiver.offline.windows import CHUNK
 
 if TYPE_CHECKING:
@@ -29,17 +29,11 @@ class Range:
         return self.offset + self.size
 
 
-class _Summing(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-
-    def hexdigest(self) -> str: ...
-
-
 class _Crc32:
     def __init__(self) -> None:
         self._value = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._value = zlib.crc32(data, self._value)
 
     def hexdigest(self) -> str:
@@ -49,7 +43,7 @@ class _Crc32:
 def sum_ranges(
     source: RandomAccess, ranges: Iterable[Range], advance: Callable[[int], None]
 ) -> dict[Range, str]:
-    """Return the checksum of each range in lowercase hex; every byte is read once.
+    """Return the checksum of each range in lowercase hex; every byte is read once, and hashed in a thread for each range.
 
     Args:
         source: what the ranges are of.
@@ -57,7 +51,7 @@ def sum_ranges(
         advance: is told of bytes as they have been read.
     """
     waiting = sorted(set(ranges), reverse=True)
-    running: list[tuple[Range, _Summing]] = []
+    running: list[tuple[Range, Hasher]] = []
     results: dict[Range, str] = {}
     position = 0
     while waiting or running:
@@ -65,7 +59,7 @@ def sum_ranges(
             position = max(position, waiting[-1].offset)
         while waiting and waiting[-1].offset <= position:
             begun = waiting.pop()
-            running.append((begun, _Crc32() if begun.kind == CRC32 else hashlib.new(begun.kind)))
+            running.append((begun, _Crc32() if begun.kind == CRC32 else BackgroundHash(begun.kind)))
         stops = [item.end for item, _ in running] + [item.offset for item in waiting[-1:]]
         data = source.read_at(position, min(CHUNK, min(stops) - position))
         for _, summing in running:
