@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 GENERATOR_SITES ?= build/generators
+JUDGES ?= build/judges
 
-.PHONY: demo test generator-sites test-generators lint format screenshots bench-crawl bench-frontier bench-images clean
+.PHONY: demo test generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -23,6 +24,13 @@ generator-sites: $(VENV)/.made
 # Archives those sites and replays them; needs chromium and nginx.
 test-generators: $(VENV)/.installed-test generator-sites
 	GENERATOR_SITES=$(GENERATOR_SITES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m generators
+
+# wacz validate and pywb, from PyPI, in an environment of their own.
+judges: $(JUDGES)/.installed
+
+# Has them replay what bundles hold; needs nginx and python3-doc.
+test-judges: $(VENV)/.installed-test judges
+	JUDGES=$(JUDGES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m judges
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -62,6 +70,12 @@ $(VENV)/.installed-test: $(VENV)/.made pyproject.toml
 	@echo "Installing into $(VENV), with what the tests need (once) ..."
 	@$(PIP) --editable '.[test]'
 	@touch $(VENV)/.installed $@
+
+$(JUDGES)/.installed: $(VENV)/.made tests/judges/requirements.txt
+	@echo "Installing judges into $(JUDGES) (once) ..."
+	@$(BIN)/python -m venv --clear $(JUDGES)
+	@$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/judges/requirements.txt
+	@touch $@
 
 $(VENV)/.made:
 	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
