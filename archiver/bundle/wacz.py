@@ -8,14 +8,10 @@ Source: WACZ 1.1.1 (https://specs.webrecorder.net/wacz/1.1.1/); docs/format.md, 
 
 from __future__ import annotations
 
-import io
-import uuid
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Mapping
 
-from warcio.warcwriter import WARCWriter
-
 from archiver.bundle.cdxindex import index_lines, zipnum
+from archiver.bundle.warcdata import WarcData, bundle_info
 from archiver.bundle.zipstream import ZipEntry, ZipWriter, zip_size
 from archiver.core import jsontext
 from archiver.core.capture import distinct_pages
@@ -56,16 +52,10 @@ class Wacz:
         records: RawRecords,
     ) -> None:
         self.site = site
-        self._snapshot, self._records = snapshot, records
-        self._warcinfo = _warcinfo(snapshot, site)
-        distinct = {held.at.id: held.at for held in (*site.captures, *site.originals)}
-        self._order = sorted(distinct.values(), key=lambda at: (at.file, at.offset))
-        offsets, end = {}, len(self._warcinfo)
-        for at in self._order:
-            offsets[at.id] = end
-            end += at.pair_length
-        self._archive_size = end
-        index, summary = zipnum(index_lines(site, offsets, DATA))
+        self._snapshot = snapshot
+        info = bundle_info(snapshot, site.result.name, DATA)
+        self._data = WarcData(info, (*site.captures, *site.originals), records)
+        index, summary = zipnum(index_lines(site, self._data.offsets, DATA))
         self._parts = (
             (INDEX, index),
             (IDX, summary),
@@ -73,7 +63,7 @@ class Wacz:
         )
         small = (*self._parts, *self._packages(_NO_DIGEST))
         self.size = zip_size(
-            [ZipEntry(ARCHIVE, end), *(ZipEntry(path, len(data), 0) for path, data in small)]
+            [ZipEntry(ARCHIVE, self._data.size), *(ZipEntry(path, len(data), 0) for path, data in small)]
         )
 
     @property
@@ -90,17 +80,10 @@ class Wacz:
 
     def _write(self, sink: Sink) -> None:
         packed = ZipWriter(sink)
-        digest = packed.stream(ARCHIVE, self._archive_size, self._write_records)
+        digest = packed.stream(ARCHIVE, self._data.size, self._data.write)
         for path, data in (*self._parts, *self._packages(digest)):
             packed.add(path, data)
         packed.finish()
-
-    def _write_records(self, sink: Sink) -> None:
-        sink.write(self._warcinfo)
-        for file, places in groupby(self._order, key=lambda at: at.file):
-            with self._records.open(file) as stream:
-                for at in places:
-                    self._records.copy(stream, at, sink)
 
     def _packages(self, archive: Digest) -> tuple[tuple[str, bytes], ...]:
         """``datapackage.json`` and its digest; as long for one digest of the records as for another."""
@@ -114,43 +97,12 @@ class Wacz:
                 "software": PROGRAM,
                 "resources": [
                     {"name": path.rpartition("/")[2], "path": path, "hash": str(digest), "bytes": size}
-                    for path, digest, size in ((ARCHIVE, archive, self._archive_size), *small)
+                    for path, digest, size in ((ARCHIVE, archive, self._data.size), *small)
                 ],
             }
         )
         digest = jsontext.dump({"path": PACKAGE, "hash": str(Digest.of(package))})
         return (PACKAGE, package), (PACKAGE_DIGEST, digest)
-
-
-def _warcinfo(snapshot: Snapshot, site: SiteContent) -> bytes:
-    """The record that a WARC file begins with: the same bytes for the same snapshot and site."""
-    output = io.BytesIO()
-    writer = WARCWriter(output, gzip=True, warc_version="1.1")
-    name = f"archiver:{snapshot.project}/{snapshot.id}/{site.result.name}"
-    fields = {
-        "software": PROGRAM,
-        "format": "WARC File Format 1.1",
-        "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
-        "isPartOf": f"{snapshot.project}/{site.result.name}",
-        "description": " ".join(f"{snapshot.title}, snapshot {snapshot.id}".split()),
-    }
-    payload = "".join(f"{key}: {value}\r\n" for key, value in fields.items()).encode("utf-8")
-    record = writer.create_warc_record(
-        "",
-        "warcinfo",
-        payload=io.BytesIO(payload),
-        length=len(payload),
-        warc_content_type="application/warc-fields",
-        warc_headers_dict={
-            "WARC-Type": "warcinfo",
-            "WARC-Record-ID": f"<urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}>",
-            "WARC-Filename": DATA,
-            "WARC-Date": snapshot.finished,
-            "WARC-Block-Digest": str(Digest.of(payload)),
-        },
-    )
-    writer.write_record(record)
-    return output.getvalue()
 
 
 def _pages(site: SiteContent, titles: Mapping[tuple[str, str], str]) -> bytes:

@@ -140,7 +140,7 @@ def _check_distinct(contents: Contents, report: Report) -> None:
 
 def _check_captures(contents: Contents, report: Report) -> None:
     for member in contents.members:
-        if member.path == CAPTURES and str(member.digest) != contents.captures_digest:
+        if member.path == CAPTURES and member.digest != contents.captures_digest:
             report("bundle.reference", CAPTURES, f"it is not the one of 'captures_digest' in {CONTENTS}")
 
 

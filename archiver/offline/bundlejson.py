@@ -129,7 +129,7 @@ class Contents:
     failures: tuple[Failure, ...]
     broken_links: tuple[BrokenLink, ...]
     requires: tuple[Digest, ...]
-    captures_digest: str
+    captures_digest: Digest
     reader_image: str
     since: Since | None
 
@@ -167,12 +167,13 @@ def read_contents(data: bytes, report: Report) -> Contents | None:
         failures=_entries(document, "failures", Failure, report),
         broken_links=_entries(document, "broken_links", BrokenLink, report),
         requires=_digests(document, report),
+        captures_digest=_digest(document, report),
         since=_since(document, report),
         **texts,
     )
 
 
-_TEXTS = ("project", "title", "created", "program", "captures_digest", "reader_image")
+_TEXTS = ("project", "title", "created", "program", "reader_image")
 _T = TypeVar("_T")
 _COUNTS = ("size", "offset", "pages", "captures")
 _MOST = 1 << 60  # more than there ever is of anything, and still a number that files can be read at
@@ -248,6 +249,14 @@ def _since(document: dict[str, Any], report: Report) -> Since | None:
         "bundle.document", NAME, "'since' is neither null nor a snapshot and the digest of its capture index"
     )
     return None
+
+
+def _digest(document: dict[str, Any], report: Report) -> Digest:
+    try:
+        return Digest.parse(document.get("captures_digest", ""))
+    except InvalidDigest as error:
+        report("bundle.document", NAME, f"'captures_digest': {error.message}")
+        return Digest.of(b"")
 
 
 def _digests(document: dict[str, Any], report: Report) -> tuple[Digest, ...]:

@@ -50,8 +50,18 @@ MEANINGS: Mapping[str, str] = {
     "images.disagree": "index.json, manifest.json, the manifests and bundle.json do not say the same",
     "search.database": "search.sqlite is not a sound search index",
     "search.dangling": "the search index speaks of a page that is not in the docs",
+    "record.document": "a document below record/ is malformed, or the capture index is out of order",
+    "record.disagree": "the snapshot's record, its capture index or its report is not that of the rest of the bundle",
+    "record.file": "the artifact that wraps a file in an archive is not whole, or not that file's",
     "program.zip": "archiver.pyz is not a sound zip application",
     "signature.form": "SHA256SUMS.sig is not an SSH signature",
+    "signature.wrong": "SHA256SUMS.sig is not a signature over SHA256SUMS",
+    "signature.missing": "signers were named, and the bundle is not signed",
+    "signature.signer": "signers were named, and none of them signed, or not at a time or for a purpose that the list allows",
+    "signature.unchecked": "signers were named, and this machine has no ssh-keygen to check the signature with",
+    "volume.digest": "a volume's content is not what the list of volumes says: replace this file",
+    "volume.list": "the list of volumes gives a volume that is sound another digest: replace the list",
+    "volume.unexpected": "a file has a volume's name, and the list of volumes does not name it: remove it",
     "verify.many": "there are more problems than are listed",
 }
 """Every code there is, and what it means. Codes are stable: scripts may match on them."""

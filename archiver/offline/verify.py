@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable
 
 from archiver.core.progress import NullProgress, Progress
+from archiver.offline.bundle import OpenBundle
 from archiver.offline.bundlejson import FORMAT
 from archiver.offline.checks.displaced import check_displaced
 from archiver.offline.checks.images import blob_ranges, check_images
-from archiver.offline.checks.index import check_index, check_pages
+from archiver.offline.checks.index import Counts, check_index, check_pages
 from archiver.offline.checks.members import check_members, check_padding, member_ranges
 from archiver.offline.checks.package import check_package, entry_ranges
 from archiver.offline.checks.program import check_program
 from archiver.offline.checks.ranges import Range, sum_ranges
+from archiver.offline.checks.record import check_record
 from archiver.offline.checks.search import check_search
 from archiver.offline.checks.signature import check_signature
 from archiver.offline.checks.warc import check_records
@@ -84,7 +86,10 @@ def verify_bundle(path: Path, progress: Progress | None = None) -> VerifyReport:
         structure = read_structure(source, str(path), findings.report)
         check = _Check(source, structure, findings.report)
         check.run(progress or NullProgress())
-        if structure.contents is None:
+        if structure.contents is not None:
+            bundle = OpenBundle(path, source, structure, structure.contents)
+            check_record(bundle, check.indexes, findings.report)
+        else:
             check_displaced(source, findings.report)
         contents = structure.contents
         return VerifyReport(
@@ -94,7 +99,7 @@ def verify_bundle(path: Path, progress: Progress | None = None) -> VerifyReport:
             snapshot=contents.snapshot if contents else "",
             bytes=source.size,
             members=len(structure.members),
-            captures=check.captures,
+            captures=sum(counts.captures for counts in check.indexes.values()),
             images=len(contents.images) if contents else 0,
             files=len(contents.files) if contents else 0,
             signature=NOT_CHECKED if SIGNATURE in structure.members else UNSIGNED,
@@ -108,7 +113,7 @@ class _Check:
     def __init__(self, source: RandomAccess, structure: Structure, report: Report) -> None:
         self._source, self._structure, self._report = source, structure, report
         self._contents = structure.contents
-        self.captures = 0
+        self.indexes: dict[str, Counts] = {}
         self._waczs = self._open_docs()
         self._images = self._open_images()
 
@@ -158,7 +163,7 @@ class _Check:
                 counts = check_index(wacz, site, report)
                 check_pages(wacz, counts, report)
                 check_records(wacz, counts.lines, report)
-                self.captures += counts.captures
+                self.indexes[site.name] = counts
                 task.advance()
 
     def _check_images(self, tar: ImageTar, contents: Contents, sums: dict[Range, str]) -> None:
