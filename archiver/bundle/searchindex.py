@@ -23,6 +23,7 @@ from archiver.core.errors import ArchiverError, StorageDenied
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
 from archiver.offline.search.index import VERSION
+from archiver.offline.search.provenance import loaded_index, side_file
 from archiver.offline.search.reading import open_index
 from archiver.offline.search.writer import IndexedDocument, write_index
 from archiver.store.atomic import storage_errors, sweep_temporaries, temporary_folder, write_atomically
@@ -61,7 +62,7 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
         if not _is_current(path):  # another process may have built it meanwhile
             if not _build(paths, snapshot, path, progress or NullProgress()):
                 return None
-            write_atomically(_side_file(path), _provenance(path))
+            write_atomically(side_file(path), _provenance(_digest(path)))
     return path
 
 
@@ -114,20 +115,23 @@ def _documents(pages: Sequence[tuple[Site, Capture]], progress: Progress) -> Ite
 
 
 def _is_current(path: Path) -> bool:
-    """Say whether an index is there as this very builder left it."""
-    side = _side_file(path)
+    """Say whether an index is there as this very builder left it, or came with a bundle that this version made."""
+    side = side_file(path)
     with storage_errors(path):
-        return path.is_file() and side.is_file() and side.read_bytes() == _provenance(path)
+        if not (path.is_file() and side.is_file()):
+            return False
+        said = side.read_bytes()
+    digest = _digest(path)
+    return said in (_provenance(digest), loaded_index(digest, PROGRAM))
 
 
-def _side_file(path: Path) -> Path:
-    return path.with_suffix(".json")
-
-
-def _provenance(path: Path) -> bytes:
-    """What an index's bytes depend on beside the captures, and the digest of what came out."""
+def _digest(path: Path) -> Digest:
     with storage_errors(path), path.open("rb") as stream:
-        digest, _ = Digest.of_stream(stream)
+        return Digest.of_stream(stream)[0]
+
+
+def _provenance(digest: Digest) -> bytes:
+    """What an index's bytes depend on beside the captures, and the digest of what came out."""
     return jsontext.dump(
         {
             "digest": str(digest),

@@ -299,6 +299,12 @@ class RobotsForbidden(FetchError):
     code = "fetch.robots"
 
 
+class NamesCollide(UsageError):
+    """Several images would get one name in the registry that they are pushed to; ``place`` is that name."""
+
+    code = "push.names"
+
+
 class RegistryError(FetchError):
     """A registry answered something that cannot be used."""
 
@@ -365,6 +371,12 @@ class ManifestUnsupported(RegistryError):
     code = "registry.manifest"
 
 
+class IndexRefused(RegistryError):
+    """The registry takes an index only with all that it lists, and what is pushed does not have all of that."""
+
+    code = "registry.sparse"
+
+
 class PlatformMissing(RegistryError):
     """The image exists, but not for a platform that the spec names."""
 
@@ -416,16 +428,40 @@ class VolumeUnfit(BundleError):
     code = "bundle.volume"
 
 
+class SignatureRefused(BundleError):
+    """A bundle is not signed by any of those who were asked for; ``problem`` is what ``verify`` calls it."""
+
+    code = "bundle.signature"
+
+    def __init__(
+        self, problem: str, message: str, *, place: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, place=place, hint=hint)
+        self.problem = problem
+
+
 class BundleIncomplete(BundleError):
     """What a bundle must hold is missing from the archive or damaged there; ``place`` names it."""
 
     code = "bundle.incomplete"
 
 
+class SigningFailed(UsageError):
+    """What was named cannot sign: no key, none that can be used here, or a wrong passphrase; ``place`` is the key."""
+
+    code = "usage.key"
+
+
 class FileInTheWay(UsageError):
     """Something else is where a file is to be written; ``more`` are the others. Nothing is overwritten."""
 
     code = "usage.exists"
+
+
+class SnapshotDiffers(UsageError):
+    """A bundle brings a snapshot that is there already, and is another: it was made for other platforms, say."""
+
+    code = "load.differs"
 
 
 class DeltaIncomplete(BundleError):

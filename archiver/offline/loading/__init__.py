@@ -1,0 +1,1 @@
+"""Taking in what bundles hold: into container runtimes, and into archive folders."""

@@ -1,0 +1,194 @@
+"""Blobs of images and downloaded files from bundles into an archive's image layout, each checked by its digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
+
+from archiver.core import jsontext
+from archiver.core.descriptor import OCI_MANIFEST, Descriptor
+from archiver.core.digest import CHUNK, Digest
+from archiver.core.errors import (
+    BundleDamaged,
+    ContentError,
+    InvalidDigest,
+    InvalidDocument,
+    NotArchived,
+    RecordCorrupt,
+)
+from archiver.core.reference import Reference
+from archiver.offline.loading.tally import Tally
+from archiver.offline.names import FILE_RECORDS
+from archiver.offline.windows import open_window
+from archiver.store.fileartifact import FILE_TYPE
+from archiver.store.imagewalk import walk_image
+from archiver.store.snapshots import list_snapshots, read_snapshot
+
+if TYPE_CHECKING:
+    from archiver.core.progress import Task
+    from archiver.core.snapshot import ImageResult, Snapshot
+    from archiver.offline.bundle import OpenBundle
+    from archiver.store.blobs import BlobReader, BlobStore
+    from archiver.store.paths import ArchivePaths
+
+_MOST_LINE = 64 << 20  # of record/files.jsonl, bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a bundle has a blob: ``offset`` counts from the beginning of the bundle; both in bytes."""
+
+    bundle: OpenBundle
+    offset: int
+    size: int
+
+    def copy(self, digest: Digest, store: BlobStore, task: Task) -> bool:
+        """Copy the blob to an archive; say whether it was not there.
+
+        What an earlier attempt copied is not copied again.
+
+        Args:
+            digest: what it must hash to.
+            store: the archive's blobs.
+            task: is told of the bytes, also of those that are there.
+
+        Raises:
+            BundleDamaged: it is another content; nothing of it stays.
+            LockHeld: a run is getting this very blob.
+            StoreError: or a subclass, where the bundle cannot be read or the archive not be written.
+        """
+        with store.resumable(digest, self.size) as blob:
+            if blob.present:
+                task.advance(self.size)
+                return False
+            task.advance(blob.received)
+            try:
+                with open_window(self.bundle.source, self.offset, self.size) as stream:
+                    stream.seek(blob.received)
+                    while chunk := stream.read(CHUNK):
+                        blob.write(chunk)
+                        task.advance(len(chunk))
+                blob.finish()
+            except ContentError as error:
+                raise BundleDamaged(
+                    f"a blob is damaged: {error.message}", place=f"{self.bundle.path}: {digest}"
+                ) from error
+            return True
+
+
+def image_blobs(bundles: Sequence[OpenBundle]) -> dict[Digest, Source]:
+    """Return where the blobs of the bundles' images are."""
+    return {
+        blob.digest: Source(bundle, blob.offset, blob.size)
+        for bundle in bundles
+        for blob in bundle.contents.blobs
+    }
+
+
+def file_blobs(bundles: Sequence[OpenBundle]) -> dict[Digest, Source]:
+    """Return where the contents of the bundles' downloaded files are."""
+    found: dict[Digest, Source] = {}
+    for bundle in bundles:
+        for file in bundle.contents.files:
+            entry = bundle.structure.members.get(file.path)
+            if entry is not None:  # a delta has only those that are new
+                found[file.digest] = Source(bundle, entry.offset, entry.size)
+    return found
+
+
+def copy_blobs(
+    sources: Mapping[Digest, Source], last: frozenset[Digest], store: BlobStore, task: Task
+) -> Tally:
+    """Copy blobs to an archive.
+
+    Args:
+        sources: where they are.
+        last: those among them that point to others, such as manifests; they are copied behind these.
+        store: the archive's blobs.
+        task: is told of the bytes.
+
+    Raises:
+        BundleDamaged, LockHeld, StoreError: see ``Source.copy``.
+    """
+    tally = Tally()
+    for digest, source in sorted(sources.items(), key=lambda item: (item[0] in last, item[0])):
+        tally += Tally(1, 0) if source.copy(digest, store, task) else Tally(0, 1)
+    return tally
+
+
+def store_artifacts(bundle: OpenBundle, store: BlobStore) -> list[Descriptor]:
+    """Store the artifacts that wrap a bundle's files, and return what index.json is to have of them.
+
+    The caller has checked record/files.jsonl.
+
+    Raises:
+        StoreError: or a subclass, when the archive cannot be written.
+    """
+    if FILE_RECORDS not in bundle.structure.members:
+        return []
+    found: list[Descriptor] = []
+    with bundle.open_member(FILE_RECORDS) as lines:
+        for _ in bundle.contents.files:
+            line = jsontext.load_object(lines.readline(_MOST_LINE), limit=_MOST_LINE, what=FILE_RECORDS)
+            store.put(str(line["config"]).encode("utf-8"))
+            manifest = str(line["manifest"]).encode("utf-8")
+            found.append(
+                Descriptor(OCI_MANIFEST, store.put(manifest), len(manifest), artifact_type=FILE_TYPE)
+            )
+    return found
+
+
+def image_names(
+    snapshot: Snapshot, store: BlobReader, meant: dict[str, str]
+) -> Iterator[tuple[str, Descriptor]]:
+    """Yield what index.json is to name for a snapshot's images, after checking that each of them is whole.
+
+    A name stays with what other snapshots have it for where these learned it later; so does what a digest pins.
+
+    Args:
+        snapshot: the record of a run.
+        store: the archive's blobs.
+        meant: when the archive's snapshots last learned what a reference means, by reference; this one's are added.
+
+    Raises:
+        BundleDamaged: a manifest or blob is missing or is not what is said of it.
+    """
+    for image in snapshot.images:
+        root = _whole_image(image, store)
+        named = Reference.parse(image.reference).named_tag and image.resolved >= meant.get(
+            image.reference, ""
+        )
+        yield image.reference if named else "", root
+
+
+def times_of_names(archive: ArchivePaths) -> dict[str, str]:
+    """Return when an archive's snapshots, of any project, last learned what a reference means, by reference."""
+    found: dict[str, str] = {}
+    for paths in archive.project_folders():
+        for name in list_snapshots(paths):
+            try:
+                images = read_snapshot(paths, name).images
+            except InvalidDocument:  # whoever wants to read that snapshot is told
+                continue
+            for image in images:
+                found[image.reference] = max(found.get(image.reference, ""), image.resolved)
+    return found
+
+
+def _whole_image(image: ImageResult, store: BlobReader) -> Descriptor:
+    """Return what an image's reference points to. Raises BundleDamaged where something of it is not there."""
+    try:
+        kept = {Digest.parse(text) for text in image.manifests}
+        digest = Digest.parse(image.digest)
+        root = Descriptor(image.media_type, digest, store.size(digest) or 0)
+        found = walk_image(store, root, kept.__contains__)
+    except (InvalidDocument, InvalidDigest, NotArchived, RecordCorrupt) as error:
+        raise BundleDamaged(f"{image.reference} is not whole: {error}") from error
+    blobs = [blob for each in found for blob in each.manifest.blobs]
+    lost = kept.difference(each.descriptor.digest for each in found)
+    lost.update(blob.digest for blob in blobs if store.size(blob.digest) != blob.size)
+    if lost or not found:
+        place = str(min(lost)) if lost else image.digest
+        raise BundleDamaged(f"{image.reference} is not whole: this is missing, or is another", place=place)
+    top = found[-1].manifest
+    return Descriptor(root.media_type, root.digest, root.size, artifact_type=top.artifact_type)
