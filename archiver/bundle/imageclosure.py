@@ -11,6 +11,7 @@ from archiver.core.errors import ArchiverError, BundleIncomplete
 from archiver.core.snapshot import Failure
 from archiver.store.imagestar import TarImage
 from archiver.store.imagewalk import walk_image
+from archiver.store.layoutindex import alias_document
 
 if TYPE_CHECKING:
     from archiver.core.manifest import Manifest
@@ -32,6 +33,7 @@ class ImageContent:
         default: the manifest that ``docker load`` gets; None for what is no image.
         default_platform: the platform of ``default``, as text; empty where there is none.
         compressions: how its layers that are file systems are packed, sorted; see ``layer_compression``.
+        alias: the OCI index that stands for it where it has Docker's media types; else None.
     """
 
     result: ImageResult
@@ -40,11 +42,12 @@ class ImageContent:
     default: Manifest | None
     default_platform: str
     compressions: tuple[str, ...]
+    alias: bytes | None = None
 
     @property
     def tar_image(self) -> TarImage:
         """What images.tar is made of."""
-        return TarImage(self.result.reference, self.root, self.blobs, self.default)
+        return TarImage(self.result.reference, self.root, self.blobs, self.default, self.alias)
 
 
 def image_contents(
@@ -138,7 +141,8 @@ def _content(result: ImageResult, store: BlobReader, preference: Sequence[Platfo
             blobs[pointer.digest] = _checked_size(result, store, pointer)
     default, platform = _default(result, manifests, preference)
     packed = replace(result, size=sum(blobs.values()))
-    return ImageContent(packed, root, blobs, default, platform, _compressions(manifests.values()))
+    alias = alias_document(store, root, blobs.__contains__) if default is not None else None
+    return ImageContent(packed, root, blobs, default, platform, _compressions(manifests.values()), alias)
 
 
 def _compressions(manifests: Iterable[Manifest]) -> tuple[str, ...]:

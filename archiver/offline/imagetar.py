@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 LAYOUT = "oci-layout"
 INDEX = "index.json"
 SAVED = "manifest.json"  # as docker save writes it
-DOCUMENTS = (LAYOUT, INDEX, SAVED)
+PART_DOCUMENTS = (LAYOUT, INDEX)  # docker could not load a part
+DOCUMENTS = (*PART_DOCUMENTS, SAVED)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ImageTar:
     blobs: dict[Digest, Entry]
 
     def document(self, name: str) -> Entry | None:
-        """Return one of the three documents in front of the blobs, or None where it is missing."""
+        """Return one of the documents in front of the blobs, or None where it is missing."""
         return next((entry for entry in self.entries if entry.name == name), None)
 
 
@@ -65,18 +66,19 @@ def read_image_tar(source: RandomAccess, offset: int, contents: Contents, report
             blob.offset - offset - len(header(name, blob.size)): (name, blob.size) for name, blob in named
         }
 
+    documents = DOCUMENTS if contents.since is None else PART_DOCUMENTS
     entries = tuple(walk(source, report, known))
     blobs: dict[Digest, Entry] = {}
     for entry in entries:
         digest = _digest(entry.name)
         if digest is not None:
             blobs[digest] = entry
-        elif entry.name not in DOCUMENTS:
+        elif entry.name not in documents:
             report("member.unexpected", entry.name, "no images.tar has a member of this name")
-    for name in DOCUMENTS:
+    for name in documents:
         if all(entry.name != name for entry in entries):
-            report("member.missing", name, "every images.tar has this member")
-    expected = (*DOCUMENTS, *map(blob_name, sorted(blobs)))
+            report("member.missing", name, "images.tar must have this member")
+    expected = (*documents, *map(blob_name, sorted(blobs)))
     there = [entry.name for entry in entries if entry.name in set(expected)]
     if there != [name for name in expected if name in set(there)]:
         report("member.order", "", "the members do not stand in their order")

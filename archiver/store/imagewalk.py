@@ -6,7 +6,7 @@ Source: OCI image-spec v1.1 image-index.md and manifest.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Protocol
 
 from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, Descriptor
 from archiver.core.errors import InvalidDocument
@@ -14,9 +14,23 @@ from archiver.core.manifest import Manifest, parse_manifest
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
-    from archiver.store.blobs import BlobReader
 
 _DEEPEST = 4  # indexes within indexes
+
+
+class ManifestSource(Protocol):
+    """Where manifests are read from: an archive, or bundles."""
+
+    def size(self, digest: Digest) -> int | None:
+        """Return a blob's size in bytes, or None where it is not here."""
+
+    def read(self, digest: Digest, limit: int) -> bytes:
+        """Return a small blob whole and checked.
+
+        Raises:
+            NotArchived: it is not here.
+            RecordCorrupt: it is larger than ``limit`` or its content has another digest.
+        """
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,7 @@ class StoredManifest:
     manifest: Manifest
 
 
-def read_manifest(store: BlobReader, at: Descriptor) -> Manifest:
+def read_manifest(store: ManifestSource, at: Descriptor) -> Manifest:
     """Read a manifest or index, checked by its digest.
 
     Raises:
@@ -38,7 +52,7 @@ def read_manifest(store: BlobReader, at: Descriptor) -> Manifest:
 
 
 def walk_image(
-    store: BlobReader, root: Descriptor, is_kept: Callable[[Digest], bool]
+    store: ManifestSource, root: Descriptor, is_kept: Callable[[Digest], bool]
 ) -> tuple[StoredManifest, ...]:
     """Return the manifests that are kept of an image, and the indexes that lead to them, each behind what it points to.
 
@@ -57,7 +71,7 @@ def walk_image(
 
 
 class _Walk:
-    def __init__(self, store: BlobReader, is_kept: Callable[[Digest], bool]) -> None:
+    def __init__(self, store: ManifestSource, is_kept: Callable[[Digest], bool]) -> None:
         self._store, self._is_kept = store, is_kept
         self._visited: dict[Digest, bool] = {}
         self.kept: list[StoredManifest] = []

@@ -27,7 +27,7 @@ from archiver.store.imagewalk import read_manifest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from archiver.store.blobs import BlobReader
+    from archiver.store.imagewalk import ManifestSource
 
 ALIAS_OF = "io.archiver.alias-of"
 """The annotation of an entry that stands for another one of its name: the other's digest."""
@@ -129,7 +129,9 @@ class LayoutIndex:
         return LayoutIndex(self.entries, _of_named(self.entries, {**self.aliases, **aliases}))
 
 
-def alias_document(store: BlobReader, target: Descriptor, is_here: Callable[[Digest], bool]) -> bytes | None:
+def alias_document(
+    store: ManifestSource, target: Descriptor, is_here: Callable[[Digest], bool]
+) -> bytes | None:
     """Return the OCI index that stands for an image with Docker's media types; None for what needs none.
 
     Upstream's bytes and digests stay: the child of a single image is its manifest, without a platform, so that readers take it

@@ -288,6 +288,10 @@ def search_index(documents: Iterable[tuple[str, str, str, str]], more: str = "")
 # Images
 
 
+_IMAGE = ("org.opencontainers.image.ref.name", "io.containerd.image.name")  # how index.json names an image
+_ARTIFACT = ("io.archiver.artifact.name",)
+
+
 class Images:
     """Blobs, names and what docker gets; ``tar`` packs them.
 
@@ -295,12 +299,14 @@ class Images:
         blobs: content by digest.
         names: descriptors by reference.
         saved: the entries of manifest.json.
+        aliases: further entries of index.json.
     """
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.names: dict[str, dict[str, Any]] = {}
         self.saved: list[dict[str, Any]] = []
+        self.aliases: list[dict[str, Any]] = []
 
     def put(self, media_type: str, data: bytes) -> dict[str, Any]:
         """Add a blob and return its descriptor."""
@@ -336,15 +342,10 @@ class Images:
             "schemaVersion": 2,
             "mediaType": INDEX,
             "manifests": [
-                {
-                    **descriptor,
-                    "annotations": {
-                        "org.opencontainers.image.ref.name": name,
-                        "io.containerd.image.name": name,
-                    },
-                }
+                {**descriptor, "annotations": dict.fromkeys(_ARTIFACT if name == CHART else _IMAGE, name)}
                 for name, descriptor in self.names.items()
-            ],
+            ]
+            + self.aliases,
         }
         return [
             ("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'),

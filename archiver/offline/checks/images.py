@@ -25,6 +25,8 @@ from archiver.offline.checks.ranges import Range
 from archiver.offline.imagetar import INDEX, LAYOUT, SAVED, ImageTar, blob_name
 from archiver.offline.names import IMAGES
 from archiver.offline.problems import inside
+from archiver.store.imagestar import ARTIFACT_NAME
+from archiver.store.layoutindex import ALIAS_OF
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
@@ -67,13 +69,16 @@ def check_images(
     documents = _Documents(source, tar, report)
     if documents.read(LAYOUT) != {"imageLayoutVersion": "1.0.0"}:
         report("images.document", LAYOUT, "not the marker of an OCI image layout")
-    named = _check_index(documents, contents, report)
+    entries = _entries(documents, report)
     graph = _Graph(source, tar, contents, report)
-    for descriptor in named.values():
+    for descriptor in entries:
         graph.follow(descriptor, INDEX)
     for digest in sorted(set(tar.blobs) - graph.reached):
         report("images.unreferenced", blob_name(digest), "nothing points to the blob")
-    _check_saved(documents.read(SAVED), contents.images, graph, report)
+    _check_index(entries, contents, graph, report)
+    _check_aliases([entry for entry in entries if ALIAS_OF in entry.annotations], contents, graph, report)
+    if contents.since is None:
+        _check_saved(documents.read(SAVED), contents.images, graph, report)
 
 
 class _Documents:
@@ -95,46 +100,84 @@ class _Documents:
             return None
 
 
-def _check_index(documents: _Documents, contents: Contents, report: Report) -> dict[str, Descriptor]:
-    """Compare index.json with bundle.json; return its entries by reference."""
+def _entries(documents: _Documents, report: Report) -> list[Descriptor]:
+    """Return what index.json lists, without what is malformed."""
     document = documents.read(INDEX)
     if document is None:
-        return {}
+        return []
     entries = document.get("manifests") if isinstance(document, dict) else None
     if not isinstance(entries, list) or (document.get("schemaVersion"), document.get("mediaType")) != (
         2,
         OCI_INDEX,
     ):
         report("images.document", INDEX, "not an OCI image index")
-        return {}
-    named: dict[str, Descriptor] = {}
+        return []
+    found: list[Descriptor] = []
     for number, entry in enumerate(entries):
         try:
-            descriptor = Descriptor.from_json(entry, what=INDEX)
+            found.append(Descriptor.from_json(entry, what=INDEX))
         except ArchiverError as error:
             report("images.document", INDEX, f"manifests[{number}]: {error.message}")
+    return found
+
+
+def _check_index(entries: list[Descriptor], contents: Contents, graph: _Graph, report: Report) -> None:
+    """Compare index.json, aliases aside, with bundle.json."""
+    named: dict[str, Descriptor] = {}
+    for number, entry in enumerate(entries):
+        if ALIAS_OF in entry.annotations:
             continue
-        name = descriptor.annotations.get(REF_NAME, "")
-        if not name or name in named or descriptor.annotations.get(CONTAINERD_NAME) != name:
-            report(
-                "images.disagree",
-                INDEX,
-                f"manifests[{number}] has no full name of its own in both annotations",
-            )
-        named[name or f"#{number}"] = descriptor
+        name = entry.annotations.get(REF_NAME) or entry.annotations.get(ARTIFACT_NAME, "")
+        if not name or name in named:
+            report("images.disagree", INDEX, f"manifests[{number}] has no name of its own")
+        named[name or f"#{number}"] = entry
     for image in contents.images:
         found = named.get(image.reference)
         if found is None:
             report("images.missing", INDEX, f"no entry for {image.reference}")
-        elif (found.digest, found.media_type) != (image.digest, image.media_type):
+            continue
+        if (found.digest, found.media_type) != (image.digest, image.media_type):
             report(
                 "images.disagree",
                 INDEX,
                 f"{image.reference} is {found.digest}, bundle.json says {image.digest}",
             )
+        names = (REF_NAME, CONTAINERD_NAME) if graph.runs(image) else (ARTIFACT_NAME,)
+        if found.annotations != dict.fromkeys(names, image.reference):
+            report(
+                "images.disagree", INDEX, f"{image.reference} is not named as what it is, once in each way"
+            )
     for name in sorted(set(named) - {image.reference for image in contents.images}):
         report("images.disagree", INDEX, f"bundle.json does not list {name}")
-    return named
+
+
+def _check_aliases(aliases: list[Descriptor], contents: Contents, graph: _Graph, report: Report) -> None:
+    """Check that each alias stands for one image with Docker's media types, and leads to nothing else."""
+    images = {image.reference: image for image in contents.images}
+    for alias in aliases:
+        image = images.pop(alias.annotations.get(REF_NAME, ""), None)
+        if image is None or alias.annotations[ALIAS_OF] != str(image.digest):
+            report(
+                "images.disagree",
+                INDEX,
+                f"{alias.digest} stands for no image, or is not the only one that does",
+            )
+            continue
+        if (
+            alias.annotations.get(CONTAINERD_NAME)
+            != f"{Reference.parse(image.reference).name}@{alias.digest}"
+        ):
+            report("images.disagree", INDEX, f"{alias.digest} has the name of something else")
+        target = graph.manifests.get(image.digest)
+        children = target.manifests if target is not None and target.is_index else ()
+        allowed = {child.digest for child in children} or {image.digest}
+        document = graph.manifests.get(alias.digest)
+        if document is not None and not {child.digest for child in document.manifests} <= allowed:
+            report(
+                "images.disagree",
+                blob_name(alias.digest),
+                f"it leads to something else than {image.reference}",
+            )
 
 
 class _Graph:
@@ -190,10 +233,10 @@ class _Graph:
         self.manifests[descriptor.digest] = manifest
         return manifest
 
-    def is_image(self, digest: Digest) -> bool:
-        """Say whether a digest is that of an image's own manifest."""
-        manifest = self.manifests.get(digest)
-        return manifest is not None and manifest.is_image
+    def runs(self, image: ImageEntry) -> bool:
+        """Say whether an entry of bundle.json is an image that runtimes load, and no artifact."""
+        manifest = self.manifests.get(image.digest)
+        return bool(image.default_platform) or (manifest is not None and manifest.is_image)
 
     def behind(self, digest: Digest, platform: str) -> list[Manifest]:
         """Return the image manifests behind a digest that can be the one for a platform."""
@@ -215,11 +258,11 @@ def _check_saved(document: Any, images: tuple[ImageEntry, ...], graph: _Graph, r
     if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
         report("images.document", SAVED, "not a list of objects")
         return
-    expected = [image for image in images if image.default_platform or graph.is_image(image.digest)]
+    expected = [image for image in images if graph.runs(image)]
     if len(document) != len(expected):
         report("images.disagree", SAVED, f"{len(document)} entries, where {len(expected)} images should be")
     for image, entry in zip(expected, document):
-        if entry not in _entries(image, graph):
+        if entry not in _saved_entries(image, graph):
             report(
                 "images.disagree",
                 SAVED,
@@ -227,7 +270,7 @@ def _check_saved(document: Any, images: tuple[ImageEntry, ...], graph: _Graph, r
             )
 
 
-def _entries(image: ImageEntry, graph: _Graph) -> list[dict[str, Any]]:
+def _saved_entries(image: ImageEntry, graph: _Graph) -> list[dict[str, Any]]:
     """Return the entries that an image can have in manifest.json."""
     try:
         reference = Reference.parse(image.reference)

@@ -161,10 +161,16 @@ def test_same_snapshot_same_bytes(
 
 
 def test_skopeo_reads_every_image_by_name(unpacked: Path) -> None:
-    """oci-archive: by full reference with the digest that was pinned, docker-archive: by tag."""
+    """oci-archive: by full reference with the digest that was pinned, docker-archive: by tag.
+
+    The chart is in the layout by its digest, without a name that containerd would take for an image to unpack.
+    """
     need("skopeo")
     tar = unpacked / "images/images.tar"
-    for image in _json(unpacked / "bundle.json")["images"]:
+    *images, chart = _json(unpacked / "bundle.json")["images"]
+    with tarfile.open(tar) as layout:
+        assert f"blobs/{chart['digest'].replace(':', '/')}" in layout.getnames()
+    for image in images:
         raw = _run("skopeo", "inspect", "--raw", f"oci-archive:{tar}:{image['reference']}")
         assert str(Digest.of(raw)) == image["digest"]
     for reference in (IMAGE, SINGLE):

@@ -25,6 +25,7 @@ from servers.handmade_bundle import (
     SITE,
     Bundle,
     Docs,
+    Images,
     as_json,
     identity,
     sample_docs,
@@ -609,6 +610,46 @@ def test_manifest_json_must_be_what_the_manifests_give(check: Check) -> None:
     images.saved[0]["Layers"].reverse()
     assert codes(check(repack(images))) == {"images.disagree"}
     images.saved.pop()
+    assert codes(check(repack(images))) == {"images.disagree"}
+
+
+def _alias(images: Images, *children: dict[str, Any], of: str = SINGLE, **names: str) -> None:
+    """Add an alias of an image with these children, under these names in place of the right ones."""
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": list(children)}
+    entry = images.put(INDEX, as_json(index))
+    images.aliases.append(
+        {
+            **entry,
+            "annotations": {
+                "org.opencontainers.image.ref.name": of,
+                "io.containerd.image.name": f"{of.rpartition(':')[0]}@{entry['digest']}",
+                "io.archiver.alias-of": images.names[of]["digest"],
+                **names,
+            },
+        }
+    )
+
+
+def test_an_alias_may_stand_for_an_image(check: Check) -> None:
+    """A second entry of an image's name, an index that leads to the image itself, is in order."""
+    images = sample_images()
+    _alias(images, images.names[SINGLE])
+    assert check(repack(images)).ok
+
+
+@pytest.mark.parametrize("fault", ["another image", "no image", "twice", "another's name"])
+def test_an_alias_leads_to_what_it_stands_for_and_nowhere_else(check: Check, fault: str) -> None:
+    """An entry that gives other content under an image's name, or takes another's name, is found."""
+    images = sample_images()
+    if fault == "another image":
+        _alias(images, images.names[CHART])
+    elif fault == "no image":
+        _alias(images, images.names[SINGLE], **{"io.archiver.alias-of": images.names[CHART]["digest"]})
+    elif fault == "twice":
+        _alias(images, images.names[SINGLE])
+        _alias(images, images.names[SINGLE])
+    else:
+        _alias(images, images.names[SINGLE], **{"io.containerd.image.name": IMAGE})
     assert codes(check(repack(images))) == {"images.disagree"}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,16 +60,36 @@ def test_the_tar_is_as_long_as_planned_and_blobs_are_where_planned(builder: Arch
     assert names[3:] == [f"blobs/sha256/{digest.hex}" for digest in digests]
 
 
-def test_the_index_names_each_image_twice(builder: ArchiveBuilder) -> None:
-    """index.json has the full reference in both annotations, in the snapshot's order."""
+def test_the_index_names_each_image_twice_and_no_artifact_as_one(builder: ArchiveBuilder) -> None:
+    """index.json has an image's full reference in both annotations; what cannot be unpacked has a name of our own."""
     _, data = _packed(builder)
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         entries = _json(tar, "index.json")["manifests"]
+    image = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
+    artifact = ("io.archiver.artifact.name",)
     assert [entry["annotations"] for entry in entries] == [
-        {"org.opencontainers.image.ref.name": result.reference, "io.containerd.image.name": result.reference}
+        dict.fromkeys(image if any(result.platforms) else artifact, result.reference)
         for result in builder.images
     ]
     assert [entry["digest"] for entry in entries] == [result.digest for result in builder.images]
+
+
+def test_an_alias_is_named_for_readers_that_know_oci_types_alone(builder: ArchiveBuilder) -> None:
+    """Behind all entries stands one of the same ref.name, and of its own digest's for containerd; its bytes are in."""
+    store = blob_reader(builder.archive.images)
+    images = [image.tar_image for image in image_contents(builder.finish(), store, ())[0]]
+    named = replace(images[1], alias=b"{}")
+    digest, output = Digest.of(b"{}"), io.BytesIO()
+    ImagesTar([named, images[0]], store, without={digest}).write(output)
+    with tarfile.open(fileobj=io.BytesIO(output.getvalue())) as tar:
+        *_, last = _json(tar, "index.json")["manifests"]
+        assert f"blobs/sha256/{digest.hex}" in tar.getnames()
+    assert (last["digest"], last["size"]) == (str(digest), 2)
+    assert last["annotations"] == {
+        "org.opencontainers.image.ref.name": SINGLE,
+        "io.containerd.image.name": f"{SINGLE.rpartition(':')[0]}@{digest}",
+        "io.archiver.alias-of": str(named.root.digest),
+    }
 
 
 def test_manifest_json_has_images_only_and_no_digest_for_a_tag(builder: ArchiveBuilder) -> None:
