@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from archiver.offline.tarwalk import Entry
     from archiver.offline.windows import RandomAccess
 
-_MOST = 64 << 20  # bytes
+MOST_BYTES = 64 << 20
+"""A longer list is not accepted."""
 
 
 def read_sums(source: RandomAccess, members: dict[str, Entry], report: Report) -> dict[str, Digest]:
@@ -24,7 +25,7 @@ def read_sums(source: RandomAccess, members: dict[str, Entry], report: Report) -
     entry = members.get(SUMS)
     if entry is None:
         return {}
-    if entry.size > _MOST:
+    if entry.size > MOST_BYTES:
         report("sums.form", SUMS, f"{entry.size} bytes are more than are accepted")
         return {}
     data = source.read_at(entry.offset, entry.size)

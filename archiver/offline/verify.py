@@ -22,24 +22,30 @@ from archiver.offline.checks.program import check_program
 from archiver.offline.checks.ranges import Range, sum_ranges
 from archiver.offline.checks.record import check_record
 from archiver.offline.checks.search import check_search
-from archiver.offline.checks.signature import check_signature
+from archiver.offline.checks.signature import check_signature, check_signer
+from archiver.offline.checks.volumes import check_volumes, volume_ranges
 from archiver.offline.checks.warc import check_records
 from archiver.offline.imagetar import ImageTar, read_image_tar
-from archiver.offline.names import IMAGES, PROGRAM, SEARCH, SIGNATURE
+from archiver.offline.names import IMAGES, PROGRAM, SEARCH, SIGNATURE, SUMS
 from archiver.offline.problems import Findings, Problem, inside
+from archiver.offline.signature import can_check
 from archiver.offline.structure import Structure, read_structure
+from archiver.offline.sums import MOST_BYTES
 from archiver.offline.volumes import open_source
 from archiver.offline.wacz import Wacz, open_wacz
-from archiver.offline.windows import Part, RandomAccess
+from archiver.offline.windows import Part
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.offline.bundlejson import Contents, DocsEntry
     from archiver.offline.problems import Report
+    from archiver.offline.signature import Signer
+    from archiver.offline.volumes import Source
 
 UNSIGNED = "unsigned"
 NOT_CHECKED = "signature not checked"
+SIGNED = "signed"
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,9 @@ class VerifyReport:
     """What a bundle is and what is wrong with it.
 
     ``format``, ``project`` and ``snapshot`` are empty where bundle.json cannot be read. ``bytes`` is the
-    file's length; ``captures`` counts those of the snapshot's view that the docs' indexes have. ``problems`` are in the
-    order found.
+    whole's length; ``captures`` counts those of the snapshot's view that the docs' indexes have. ``signature`` is one of
+    UNSIGNED, NOT_CHECKED and SIGNED; with the last, ``signer`` is who did. ``problems`` are those of whole volumes, then
+    the others in the order found.
     """
 
     path: str
@@ -61,6 +68,7 @@ class VerifyReport:
     images: int
     files: int
     signature: str
+    signer: Signer | None
     problems: tuple[Problem, ...]
 
     @property
@@ -69,20 +77,22 @@ class VerifyReport:
         return not self.problems
 
 
-def verify_bundle(path: Path, progress: Progress | None = None) -> VerifyReport:
+def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | None = None) -> VerifyReport:
     """Check every digest, structure and cross-reference of a bundle and list all problems.
 
     Args:
         path: the bundle, as ``volumes.open_source`` takes it.
         progress: is told of the bytes read.
+        signers: the list of those of whom one must have signed it; None where anybody may, or nobody.
 
     Raises:
         NotABundle: the file cannot be recognised as a bundle at all.
         VolumeUnfit: a volume is missing, or too short or too long to be one.
         StoreError: the file cannot be read, or there is no room for a temporary copy of the search index.
+        UsageError: there is no such list of signers.
     """
     with closing(open_source(path)) as source:
-        findings = Findings()
+        findings, whole = Findings(), Findings()
         structure = read_structure(source, str(path), findings.report)
         check = _Check(source, structure, findings.report)
         check.run(progress or NullProgress())
@@ -91,6 +101,9 @@ def verify_bundle(path: Path, progress: Progress | None = None) -> VerifyReport:
             check_record(bundle, check.indexes, findings.report)
         else:
             check_displaced(source, findings.report)
+        signer = _check_signature(source, structure, signers, findings.report)
+        sound = not len(findings) and (can_check() or SIGNATURE not in structure.members)
+        check_volumes(source, check.sums, whole.report, sound=sound)
         contents = structure.contents
         return VerifyReport(
             path=str(path),
@@ -102,24 +115,44 @@ def verify_bundle(path: Path, progress: Progress | None = None) -> VerifyReport:
             captures=sum(counts.captures for counts in check.indexes.values()),
             images=len(contents.images) if contents else 0,
             files=len(contents.files) if contents else 0,
-            signature=NOT_CHECKED if SIGNATURE in structure.members else UNSIGNED,
-            problems=findings.problems,
+            signature=SIGNED if signer else NOT_CHECKED if SIGNATURE in structure.members else UNSIGNED,
+            signer=signer,
+            problems=whole.problems + findings.problems,
         )
+
+
+def _check_signature(
+    source: Source, structure: Structure, signers: Path | None, report: Report
+) -> Signer | None:
+    """Check the signature, if there is one or has to be; return who signed where that was asked."""
+
+    def read(name: str) -> bytes:
+        entry = structure.members.get(name)
+        return source.read_at(entry.offset, min(entry.size, MOST_BYTES)) if entry else b""
+
+    signed = SIGNATURE in structure.members
+    if signers is not None:
+        return check_signer(read(SIGNATURE) if signed else None, read(SUMS), signers, report)
+    if signed:
+        check_signature(read(SIGNATURE), read(SUMS), report)
+    return None
 
 
 class _Check:
     """One verification: opens what the members hold, sums every range once, then looks at the content."""
 
-    def __init__(self, source: RandomAccess, structure: Structure, report: Report) -> None:
+    def __init__(self, source: Source, structure: Structure, report: Report) -> None:
         self._source, self._structure, self._report = source, structure, report
         self._contents = structure.contents
         self.indexes: dict[str, Counts] = {}
+        self.sums: dict[Range, str] = {}
         self._waczs = self._open_docs()
         self._images = self._open_images()
 
     def run(self, progress: Progress) -> None:
         with closing(progress.task("verifying", "B", self._source.size)) as task:
             sums = sum_ranges(self._source, self._ranges(), task.advance)
+        self.sums = sums
         check_members(self._structure, sums, self._report)
         check_padding(self._source, self._structure.members.values(), self._report)
         self._check_docs(sums, progress)
@@ -130,8 +163,6 @@ class _Check:
         if SEARCH in self._structure.members and self._contents is not None:
             sites = {site.name: wacz for site, wacz in self._waczs}
             check_search(self._part(SEARCH), sites, self._report)
-        if SIGNATURE in self._structure.members:
-            check_signature(self._part(SIGNATURE), self._report)
 
     def _open_docs(self) -> list[tuple[DocsEntry, Wacz]]:
         opened: list[tuple[DocsEntry, Wacz]] = []
@@ -154,6 +185,7 @@ class _Check:
             yield from entry_ranges(wacz, self._offset(site.path))
         if self._images is not None:
             yield from blob_ranges(self._images)
+        yield from volume_ranges(self._source)
 
     def _check_docs(self, sums: dict[Range, str], progress: Progress) -> None:
         with closing(progress.task("checking docs", "sites", len(self._waczs))) as task:

@@ -1,61 +1,56 @@
-"""Whether SHA256SUMS.sig has the form of an SSH signature; who signed is for ``ssh-keygen`` to say.
-
-Source: OpenSSH, PROTOCOL.sshsig.
-"""
+"""Whether SHA256SUMS.sig is a signature over SHA256SUMS, and by whom, as far as this machine can tell."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import struct
 from typing import TYPE_CHECKING
 
+from archiver.core.errors import InvalidDocument, SignatureRefused
 from archiver.offline.names import SIGNATURE
+from archiver.offline.signature import can_check, check_unbroken, parse_signature, signer_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archiver.offline.problems import Report
-    from archiver.offline.windows import RandomAccess
-
-NAMESPACE = b"archiver-bundle"
-_BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
-_COLUMNS = 70
-_MOST = 64 << 10
-_MAGIC = b"SSHSIG\0\0\0\1"
+    from archiver.offline.signature import Signer
 
 
-def check_signature(source: RandomAccess, report: Report) -> None:
-    """Check the armour by making it again from what it holds, and the fields inside."""
-    data = source.read_at(0, _MOST + 1)
+def check_signature(data: bytes, sums: bytes, report: Report) -> None:
+    """Check a signature's form and, where ssh-keygen is here, that it is one over SHA256SUMS, whoever made it.
+
+    Args:
+        data: the content of SHA256SUMS.sig.
+        sums: the content of SHA256SUMS.
+        report: is told of each problem.
+    """
     try:
-        blob = base64.b64decode(data[len(_BEGIN) : -len(_END)].replace(b"\n", b""), validate=True)
-    except binascii.Error:
-        blob = b""
-    if len(data) > _MOST or _armour(blob) != data:
-        report("signature.form", SIGNATURE, "not the armour of an SSH signature")
-        return
-    fields = _fields(blob)
-    if fields is None:
-        report("signature.form", SIGNATURE, "the signature's fields are malformed")
-    elif fields[1] != NAMESPACE:
-        report("signature.form", SIGNATURE, f"the signature is for {fields[1][:80]!r}, not {NAMESPACE!r}")
+        parse_signature(data)
+        if can_check():
+            check_unbroken(sums, data)
+    except InvalidDocument as error:
+        report("signature.form", SIGNATURE, error.message)
+    except SignatureRefused as error:
+        if error.problem != "signature.unchecked":  # nobody asked for it
+            report(error.problem, SIGNATURE, error.message)
 
 
-def _armour(blob: bytes) -> bytes:
-    text = base64.b64encode(blob)
-    lines = (text[at : at + _COLUMNS] + b"\n" for at in range(0, len(text), _COLUMNS))
-    return _BEGIN + b"".join(lines) + _END
+def check_signer(data: bytes | None, sums: bytes, signers: Path, report: Report) -> Signer | None:
+    """Return who signed, of those who may, or None after a report.
 
+    Args:
+        data: the content of SHA256SUMS.sig; None where the bundle has none.
+        sums: the content of SHA256SUMS.
+        signers: the list of allowed signers.
+        report: is told of each problem.
 
-def _fields(blob: bytes) -> list[bytes] | None:
-    """Return public key, namespace, reserved, hash algorithm and signature."""
-    if not blob.startswith(_MAGIC):
+    Raises:
+        UsageError: there is no such list.
+    """
+    if data is None:
+        report("signature.missing", SIGNATURE, "the bundle is not signed")
         return None
-    fields: list[bytes] = []
-    rest = blob[len(_MAGIC) :]
-    while len(rest) >= 4 and len(fields) < 5:
-        (length,) = struct.unpack_from(">L", rest)
-        fields.append(rest[4 : 4 + length])
-        if len(fields[-1]) != length:
-            return None
-        rest = rest[4 + length :]
-    return fields if len(fields) == 5 and not rest else None
+    try:
+        return signer_of(sums, data, signers)
+    except SignatureRefused as error:
+        report(error.problem, SIGNATURE, error.message)
+        return None

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Callable, Iterator
 from archiver.core.errors import BundleError, UsageError, VolumeUnfit
 
 if TYPE_CHECKING:
+    import argparse
+
     from archiver.core.progress import Progress
     from archiver.offline.holdings import Holding
 
@@ -51,6 +53,17 @@ def opened(path: Path) -> Iterator[tuple[Holding, ...]]:
     finally:
         for holding in holdings:
             holding.close()
+
+
+def add_signers(parser: argparse.ArgumentParser) -> None:
+    """Add ``--signers FILE``."""
+    parser.add_argument(
+        "--signers",
+        type=Path,
+        metavar="FILE",
+        help="refuse what none of these signed: a list of allowed signers as ssh-keygen takes it, a line a signer, such as "
+        '"alice@example.org ssh-ed25519 AAAA..."',
+    )
 
 
 def existing(path: Path) -> Path:
