@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Sequence
 
 from archiver.bundle import manifest
 from archiver.bundle.closure import bundle_name, closure
 from archiver.bundle.members import from_archive
+from archiver.bundle.newrecords import NewRecords
 from archiver.bundle.output.target import target_path
 from archiver.bundle.output.volumes import Volumes, WholeFile, volume_bytes
 from archiver.bundle.packing import Plan, write_bundle
 from archiver.bundle.readme import plaintext, webpage
+from archiver.bundle.readme.handover import Handover
 from archiver.bundle.record import record_members
 from archiver.bundle.runtime import build_runtime
-from archiver.bundle.searchindex import page_titles, search_index
+from archiver.bundle.searchindex import narrowed_index, page_titles, search_index
+from archiver.bundle.since import read_base
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import UsageError
 from archiver.core.progress import NullProgress, Progress
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
     from archiver.bundle.closure import Contents
     from archiver.bundle.output.volumes import Output, Volume
+    from archiver.bundle.since import Base
     from archiver.core.descriptor import Platform
     from archiver.store.blobs import BlobReader
     from archiver.store.paths import ArchivePaths
@@ -43,7 +48,8 @@ class Bundled:
     ``path`` is the file, or the list of the ``volumes`` where it is made in such. ``sums`` is the digest of SHA256SUMS, which
     vouches for all that is in the bundle.
     ``referrers`` sign or describe the images; ``failures`` are those of the archiving run, and ``left_out`` counts images that
-    are archived for none of the platforms that were packed.
+    are archived for none of the platforms that were packed. ``new`` says of a delta what is in it; all other counts are of
+    the whole snapshot.
     """
 
     path: Path
@@ -57,6 +63,17 @@ class Bundled:
     files: int
     failures: int
     left_out: int
+    new: NewSince | None
+
+
+@dataclass(frozen=True)
+class NewSince:
+    """What is in a delta: the snapshot of its base, and counts of WARC pairs, blobs of images, and files."""
+
+    snapshot: str
+    records: int
+    blobs: int
+    files: int
 
 
 def build_bundle(
@@ -64,6 +81,7 @@ def build_bundle(
     project: str,
     *,
     snapshot: str | None = None,
+    since: Path | None = None,
     output: Path | None = None,
     platforms: Sequence[Platform] = (),
     volume_size: int | None = None,
@@ -75,6 +93,7 @@ def build_bundle(
         archive: the archive folder.
         project: the project's name.
         snapshot: the snapshot's id; None for the project's good one.
+        since: an earlier bundle (or its bundle.json) whose readers get only what is new; None to pack everything.
         output: the file to make, or a folder to make it in; None for the current folder.
         platforms: which platforms of multi-platform images to pack; empty for all that are archived.
         volume_size: how many bytes volumes are to have; None for one file.
@@ -83,7 +102,8 @@ def build_bundle(
     Raises:
         NotArchived: no such project or snapshot.
         UsageError: the file to make is there and is no bundle, or would lie among the archive's own files; there is
-            nothing for the platforms; the volumes are too small.
+            nothing for the platforms; the volumes are too small; nothing can build on ``since``.
+        NotABundle, BundleDamaged: ``since`` is no sound bundle.
         LockHeld: another run is making the same bundle.
         BundleIncomplete: something that the snapshot names is missing from the archive or damaged there.
         BundleError: it cannot be packed: two names collide.
@@ -94,13 +114,21 @@ def build_bundle(
     paths = archive.project(project)
     record = read_snapshot(paths, snapshot or good_snapshot(paths))
     most = volume_bytes(volume_size) if volume_size is not None else None
-    target = target_path(output, bundle_name(record), archive)
-    with search_index(paths, record.id, progress, target) as index:
-        contents = closure(archive, record, platforms, page_titles(index) if index else None)
+    base = read_base(since, paths, record, progress) if since is not None else None
+    target = target_path(output, bundle_name(record, base), archive)
+    if since is not None and target.exists() and target.samefile(since):
+        raise UsageError(
+            "the delta would take the place of its base", place=str(target), hint="choose another name"
+        )
+    with ExitStack() as held:
+        index = held.enter_context(search_index(paths, record.id, progress, target))
+        contents = closure(archive, record, platforms, page_titles(index) if index else None, base)
         for failure in contents.failures[len(record.failures) :]:
             progress.warn(f"{failure.subject} is left out: {failure.message}")
         if platforms and not (contents.docs or contents.images or contents.files):
             raise _nothing_left(contents)
+        if base is not None and index is not None:
+            index = held.enter_context(narrowed_index(index, base.documents, target))
         store = blob_reader(archive.images)
         plan = Plan(contents, (*_members(contents, index, store), *record_members(paths, contents, store)))
 
@@ -120,6 +148,16 @@ def build_bundle(
         len(contents.files),
         len(record.failures),
         len(contents.failures) - len(record.failures),
+        _new(contents, base) if base else None,
+    )
+
+
+def _new(contents: Contents, base: Base) -> NewSince:
+    return NewSince(
+        base.snapshot,
+        sum(docs.records for docs in contents.docs if isinstance(docs, NewRecords)),
+        len(contents.images_tar.blobs) if contents.images_tar else 0,
+        len(contents.packed_files),
     )
 
 
@@ -133,9 +171,10 @@ def _nothing_left(contents: Contents) -> UsageError:
 
 def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple[Member, ...]:
     """The members in front of ``record/``, in the order of docs/format.md."""
+    handover = Handover(base=contents.base.snapshot if contents.base else "")
     found = [
-        small_member(names.FIRST, webpage.render(contents)),
-        small_member("README.txt", plaintext.render(contents)),
+        small_member(names.FIRST, webpage.render(contents, handover)),
+        small_member("README.txt", plaintext.render(contents, handover)),
         small_member(names.PROGRAM, build_runtime()),
         *(wacz.member() for wacz in contents.docs),
     ]
@@ -145,7 +184,7 @@ def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple
         found.append(from_archive(contents.images_tar.member(names.IMAGES)))
     found += [
         from_archive(blob_member(manifest.file_path(file), Digest.parse(file.digest), file.size, store))
-        for file in contents.files
+        for file in contents.packed_files
     ]
     return tuple(found)
 

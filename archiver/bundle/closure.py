@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Mapping, Sequence
 
 from archiver.bundle.imageclosure import ImageContent, image_contents
+from archiver.bundle.newrecords import NewRecords
 from archiver.bundle.rawrecords import RawRecords
 from archiver.bundle.siteclosure import site_contents
 from archiver.bundle.wacz import Wacz
@@ -17,6 +19,8 @@ from archiver.store.imagestar import ImagesTar
 from archiver.store.snapshots import read_captures
 
 if TYPE_CHECKING:
+    from archiver.bundle.since import Base
+    from archiver.bundle.siteclosure import SiteContent
     from archiver.core.descriptor import Platform
     from archiver.core.snapshot import Failure, FileResult, Snapshot
     from archiver.store.blobs import BlobReader
@@ -37,22 +41,40 @@ class Contents:
         docs: the doc sites that have captures.
         images: the images, narrowed to the platforms packed.
         images_tar: the tar that they are in; None where there are none.
-        files: the downloaded files, by path.
+        files: the downloaded files, by path; in a delta also those that its readers have.
         failures: the snapshot's failures and what packing adds to them.
+        base: the bundle that a delta builds on; None for a full bundle.
     """
 
     snapshot: Snapshot
     platforms: tuple[Platform, ...]
-    docs: tuple[Wacz, ...]
+    docs: tuple[Wacz | NewRecords, ...]
     images: tuple[ImageContent, ...]
     images_tar: ImagesTar | None
     files: tuple[FileResult, ...]
     failures: tuple[Failure, ...]
+    base: Base | None = None
 
     @property
     def name(self) -> str:
         """The bundle's file name, where nothing else is asked for."""
-        return bundle_name(self.snapshot)
+        return bundle_name(self.snapshot, self.base)
+
+    @property
+    def packed_files(self) -> tuple[FileResult, ...]:
+        """The downloaded files that are in the bundle itself."""
+        required = frozenset(self.requires)
+        return tuple(file for file in self.files if Digest.parse(file.digest) not in required)
+
+    @cached_property
+    def requires(self) -> tuple[Digest, ...]:
+        """The blobs of images and files that are left out because readers of the base have them, sorted."""
+        if self.base is None:
+            return ()
+        needed = {Digest.parse(file.digest) for file in self.files}.union(
+            *(image.blobs for image in self.images)
+        )
+        return tuple(sorted(needed & self.base.blobs))
 
     @property
     def reader_image(self) -> str:
@@ -61,9 +83,10 @@ class Contents:
         return wanted if any(image.result.reference == wanted for image in self.images) else ""
 
 
-def bundle_name(snapshot: Snapshot) -> str:
-    """Return the file name of a snapshot's bundle."""
-    return f"{snapshot.project}-{snapshot.id}.tar"
+def bundle_name(snapshot: Snapshot, base: Base | None = None) -> str:
+    """Return the file name of a snapshot's bundle, or of what is new in it since a base."""
+    since = f"-since-{base.snapshot}" if base else ""
+    return f"{snapshot.project}-{snapshot.id}{since}.tar"
 
 
 def closure(
@@ -71,14 +94,16 @@ def closure(
     snapshot: Snapshot,
     platforms: Sequence[Platform] = (),
     titles: Titles | None = None,
+    base: Base | None = None,
 ) -> Contents:
-    """Find all that a snapshot names.
+    """Find all that a snapshot names, and what of it is packed.
 
     Args:
         archive: the archive folder.
         snapshot: the record of a run.
         platforms: which platforms of multi-platform images to take; empty for all that are archived.
         titles: the pages' titles, as far as they are known.
+        base: what readers have, who are to get only what is new; None to pack everything.
 
     Raises:
         BundleIncomplete: a record, blob or file is missing, or is not as long as it should be.
@@ -88,19 +113,25 @@ def closure(
     with closing(RawRecords(paths)) as raw:
         sites = site_contents(snapshot, read_captures(paths, snapshot), raw)
     images, left_out = image_contents(snapshot, store, platforms)
+    tar_images = [image.tar_image for image in images]
     return Contents(
         snapshot,
         tuple(platforms),
-        tuple(
-            Wacz(snapshot, site, (titles or {}).get(site.result.name, {}), raw)
-            for site in sites
-            if site.captures
-        ),
+        tuple(_docs(snapshot, site, titles or {}, base, raw) for site in sites if site.captures),
         images,
-        ImagesTar([image.tar_image for image in images], store) if images else None,
+        ImagesTar(tar_images, store, base.blobs if base else None) if images else None,
         _files(snapshot, store),
         (*snapshot.failures, *left_out),
+        base,
     )
+
+
+def _docs(
+    snapshot: Snapshot, site: SiteContent, titles: Titles, base: Base | None, raw: RawRecords
+) -> Wacz | NewRecords:
+    if base is not None:
+        return NewRecords(snapshot, site, base.snapshot, base.records, raw)
+    return Wacz(snapshot, site, titles.get(site.result.name, {}), raw)
 
 
 def _files(snapshot: Snapshot, store: BlobReader) -> tuple[FileResult, ...]:

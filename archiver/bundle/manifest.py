@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
     from archiver.bundle.imageclosure import ImageContent
     from archiver.bundle.members import Packed
+    from archiver.bundle.newrecords import NewRecords
+    from archiver.bundle.since import Base
     from archiver.bundle.wacz import Wacz
     from archiver.core.snapshot import FileResult
 
@@ -49,8 +51,8 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
             "broken_links": [asdict(link) for link in snapshot.broken_links],
             "captures_digest": snapshot.captures_digest,
             "reader_image": contents.reader_image,
-            "since": None,
-            "requires": [],
+            "since": _since(contents.base),
+            "requires": [str(digest) for digest in contents.requires],
         }
     )
 
@@ -65,6 +67,12 @@ def file_path(file: FileResult) -> str:
     return f"{names.FILES}{file.path}"
 
 
+def _since(base: Base | None) -> dict[str, str] | None:
+    if base is None:
+        return None
+    return {"snapshot": base.snapshot, "captures_digest": str(base.captures_digest)}
+
+
 def _member(member: Packed) -> dict[str, Any]:
     return {
         "path": member.path,
@@ -75,7 +83,7 @@ def _member(member: Packed) -> dict[str, Any]:
     }
 
 
-def _doc(wacz: Wacz) -> dict[str, Any]:
+def _doc(wacz: Wacz | NewRecords) -> dict[str, Any]:
     site, captures = wacz.site.result, wacz.site.captures
     times = sorted(held.capture.timestamp for held in captures)
     return {

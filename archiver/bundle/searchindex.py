@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Container, Iterator, Sequence
 
 import bs4
 import selectolax
@@ -24,7 +24,7 @@ from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
 from archiver.offline.search.index import VERSION
 from archiver.offline.search.provenance import loaded_index, side_file
-from archiver.offline.search.reading import open_index
+from archiver.offline.search.reading import Key, open_index
 from archiver.offline.search.writer import IndexedDocument, write_index
 from archiver.store.atomic import storage_errors, sweep_temporaries, temporary_folder, write_atomically
 from archiver.store.locks import waiting_lock
@@ -84,6 +84,25 @@ def search_index(
             if not _build(paths, snapshot, index, progress):
                 index = None
         yield index
+
+
+@contextmanager
+def narrowed_index(index: Path, held: Container[Key], output: Path) -> Iterator[Path]:
+    """Give an index of the documents that a reader does not have, for as long as the block lasts.
+
+    It is made in a temporary folder beside ``output``.
+
+    Args:
+        index: the index of all documents.
+        held: doc site, URL and timestamp of those that the reader has.
+        output: what the index is made for.
+
+    Raises:
+        StoreError: there is no room for it.
+    """
+    with temporary_folder(output) as folder, open_index(index) as whole:
+        write_index(folder / "new.sqlite", (each for each in whole.documents() if each.key not in held))
+        yield folder / "new.sqlite"
 
 
 def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from archiver.core.errors import InvalidDocument, UsageError
 from archiver.store.paths import open_archive
 
 if TYPE_CHECKING:
-    from archiver.bundle.build import Bundled
+    from archiver.bundle.build import Bundled, NewSince
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a file or a folder (default: here, PROJECT-SNAPSHOT.tar)",
     )
     parser.add_argument("--snapshot", metavar="ID", help="a snapshot other than the newest good one")
+    parser.add_argument(
+        "--since",
+        metavar="BUNDLE",
+        type=Path,
+        help="pack only what readers of this earlier bundle lack; its bundle.json is enough",
+    )
     parser.add_argument(
         "--platform",
         metavar="OS/ARCH",
@@ -60,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         open_archive(args.archives),
         args.project,
         snapshot=args.snapshot,
+        since=args.since,
         output=args.output,
         platforms=platforms,
         volume_size=args.volume_size,
@@ -88,6 +96,7 @@ def _document(bundled: Bundled) -> dict[str, Any]:
         "files": bundled.files,
         "failures": bundled.failures,
         "left_out": bundled.left_out,
+        "since": asdict(bundled.new) if bundled.new else None,
     }
 
 
@@ -112,8 +121,20 @@ def _print_summary(bundled: Bundled, args: argparse.Namespace) -> None:
         print(
             f"  {count_text(bundled.left_out, 'image')} left out: not archived for {', '.join(args.platform)}"
         )
+    if bundled.new:
+        _print_new(bundled.new)
     print(f"  check it:  archiver verify {bundled.path}")
-    print(f"  read it:   archiver serve {bundled.path}")
+    if bundled.new:
+        base = f"{args.project}-{bundled.new.snapshot}.tar"
+        print(f"  read it:   archiver load {base} {bundled.path} --into ./{args.project}")
+    else:
+        print(f"  read it:   archiver serve {bundled.path}")
+
+
+def _print_new(new: NewSince) -> None:
+    counts = ((new.records, "WARC record"), (new.blobs, "image blob"), (new.files, "file"))
+    found = [count_text(number, noun) for number, noun in counts if number]
+    print(f"  of that, new since {new.snapshot}: {', '.join(found) or 'nothing'}")
 
 
 def _size(text: str) -> int:
