@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Iterator
+import os
+import re
+import tarfile
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Iterator, cast
+from urllib.parse import urljoin
 
 import pytest
 
+from servers.console import Console, fetch
+from servers.podman import empty_podman
+from servers.processes import accepts, end, free_port, need, running, wait_until
+from servers.real import debian_root, docker_registry, umoci
 from servers.registry import Registry
 from servers.registry import serving as registry_serving
-from servers.site import put, serving
+from servers.site import html, put, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from servers.console import Console
 
 
 @pytest.fixture
@@ -76,3 +83,96 @@ def test_one_that_cannot_be_had_is_a_failure_like_any(console: Console, registry
     outcome = console.run("archive", spec)
     assert outcome.code == 3, outcome.said
     assert f"{registry.host}/none:3" in outcome.out
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A bundle of a doc site and an image with Debian's Python, and its README.txt."""
+
+    path: Path
+    readme: str
+
+
+@pytest.fixture(scope="module")
+def handed(tmp_path_factory: pytest.TempPathFactory) -> Handed:
+    """What a keeper hands over who has thought of readers without Python."""
+    need("umoci", "mmdebstrap", "docker-registry")
+    folder = tmp_path_factory.mktemp("keeper")
+    layout = folder / "layout"
+    umoci("init", "--layout", str(layout))
+    umoci("new", "--image", f"{layout}:3")
+    root = debian_root(folder, "base-files", "python3")
+    umoci("raw", "add-layer", "--image", f"{layout}:3", str(root))
+    umoci("config", "--image", f"{layout}:3", "--architecture", "amd64", "--os", "linux")
+    console = Console(folder)
+    pages = {"/docs/": html("more.html", text="Welcome, reader"), "/docs/more.html": html(text="More")}
+    with docker_registry(tmp_path_factory.mktemp("registry")) as registry, serving(pages) as site:
+        registry.push(layout, "3", "debian/python:3")
+        docs = [{"seeds": [f"{site.origin}/docs/"]}]
+        spec = _spec(console, docs=docs, reader_image=f"{registry.host}/debian/python:3")
+        console.succeed("archive", spec)
+    console.succeed("bundle", "sample")
+    (path,) = folder.glob("sample-*.tar")
+    with tarfile.open(path) as tar:
+        return Handed(path, cast("IO[bytes]", tar.extractfile("README.txt")).read().decode())
+
+
+@pytest.mark.parametrize("volumes", [False, True])
+def test_a_reader_with_podman_alone_reads_by_the_readme_s_lines(
+    handed: Handed, tmp_path: Path, volumes: bool
+) -> None:
+    """Copied into a shell they load the image and serve, also from volumes: landing page and docs answer, from the container."""
+    lines = re.findall(r"^  Podman:\n\n((?:    .*\n)+)", handed.readme, re.MULTILINE)
+    (script,) = [each for each in lines if "podman run" in each]
+    if volumes:
+        script = _for_volumes(handed, script, tmp_path)
+    else:
+        os.link(handed.path, tmp_path / handed.path.name)
+    first = _free_ports(2)
+    assert ":8080-8081:8080-8081 " in script
+    for said, instead in (
+        ("8080-8081:8080-8081", f"{first}-{first + 1}:{first}-{first + 1}"),
+        (" --host 0.0.0.0", f" --host 0.0.0.0 --port {first}"),
+        ("    podman run", "    exec podman run"),  # so that what ends the shell ends the container
+    ):
+        script = script.replace(said, instead)
+    with empty_podman() as podman:
+        environment = {"HOME": str(tmp_path), **podman.installed(tmp_path / "bin")}
+        log = tmp_path / "podman.log"
+        with running(["bash", "-ec", script], log=log, env=environment, cwd=tmp_path) as process:
+            url = f"http://127.0.0.1:{first}"
+            wait_until(lambda: _answers(url), process, what=f"the reader in a container ({log})")
+            contents = json.loads(fetch(f"{url}/-/bundle.json"))
+            docs = contents["docs"][0]["url"]
+            assert docs.startswith(f"http://127.0.0.1:{first + 1}/")
+            assert b"Welcome, reader" in fetch(docs)
+            assert b"More" in fetch(urljoin(docs, "more.html"))
+            assert end(process) == 0
+    assert "Traceback" not in log.read_text()
+
+
+def _for_volumes(handed: Handed, script: str, folder: Path) -> str:
+    """Make volumes in a folder, and return the script that takes out of them what it needs as the README says."""
+    Console(handed.path.parent).succeed("bundle", "sample", "-o", folder, "--volume-size", "20MB")
+    assert not (folder / handed.path.name).exists()
+    (taking,) = re.findall(r"^    cat .* \| tar xf - .*\n", handed.readme, re.MULTILINE)
+    first, *others = script.splitlines(keepends=True)
+    assert first.split()[3:] == taking.split()[6:] == ["archiver.pyz", "images/images.tar"]
+    return "".join((taking, *others))
+
+
+def _answers(url: str) -> bool:
+    """Say whether something answers; the port alone is open before the container has begun."""
+    try:
+        fetch(url)
+    except OSError:
+        return False
+    return True
+
+
+def _free_ports(count: int) -> int:
+    """Return the first of some ports in a row that nobody listens on now."""
+    while True:
+        first = free_port()
+        if first + count < 65536 and not any(accepts(port) for port in range(first, first + count)):
+            return first

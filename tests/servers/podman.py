@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -23,6 +24,26 @@ class Podman:
         done = subprocess.run([*self._base, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"podman {' '.join(arguments)}: {done.stderr}"
         return done.stdout
+
+    def installed(self, folder: Path) -> dict[str, str]:
+        """Make a ``podman`` in a folder that is this one, and return the variables that programs then need to find it.
+
+        It can run containers also where a test may not raise its own limits, as in a container.
+        """
+        need("podman", "runc")
+        folder.mkdir(parents=True, exist_ok=True)
+        real = subprocess.run(["which", "podman"], capture_output=True, text=True, check=True).stdout.strip()
+        script = folder / "podman"
+        script.write_text(f'#!/bin/sh\nexec {shlex.join([real, *self._base[1:]])} "$@"\n')
+        script.chmod(0o755)
+        settings = folder / "containers.conf"
+        settings.write_text(
+            '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n[engine]\nruntime = "runc"\n'
+        )
+        return {
+            "PATH": f"{folder}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "CONTAINERS_CONF": str(settings),
+        }
 
 
 @contextmanager

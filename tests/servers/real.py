@@ -308,8 +308,13 @@ def skopeo(*arguments: str) -> str:
     return done.stdout
 
 
-def debian_root(folder: Path) -> Path:
-    """Make a small Debian root as a tar with mmdebstrap, from the mirror and suite that this machine uses."""
+def debian_root(folder: Path, *packages: str) -> Path:
+    """Make a small Debian root as a tar with mmdebstrap, from the mirror and suite that this machine uses.
+
+    Args:
+        folder: where to put it.
+        packages: what is in it; by default enough for a shell.
+    """
     need("mmdebstrap", "apt-get")
     targets = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(CODENAME)", "Created-By: Packages"],
@@ -321,9 +326,9 @@ def debian_root(folder: Path) -> Path:
     if match is None:
         pytest.skip("apt knows no Debian mirror to make a root from")
     root = folder / "debian.tar"
+    included = ",".join(packages or ("base-files", "bash", "coreutils"))
     made = subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=extract", "--include=base-files,bash,coreutils", match[2],
-         str(root), match[1]],
+        ["mmdebstrap", "--quiet", "--variant=extract", f"--include={included}", match[2], str(root), match[1]],
         capture_output=True, text=True, check=False, cwd=folder,
     )  # fmt: skip
     if made.returncode:

@@ -118,6 +118,12 @@ class CommandBook:
         linux = (f"tar xf {self.name}.001 --occurrence=1 archiver.pyz",)
         return Commands("Take the reading program out of the first part", linux, quick, quick)
 
+    def take_from_volumes(self) -> Commands:
+        """Take something out of parts without joining them first; PowerShell's pipes are not for bytes."""
+        wanted = f"archiver.pyz {_IMAGES}" if self.contents.images else "archiver.pyz"
+        unix = (f"cat {self.name}.[0-9]* | tar xf - {wanted}",)
+        return Commands("Take files out of the parts", unix, unix, ())
+
     def verify_volumes(self) -> Commands:
         """Check every byte of the parts."""
         return with_python("Check every byte", f"python3 archiver.pyz verify {self.name}.001")

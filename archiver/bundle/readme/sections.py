@@ -220,6 +220,8 @@ class _Text:
                         book.volume_sums(),
                         Paragraph("Joined, they are the one file that all else here speaks of:"),
                         book.join(),
+                        Paragraph("On Linux and macOS, `tar` takes files out without that:"),
+                        book.take_from_volumes(),
                     ),
                 ),
             ),
