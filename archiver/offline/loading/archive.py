@@ -11,20 +11,22 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import groupby
-from typing import TYPE_CHECKING, Sequence
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 from archiver.core.digest import Digest, verified_chunks
 from archiver.core.errors import BundleDamaged, ContentError, NotArchived, UsageError
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.checks.record import CaptureView
 from archiver.offline.loading.blobs import (
+    JointBlobs,
     copy_blobs,
     file_blobs,
     image_blobs,
     image_names,
     store_artifacts,
     times_of_names,
+    whole_image,
 )
 from archiver.offline.loading.incoming import Incoming, check_same, examined
 from archiver.offline.loading.records import Docs, WarcFiles, load_records
@@ -40,6 +42,7 @@ from archiver.store.atomic import (
     sweep_temporaries,
     write_atomically,
 )
+from archiver.store.blobs import BlobReader
 from archiver.store.images import ImageLayout
 from archiver.store.locator import catch_up, open_locator
 from archiver.store.locks import locked
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.core.progress import Task
     from archiver.offline.bundle import OpenBundle
+    from archiver.offline.loading.blobs import WholeImage
     from archiver.store.locator import Locator
 
 
@@ -104,6 +108,7 @@ def load_archive(
     archive = _destination(folder)
     incoming = sorted(map(examined, bundles), key=lambda each: (each.project, each.record.id))
     check_same(archive, incoming)
+    images = _images(archive, incoming)
     check_room(archive, bundles)
     create_archive(folder)
     with ExitStack() as held:
@@ -114,7 +119,7 @@ def load_archive(
         held.enter_context(layout.writing())
         check_same(archive, incoming)  # a run, or another load, may have been quicker
         return tuple(
-            _ProjectLoad(archive, layout, tuple(group), progress or NullProgress()).run()
+            _ProjectLoad(archive, layout, tuple(group), images, progress or NullProgress()).run()
             for _, group in groupby(incoming, key=lambda each: each.project)
         )
 
@@ -143,6 +148,12 @@ def _destination(folder: Path) -> ArchivePaths:
     return ArchivePaths(folder)
 
 
+def _images(archive: ArchivePaths, incoming: Sequence[Incoming]) -> dict[Incoming, tuple[WholeImage, ...]]:
+    """Find what the images of each snapshot consist of. Raises BundleDamaged where one is not whole."""
+    joint = JointBlobs(image_blobs([each.bundle for each in incoming]), BlobReader(archive.images))
+    return {each: tuple(whole_image(image, joint) for image in each.record.images) for each in incoming}
+
+
 class _ProjectLoad:
     """Takes the bundles of one project in, oldest snapshot first. The caller holds the locks."""
 
@@ -151,10 +162,11 @@ class _ProjectLoad:
         archive: ArchivePaths,
         layout: ImageLayout,
         incoming: tuple[Incoming, ...],
+        images: Mapping[Incoming, tuple[WholeImage, ...]],
         progress: Progress,
     ) -> None:
         self._layout, self._progress = layout, progress
-        self._incoming = incoming
+        self._incoming, self._images = incoming, images
         self._paths = archive.project(incoming[0].project)
         self._meant = times_of_names(archive)
 
@@ -174,8 +186,9 @@ class _ProjectLoad:
         size += sum(found.member.size for _, found in docs)
         store = self._layout.blobs
         with closing(self._progress.task(f"loading {paths.name}", "B", size)) as task:
-            blobs = copy_blobs(images, self._manifests(), store, task)
-            contents = copy_blobs(files, frozenset(), store, task)
+            wanted = [image.blobs for each in self._incoming for image in self._images[each]]
+            blobs = copy_blobs(images, chain.from_iterable(wanted), store, task)
+            contents = copy_blobs(files, files, store, task)
             with closing(open_locator(paths)) as locator:
                 catch_up(paths, locator)
                 records = sum((self._records(each, found, locator, task) for each, found in docs), Tally())
@@ -192,15 +205,6 @@ class _ProjectLoad:
             contents,
         )
 
-    def _manifests(self) -> frozenset[Digest]:
-        """The digests of manifests and indexes, as far as the snapshots name them."""
-        return frozenset(
-            Digest.parse(text)
-            for each in self._incoming
-            for image in each.record.images
-            for text in (image.digest, *image.manifests)
-        )
-
     def _records(self, each: Incoming, docs: Docs, locator: Locator, task: Task) -> Tally:
         with WarcFiles(self._paths, each.record, docs.site, locator) as warcs:
             return load_records(docs, warcs, locator, self._paths, task)
@@ -210,7 +214,7 @@ class _ProjectLoad:
         paths, record, bundle = self._paths, each.record, each.bundle
         self._check_captures(each, locator)
         names = [
-            *image_names(record, self._layout.blobs, self._meant),
+            *image_names(self._images[each], self._meant),
             *(("", artifact) for artifact in store_artifacts(bundle, self._layout.blobs)),
         ]
         self._layout.point(names)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
 from archiver.core import jsontext
 from archiver.core.descriptor import OCI_MANIFEST, Descriptor
-from archiver.core.digest import CHUNK, Digest
+from archiver.core.digest import CHUNK, ContentCheck, Digest
 from archiver.core.errors import (
     BundleDamaged,
     ContentError,
@@ -26,9 +26,10 @@ from archiver.store.snapshots import list_snapshots, read_snapshot
 
 if TYPE_CHECKING:
     from archiver.core.progress import Task
-    from archiver.core.snapshot import ImageResult, Snapshot
+    from archiver.core.snapshot import ImageResult
     from archiver.offline.bundle import OpenBundle
     from archiver.store.blobs import BlobReader, BlobStore
+    from archiver.store.imagewalk import ManifestSource
     from archiver.store.paths import ArchivePaths
 
 _MOST_LINE = 64 << 20  # of record/files.jsonl, bytes
@@ -41,6 +42,19 @@ class Source:
     bundle: OpenBundle
     offset: int
     size: int
+
+    def read(self, digest: Digest, limit: int) -> bytes:
+        """Return a small blob whole and checked. Raises RecordCorrupt as ``BlobReader.read`` does."""
+        data = self.bundle.source.read_at(self.offset, min(self.size, limit + 1))
+        if len(data) > limit:
+            raise RecordCorrupt(f"blob is larger than {limit} bytes", place=str(digest))
+        check = ContentCheck(digest, self.size)
+        try:
+            check.update(data)
+            check.finish()
+        except ContentError as error:
+            raise RecordCorrupt(error.message, place=str(digest)) from error
+        return data
 
     def copy(self, digest: Digest, store: BlobStore, task: Task) -> bool:
         """Copy the blob to an archive; say whether it was not there.
@@ -96,24 +110,87 @@ def file_blobs(bundles: Sequence[OpenBundle]) -> dict[Digest, Source]:
     return found
 
 
+class JointBlobs:
+    """What bundles and an archive have together; a ``ManifestSource``."""
+
+    def __init__(self, sources: Mapping[Digest, Source], store: BlobReader) -> None:
+        self._sources, self._store = sources, store
+
+    def size(self, digest: Digest) -> int | None:
+        """Return a blob's size in bytes, or None where neither has it."""
+        return self._sources[digest].size if digest in self._sources else self._store.size(digest)
+
+    def read(self, digest: Digest, limit: int) -> bytes:
+        """Return a small blob whole and checked. Raises NotArchived or RecordCorrupt."""
+        source = self._sources.get(digest)
+        return source.read(digest, limit) if source is not None else self._store.read(digest, limit)
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """An image of which everything is there.
+
+    Attributes:
+        reference: what it is asked for by.
+        resolved: when that was asked.
+        root: what the reference points to.
+        blobs: its configs and layers, then its manifests, then the indexes above them.
+    """
+
+    reference: str
+    resolved: str
+    root: Descriptor
+    blobs: tuple[Digest, ...]
+
+
+def whole_image(image: ImageResult, source: ManifestSource) -> WholeImage:
+    """Find what an image consists of.
+
+    Raises:
+        BundleDamaged: a manifest or blob is missing, or is not what is said of it.
+    """
+    try:
+        kept = {Digest.parse(text) for text in image.manifests}
+        digest = Digest.parse(image.digest)
+        root = Descriptor(image.media_type, digest, source.size(digest) or 0)
+        found = walk_image(source, root, kept.__contains__)
+    except (InvalidDocument, InvalidDigest, NotArchived, RecordCorrupt) as error:
+        raise BundleDamaged(f"{image.reference} is not whole: {error.message}", place=error.place) from error
+    blobs = [blob for each in found for blob in each.manifest.blobs]
+    lost = kept.difference(each.descriptor.digest for each in found)
+    lost.update(blob.digest for blob in blobs if source.size(blob.digest) != blob.size)
+    if lost or not found:
+        place = str(min(lost)) if lost else image.digest
+        raise BundleDamaged(f"{image.reference} is not whole: this is missing, or is another", place=place)
+    return WholeImage(
+        image.reference,
+        image.resolved,
+        replace(root, artifact_type=found[-1].manifest.artifact_type),
+        tuple(dict.fromkeys([*(blob.digest for blob in blobs), *(each.descriptor.digest for each in found)])),
+    )
+
+
 def copy_blobs(
-    sources: Mapping[Digest, Source], last: frozenset[Digest], store: BlobStore, task: Task
+    sources: Mapping[Digest, Source], wanted: Iterable[Digest], store: BlobStore, task: Task
 ) -> Tally:
     """Copy blobs to an archive.
 
     Args:
-        sources: where they are.
-        last: those among them that point to others, such as manifests; they are copied behind these.
+        sources: where bundles have them.
+        wanted: which ones, what points to others behind these; what no bundle has is in the archive.
         store: the archive's blobs.
         task: is told of the bytes.
+
+    Returns:
+        How many were copied; what is in a bundle and in the archive counts as present.
 
     Raises:
         BundleDamaged, LockHeld, StoreError: see ``Source.copy``.
     """
-    tally = Tally()
-    for digest, source in sorted(sources.items(), key=lambda item: (item[0] in last, item[0])):
-        tally += Tally(1, 0) if source.copy(digest, store, task) else Tally(0, 1)
-    return tally
+    copied = [
+        sources[digest].copy(digest, store, task) for digest in dict.fromkeys(wanted) if digest in sources
+    ]
+    return Tally(sum(copied), len(copied) - sum(copied))
 
 
 def store_artifacts(bundle: OpenBundle, store: BlobStore) -> list[Descriptor]:
@@ -138,27 +215,20 @@ def store_artifacts(bundle: OpenBundle, store: BlobStore) -> list[Descriptor]:
     return found
 
 
-def image_names(
-    snapshot: Snapshot, store: BlobReader, meant: dict[str, str]
-) -> Iterator[tuple[str, Descriptor]]:
-    """Yield what index.json is to name for a snapshot's images, after checking that each of them is whole.
+def image_names(images: Iterable[WholeImage], meant: dict[str, str]) -> Iterator[tuple[str, Descriptor]]:
+    """Yield what index.json is to name for images.
 
-    A name stays with what other snapshots have it for where these learned it later; so does what a digest pins.
+    A name stays with what other snapshots have it for where these learned it later; a digest names nothing.
 
     Args:
-        snapshot: the record of a run.
-        store: the archive's blobs.
+        images: those of a snapshot.
         meant: when the archive's snapshots last learned what a reference means, by reference; this one's are added.
-
-    Raises:
-        BundleDamaged: a manifest or blob is missing or is not what is said of it.
     """
-    for image in snapshot.images:
-        root = _whole_image(image, store)
-        named = Reference.parse(image.reference).named_tag and image.resolved >= meant.get(
-            image.reference, ""
-        )
-        yield image.reference if named else "", root
+    for image in images:
+        newest = image.resolved >= meant.setdefault(image.reference, image.resolved)
+        if newest:
+            meant[image.reference] = image.resolved
+        yield image.reference if newest and Reference.parse(image.reference).named_tag else "", image.root
 
 
 def times_of_names(archive: ArchivePaths) -> dict[str, str]:
@@ -173,22 +243,3 @@ def times_of_names(archive: ArchivePaths) -> dict[str, str]:
             for image in images:
                 found[image.reference] = max(found.get(image.reference, ""), image.resolved)
     return found
-
-
-def _whole_image(image: ImageResult, store: BlobReader) -> Descriptor:
-    """Return what an image's reference points to. Raises BundleDamaged where something of it is not there."""
-    try:
-        kept = {Digest.parse(text) for text in image.manifests}
-        digest = Digest.parse(image.digest)
-        root = Descriptor(image.media_type, digest, store.size(digest) or 0)
-        found = walk_image(store, root, kept.__contains__)
-    except (InvalidDocument, InvalidDigest, NotArchived, RecordCorrupt) as error:
-        raise BundleDamaged(f"{image.reference} is not whole: {error}") from error
-    blobs = [blob for each in found for blob in each.manifest.blobs]
-    lost = kept.difference(each.descriptor.digest for each in found)
-    lost.update(blob.digest for blob in blobs if store.size(blob.digest) != blob.size)
-    if lost or not found:
-        place = str(min(lost)) if lost else image.digest
-        raise BundleDamaged(f"{image.reference} is not whole: this is missing, or is another", place=place)
-    top = found[-1].manifest
-    return Descriptor(root.media_type, root.digest, root.size, artifact_type=top.artifact_type)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from archiver.store.paths import ArchivePaths
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Incoming:
     """A bundle, and the snapshot that it brings: ``record`` is its record, ``data`` that record's bytes."""
 
