@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from archiver.core.capture import Capture
     from archiver.core.snapshot import Failure
-    from archiver.offline.bundlejson import Contents, DocsEntry
+    from archiver.offline.bundlejson import Contents, DocsEntry, ImageEntry
     from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
     from archiver.offline.tarwalk import Entry
 
@@ -58,18 +58,7 @@ class BundleImages:
     """The images of a bundle; see holdings.ImageShelf."""
 
     def __init__(self, source: RandomAccess, contents: Contents) -> None:
-        self.images = tuple(
-            Image(
-                contents.project,
-                image.reference,
-                image.digest,
-                image.media_type,
-                image.size,
-                image.platforms,
-                image.refers_to,
-            )
-            for image in contents.images
-        )
+        self.images = tuple(image_of(contents.project, image) for image in contents.images)
         self._source = source
         self._blobs = {blob.digest: blob for blob in contents.blobs}
 
@@ -83,6 +72,19 @@ class BundleImages:
         if blob is None:
             raise NotArchived("no such blob in the bundle", place=str(digest))
         return open_window(self._source, blob.offset, blob.size)
+
+
+def image_of(project: str, entry: ImageEntry) -> Image:
+    """Return an entry of bundle.json as shelves have it."""
+    return Image(
+        project,
+        entry.reference,
+        entry.digest,
+        entry.media_type,
+        entry.size,
+        entry.platforms,
+        entry.refers_to,
+    )
 
 
 class BundleFiles:
