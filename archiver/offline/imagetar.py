@@ -79,8 +79,10 @@ def read_image_tar(source: RandomAccess, offset: int, contents: Contents, report
         if all(entry.name != name for entry in entries):
             report("member.missing", name, "images.tar must have this member")
     expected = (*documents, *map(blob_name, sorted(blobs)))
-    there = [entry.name for entry in entries if entry.name in set(expected)]
-    if there != [name for name in expected if name in set(there)]:
+    named = set(expected)
+    there = [entry.name for entry in entries if entry.name in named]
+    present = set(there)
+    if there != [name for name in expected if name in present]:
         report("member.order", "", "the members do not stand in their order")
     _compare(blobs, offset, contents, report)
     return ImageTar(offset, entries, blobs)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MOST_MEMBERS = 1_000_000
 _MOST_NAME = 4096  # bytes
 _MOST_PAX = 3 * BLOCK + _MOST_NAME
+_UNSAFE = frozenset(("Cc", "Cs"))  # control characters, surrogates
 _KINDS = {
     b"1": "a hard link", b"2": "a symbolic link", b"3": "a character device", b"4": "a block device",
     b"5": "a folder", b"6": "a named pipe", b"g": "a global PAX header", b"K": "a GNU long link",
@@ -106,7 +107,7 @@ def unsafe_name(name: str) -> str | None:
         return "the name is empty or absolute"
     if any(part in ("", ".", "..") for part in name.split("/")):
         return "the name has an empty, '.' or '..' part"
-    if any(c == "\\" or unicodedata.category(c) in ("Cc", "Cs") for c in name):
+    if "\\" in name or not (name.isprintable() or _UNSAFE.isdisjoint(map(unicodedata.category, name))):
         return "the name has a backslash or control character"
     if len(name.encode("utf-8")) > _MOST_NAME:
         return f"the name is longer than {_MOST_NAME} bytes"
