@@ -95,14 +95,14 @@ def numbers(contents: Contents) -> tuple[tuple[str, str], ...]:
     pages = sum(wacz.site.result.pages for wacz in contents.docs)
     volume = sum(wacz.size for wacz in contents.docs)
     volume += contents.images_tar.size if contents.images_tar else 0
-    volume += sum(file.size for file in contents.files)
+    volume += sum(file.size for file in contents.packed_files)
     found = [
         (pages, "page of documentation", "pages of documentation"),
         (sum(not image.result.refers_to for image in contents.images), "container image", "container images"),
         (len(contents.files), "download", "downloads"),
     ]
     shown = [(f"{number:,}", one if number == 1 else many) for number, one, many in found if number]
-    return (*shown, (size_text(volume), "of content"))
+    return (*shown, (size_text(volume), "of what is new" if contents.base else "of content"))
 
 
 def state(contents: Contents) -> tuple[str, ...]:
@@ -208,8 +208,17 @@ def image_rows(contents: Contents) -> list[Sequence[Cell]]:
 
 def file_rows(contents: Contents) -> list[Sequence[Cell]]:
     """Return a row a downloaded file, for FILE_COLUMNS."""
+    here = frozenset(file.path for file in contents.packed_files)
     return [
-        ((f"files/{file.path}", f"from {file.url}", file.digest), (size_text(file.size),))
+        (
+            (
+                f"files/{file.path}",
+                "" if file.path in here else "unchanged: in an earlier bundle",
+                f"from {file.url}",
+                file.digest,
+            ),
+            (size_text(file.size),),
+        )
         for file in contents.files
     ]
 
@@ -239,8 +248,13 @@ def layout(contents: Contents, handover: Handover) -> list[tuple[str, str]]:
             bool(contents.docs) and delta,
         ),
         ("docs/search.sqlite", "the search index", bool(contents.docs)),
-        ("images/images.tar", "the container images (an OCI image layout)", bool(contents.images)),
-        ("files/", "downloaded files, by host and path", bool(contents.files)),
+        (
+            "images/images.tar",
+            "the container images (an OCI image layout)",
+            bool(contents.images) and not delta,
+        ),
+        ("images/images.tar", "what is new of the container images", bool(contents.images) and delta),
+        ("files/", "downloaded files, by host and path", bool(contents.packed_files)),
         ("record/", "what an archive needs to take all of this in", True),
         ("bundle.json", "the list of all that is here, for programs", True),
         ("SHA256SUMS", "the checksums of all that is here", True),

@@ -53,8 +53,9 @@ class _Text:
         yield book.verify()
         if self._is_delta:
             yield Paragraph(
-                f"Name the bundle that it builds on as well, here `{book.base}`: then the program also checks that "
-                "together they are complete. Without it, it lists what is needed."
+                f"The bundle that it builds on, `{book.base}`, is named as well: so the program also checks that together they "
+                "are complete. If that is an update itself, name what it builds on too, oldest first. Given this bundle "
+                "alone, the program lists what else is needed."
             )
         if self._signed:
             yield Paragraph(
@@ -187,7 +188,7 @@ class _Text:
         """How to take the downloads out."""
         book = self._book
         blocks: tuple[Block, ...] = ()
-        if self._contents.files:
+        if self._contents.packed_files:
             new = "Those that are new are in here. " if self._is_delta else ""
             blocks = (
                 Paragraph(f"{new}They keep the path that they had on their server, below `files`."),
