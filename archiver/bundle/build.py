@@ -18,6 +18,7 @@ from archiver.bundle.readme.handover import Handover
 from archiver.bundle.record import record_members
 from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import narrowed_index, page_titles, search_index
+from archiver.bundle.signing import signing_key
 from archiver.bundle.since import read_base
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import UsageError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from archiver.bundle.closure import Contents
     from archiver.bundle.output.volumes import Output, Volume
+    from archiver.bundle.signing import SigningKey
     from archiver.bundle.since import Base
     from archiver.core.descriptor import Platform
     from archiver.store.blobs import BlobReader
@@ -46,7 +48,7 @@ class Bundled:
     """A finished bundle: what to open it by, its length in bytes, and counts of what it holds.
 
     ``path`` is the file, or the list of the ``volumes`` where it is made in such. ``sums`` is the digest of SHA256SUMS, which
-    vouches for all that is in the bundle.
+    vouches for all that is in the bundle; ``key`` is what it was signed with, if it was.
     ``referrers`` sign or describe the images; ``failures`` are those of the archiving run, and ``left_out`` counts images that
     are archived for none of the platforms that were packed. ``new`` says of a delta what is in it; all other counts are of
     the whole snapshot.
@@ -56,6 +58,7 @@ class Bundled:
     size: int
     volumes: tuple[Volume, ...]
     sums: Digest
+    key: SigningKey | None
     members: int
     images: int
     referrers: int
@@ -85,9 +88,13 @@ def build_bundle(
     output: Path | None = None,
     platforms: Sequence[Platform] = (),
     volume_size: int | None = None,
+    sign: Path | None = None,
     progress: Progress | None = None,
 ) -> Bundled:
-    """Pack a snapshot into one file, or into volumes of it. Same snapshot, platforms, program, Python and SQLite: same bytes.
+    """Pack a snapshot into one file, or into volumes of it.
+
+    Same snapshot, options, program, Python and SQLite: same bytes, but for signatures by keys that are not
+    ``deterministic``.
 
     Args:
         archive: the archive folder.
@@ -97,6 +104,7 @@ def build_bundle(
         output: the file to make, or a folder to make it in; None for the current folder.
         platforms: which platforms of multi-platform images to pack; empty for all that are archived.
         volume_size: how many bytes volumes are to have; None for one file.
+        sign: the key to sign it with, see ``signing.signing_key``; None to leave it unsigned.
         progress: is told of the pages indexed and the bytes written.
 
     Raises:
@@ -104,6 +112,7 @@ def build_bundle(
         UsageError: the file to make is there and is no bundle, or would lie among the archive's own files; there is
             nothing for the platforms; the volumes are too small; nothing can build on ``since``.
         NotABundle, BundleDamaged: ``since`` is no sound bundle.
+        SigningFailed: the key cannot sign; this is found out before anything is packed.
         LockHeld: another run is making the same bundle.
         BundleIncomplete: something that the snapshot names is missing from the archive or damaged there.
         BundleError: it cannot be packed: two names collide.
@@ -121,6 +130,7 @@ def build_bundle(
             "the delta would take the place of its base", place=str(target), hint="choose another name"
         )
     with ExitStack() as held:
+        key = held.enter_context(signing_key(sign)) if sign is not None else None
         index = held.enter_context(search_index(paths, record.id, progress, target))
         contents = closure(archive, record, platforms, page_titles(index) if index else None, base)
         for failure in contents.failures[len(record.failures) :]:
@@ -130,7 +140,9 @@ def build_bundle(
         if base is not None and index is not None:
             index = held.enter_context(narrowed_index(index, base.documents, target))
         store = blob_reader(archive.images)
-        plan = Plan(contents, (*_members(contents, index, store), *record_members(paths, contents, store)))
+        handover = Handover(signed=key is not None, base=base.snapshot if base else "")
+        members = (*_members(contents, handover, index, store), *record_members(paths, contents, store))
+        plan = Plan(contents, members, key)
 
         def open_output(folder: Path, size: int) -> Output:
             return Volumes(folder, target, size, most) if most else WholeFile(folder, target, size)
@@ -141,6 +153,7 @@ def build_bundle(
         written.size,
         written.volumes,
         written.sums,
+        key,
         written.members,
         sum(not image.result.refers_to for image in contents.images),
         sum(image.result.refers_to != "" for image in contents.images),
@@ -169,9 +182,10 @@ def _nothing_left(contents: Contents) -> UsageError:
     )
 
 
-def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple[Member, ...]:
+def _members(
+    contents: Contents, handover: Handover, index: Path | None, store: BlobReader
+) -> tuple[Member, ...]:
     """The members in front of ``record/``, in the order of docs/format.md."""
-    handover = Handover(base=contents.base.snapshot if contents.base else "")
     found = [
         small_member(names.FIRST, webpage.render(contents, handover)),
         small_member("README.txt", plaintext.render(contents, handover)),

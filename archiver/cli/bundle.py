@@ -51,6 +51,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="make volumes of this size, such as 4.7GB for DVDs or 650MB for CDs; 4GiB, for FAT32, makes them a byte "
         "shorter than that, since FAT32 holds no more",
     )
+    parser.add_argument(
+        "--sign",
+        metavar="KEYFILE",
+        type=Path,
+        help="sign it with this SSH key, such as ~/.ssh/id_ed25519, or with the one in your ssh-agent whose .pub file "
+        "this is",
+    )
     add_archives(parser)
     add_json(parser)
     add_quiet(parser)
@@ -71,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
         output=args.output,
         platforms=platforms,
         volume_size=args.volume_size,
+        sign=args.sign,
         progress=default_progress(quiet=args.quiet or args.json),
     )
     if args.json:
@@ -89,6 +97,7 @@ def _document(bundled: Bundled) -> dict[str, Any]:
             for volume in bundled.volumes
         ],
         "sums": str(bundled.sums),
+        "key": f"{bundled.key.key_type} {bundled.key.fingerprint}" if bundled.key else None,
         "members": bundled.members,
         "captures": bundled.captures,
         "images": bundled.images,
@@ -123,6 +132,11 @@ def _print_summary(bundled: Bundled, args: argparse.Namespace) -> None:
         )
     if bundled.new:
         _print_new(bundled.new)
+    if bundled.key:
+        again = (
+            "" if bundled.key.deterministic else "; signing again gives other bytes, unlike with ssh-ed25519"
+        )
+        print(f"  signed with {bundled.key.key_type} {bundled.key.fingerprint}{again}")
     print(f"  check it:  archiver verify {bundled.path}")
     if bundled.new:
         base = f"{args.project}-{bundled.new.snapshot}.tar"
