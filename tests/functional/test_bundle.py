@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -12,7 +9,6 @@ import pytest
 
 from archiver.core.digest import Digest
 from servers.console import Console
-from servers.processes import need
 from servers.small_archive import SINGLE, SNAPSHOT, ArchiveBuilder, small_archive
 
 if TYPE_CHECKING:
@@ -63,32 +59,6 @@ def test_two_processes_make_the_same_bytes(console: Console, builder: ArchiveBui
     small_archive(tmp_path / "other" / "archives")
     other.succeed("bundle", "small", "-o", "renamed.tar")
     assert (other.folder / "renamed.tar").read_bytes() == (console.folder / NAME).read_bytes()
-
-
-@pytest.mark.parametrize("interpreter", [sys.executable, "pypy3"])
-def test_the_readme_s_commands_work(console: Console, builder: ArchiveBuilder, interpreter: str) -> None:
-    """As README.txt says: take the program out of the bundle, verify with it, search with it."""
-    need(interpreter)
-    console.succeed("bundle", "small")
-    with tarfile.open(console.folder / NAME) as tar:
-        member = tar.extractfile("README.txt")
-        assert member is not None
-        text = member.read().decode()
-    commands = re.findall(r"^    ((?:tar|python3) .*archiver\.pyz.*)$", text, re.MULTILINE)
-    verbs = re.compile(r"^tar |archiver\.pyz (?:verify|search) ")  # test_readme_commands.py has the others
-    wanted = [line for line in commands if verbs.search(line) and ".001" not in line]
-    assert [command.split()[:3] for command in wanted][:2] == [
-        ["tar", "xf", NAME],
-        ["python3", "archiver.pyz", "verify"],
-    ]
-    for command in wanted:
-        words = command.replace("python3", f"{interpreter} -I", 1).replace("some words", "fox")
-        done = subprocess.run(
-            ["sh", "-c", words], cwd=console.folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
-        if " search " in command:
-            assert "https://docs.example.org/" in done.stdout
 
 
 def test_a_platform_leaves_out_what_has_nothing_for_it(console: Console, builder: ArchiveBuilder) -> None:
