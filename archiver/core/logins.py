@@ -202,16 +202,20 @@ def login_files(environment: Mapping[str, str]) -> Iterator[LoginFile]:
     packed = environment.get("DOCKER_AUTH_CONFIG")
     if packed:
         yield LoginFile("DOCKER_AUTH_CONFIG", packed.encode, namespaced=False)
-    home = Path(environment.get("HOME") or Path.home())
+    home = Path(environment.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails for users without one
     explicit = environment.get("REGISTRY_AUTH_FILE")
     if explicit:
         yield _file(Path(explicit), namespaced=True)
     else:
-        runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/containers/{os.getuid()}"
+        runtime = environment.get("XDG_RUNTIME_DIR") or _runtime_folder()
         yield _file(Path(runtime, "containers/auth.json"), namespaced=True)
     config = environment.get("XDG_CONFIG_HOME") or home / ".config"
     yield _file(Path(config, "containers/auth.json"), namespaced=True)
     yield _file(Path(environment.get("DOCKER_CONFIG") or home / ".docker", "config.json"), namespaced=False)
+
+
+def _runtime_folder() -> str:
+    return f"/run/containers/{os.getuid()}" if hasattr(os, "getuid") else ""  # Windows has no such number
 
 
 def _file(path: Path, *, namespaced: bool) -> LoginFile:

@@ -113,16 +113,17 @@ class Naming:
 
     def repository(self, name: str) -> str:
         """Return the repository in the registry for a full name without tag, such as ``docker.io/library/redis``."""
-        path = next(filter(None, (rule.renamed(name) for rule in self.rules)), None)
+        rule = self.rule(name)
+        path = rule.renamed(name) if rule is not None else None
         if path is None:
             host, _, rest = name.partition("/")
             path = f"{host_component(host)}/{rest}" if self.keep_host else rest
         return "/".join(filter(None, (self.destination.prefix, path)))
 
-    @property
-    def rules(self) -> tuple[Rename, ...]:
-        """The rules, the longest first."""
-        return tuple(sorted(self.renames, key=lambda rule: (-len(rule.source), rule.source)))
+    def rule(self, name: str) -> Rename | None:
+        """Return the rule that counts for a full name, or None."""
+        longest_first = sorted(self.renames, key=lambda rule: len(rule.source), reverse=True)
+        return next((rule for rule in longest_first if rule.renamed(name) is not None), None)
 
     def target(self, source: Reference) -> Reference:
         """Return what an image is called in the registry.

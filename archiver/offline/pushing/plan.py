@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _DAMAGED = "this copy is damaged: archiver verify tells what else is"
 
+_DELTA = "a delta is pushed together with the bundle that it builds on"
+
 
 class ShelfBlobs:
     """The blobs of a shelf, small ones checked as they are read."""
@@ -42,7 +44,11 @@ class ShelfBlobs:
                 place=str(descriptor.digest),
                 hint=_DAMAGED,
             )
-        return self._shelf.open(descriptor.digest)
+        try:
+            return self._shelf.open(descriptor.digest)
+        except NotArchived as error:
+            error.hint = _DELTA
+            raise
 
     def read(self, digest: Digest, limit: int) -> bytes:
         """Return a small blob whole.
@@ -118,11 +124,11 @@ def plan_image(placement: Placement, blobs: ShelfBlobs, flatten: Platform | None
     image = placement.image
     size = blobs.size(image.digest)
     if size is None:
-        raise NotArchived("its manifest is not here", place=image.reference)
+        raise NotArchived("its manifest is not here", place=image.reference, hint=_DELTA)
     root = Descriptor(image.media_type, image.digest, size)
     manifests = walk_image(blobs, root, lambda digest: blobs.size(digest) is not None)
     if not manifests:
-        raise NotArchived("none of the manifests that it lists is here", place=image.reference)
+        raise NotArchived("none of the manifests that it lists is here", place=image.reference, hint=_DELTA)
     kept = {stored.descriptor.digest for stored in manifests}
     absent = tuple(_absent((stored.manifest for stored in manifests), kept))
     platform = None

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 
 from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, Platform
 from archiver.core.digest import Digest
-from archiver.core.errors import ArchiverError, IndexRefused, RegistryError, StatusRefused, Stopped
+from archiver.core.errors import (
+    ArchiverError,
+    FetchError,
+    IndexRefused,
+    NotArchived,
+    RegistryError,
+    StatusRefused,
+    Stopped,
+)
 from archiver.offline.pushing.plan import ImagePlan, ShelfBlobs, plan_image
 from archiver.offline.pushing.referrers import ReferrerLists, fallback_tag, referrer_descriptor
 from archiver.offline.pushing.registry import TargetRepository
@@ -41,6 +49,12 @@ class PushedImage:
     placement: Placement
     digest: Digest
     platform: Platform | None
+
+    @property
+    def name(self) -> str:
+        """Its full name in the registry, by its tag, or by its digest where it is asked for by that."""
+        target = self.placement.target
+        return f"{target.name}@{self.digest}" if target.digest is not None else str(target)
 
 
 @dataclass(frozen=True)
@@ -132,10 +146,24 @@ class _Push:
         for placement in placements:
             try:
                 plans.append(plan_image(placement, self._blobs, self._flatten))
+            except NotArchived as error:
+                if not self._is_there(placement):
+                    self._refuse(placement, error)
             except ArchiverError as error:
                 self._refuse(placement, error)
         owners = {str(stored.descriptor.digest): plan for plan in plans for stored in plan.manifests}
         return sorted(plans, key=lambda plan: _depth(plan, owners))  # a stable sort
+
+    def _is_there(self, placement: Placement) -> bool:
+        """Say whether the registry has an image that is not here: a delta lacks what its base brought there."""
+        image, target = placement.image, placement.target
+        try:
+            if self._repository(target.repository).manifest_digest(target.selector) != str(image.digest):
+                return False
+        except FetchError:
+            return False
+        self._pushed.append(PushedImage(placement, image.digest, None))
+        return True
 
     def _push_all(self, plans: Sequence[ImagePlan]) -> None:
         lost = {refused.digest for refused in self._refused}

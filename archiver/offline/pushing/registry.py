@@ -41,10 +41,10 @@ class Dialling:
     plain: bool = False
     trust: Trust = field(default_factory=Trust)
 
-    @property
-    def scheme(self) -> str:
-        """``http`` or ``https``."""
-        return "http" if self.plain else "https"
+
+def registry_root(name: str, dialling: Dialling) -> str:
+    """Return the address of a registry's API: ``scheme://host``."""
+    return f"{'http' if dialling.plain else 'https'}://{_HUB_API if name == DOCKER_HUB else name}"
 
 
 def open_registry(
@@ -66,7 +66,7 @@ def open_registry(
     Raises:
         UsageError: the authority's certificate cannot be read.
     """
-    root = f"{dialling.scheme}://{_HUB_API if name == DOCKER_HUB else name}"
+    root = registry_root(name, dialling)
     connections = Connections(root, dialling.trust, connect=patience.connect, read=patience.read)
     client = Client(connections)
     authorizer = Authorizer(name, root, client, credentials)
@@ -107,7 +107,8 @@ class TargetRegistry:
         """
         answered = (HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
         self.attempts.run(
-            lambda: self.request("HEAD", f"{self.root}/v2/", Access(repository), accepted=answered)
+            lambda: self.request("HEAD", f"{self.root}/v2/", Access(repository), accepted=answered),
+            self.attempts.patience.first_attempts,
         )
 
     def request(

@@ -36,6 +36,7 @@ class Patience:
 
     Attributes:
         attempts: how often something is tried that gets nowhere.
+        first_attempts: how often the registry is tried to be reached at all, before anything was sent.
         first_wait: the wait after the first failure; it doubles with each further one.
         longest_wait: a registry that asks for a longer wait is given up.
         connect: how long connecting may take.
@@ -44,6 +45,7 @@ class Patience:
     """
 
     attempts: int = 6
+    first_attempts: int = 3
     first_wait: float = 1.0
     longest_wait: float = 900.0
     connect: float = 20.0
@@ -76,8 +78,12 @@ class Attempts:
         if self._stop.is_set():
             raise Stopped("stopped")
 
-    def run(self, action: Callable[[], _T]) -> _T:
+    def run(self, action: Callable[[], _T], most: int | None = None) -> _T:
         """Return what ``action`` returns, trying it again where that may help.
+
+        Args:
+            action: a single attempt.
+            most: how many attempts to make; by default as many as there is patience for.
 
         Raises:
             Stopped: the work is to end.
@@ -90,7 +96,7 @@ class Attempts:
             try:
                 result = action()
             except FetchError as error:
-                self.wait(attempt, error)
+                self.wait(attempt, error, most)
             else:
                 self._down = None
                 return result
@@ -102,12 +108,13 @@ class Attempts:
         if down is not None and time.monotonic() - down[0] < self.patience.down:
             raise down[1]
 
-    def wait(self, attempt: int, error: FetchError) -> None:
+    def wait(self, attempt: int, error: FetchError, most: int | None = None) -> None:
         """Wait after a failure, the longer the more there were.
 
         Args:
             attempt: the how-manieth attempt in a row it was that got nowhere.
             error: the failure.
+            most: how many attempts there are; by default as many as there is patience for.
 
         Raises:
             Stopped: the work is to end.
@@ -117,7 +124,7 @@ class Attempts:
         asked = error.wait if isinstance(error, ServerBusy) else None
         if isinstance(error, _LASTING) or not isinstance(error, _PASSING):
             raise error
-        if attempt >= self.patience.attempts or (asked or 0) > self.patience.longest_wait:
+        if attempt >= (most or self.patience.attempts) or (asked or 0) > self.patience.longest_wait:
             if isinstance(error, HostUnreachable):
                 self._down = (time.monotonic(), error)
             raise error

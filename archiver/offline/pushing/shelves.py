@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class AllShelves:
-    """The images of several projects; see holdings.ImageShelf."""
+    """The images of several projects, the newest last; see holdings.ImageShelf. What a later one has counts."""
 
     def __init__(self, shelves: Sequence[ImageShelf]) -> None:
-        self.images: tuple[Image, ...] = tuple(image for shelf in shelves for image in shelf.images)
+        found = {image.reference: image for shelf in shelves for image in shelf.images}
+        self.images: tuple[Image, ...] = tuple(found.values())
         self._shelves = shelves
 
     def size(self, digest: Digest) -> int | None:

@@ -1,0 +1,57 @@
+"""Which images of a shelf are meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterable, Sequence
+
+from archiver.core.descriptor import Descriptor
+from archiver.core.errors import ArchiverError, UsageError
+from archiver.core.reference import Reference
+from archiver.offline.pushing.plan import ShelfBlobs
+from archiver.store.imagewalk import walk_image
+
+if TYPE_CHECKING:
+    from archiver.offline.holdings import Image, ImageShelf
+
+_MOST_NAMED = 10
+
+
+def choose_images(shelf: ImageShelf, wanted: Sequence[str]) -> tuple[Image, ...]:
+    """Return images by their references, short ones too, and all that refers to them; all images where none is named.
+
+    Raises:
+        InvalidReference: a name is none.
+        UsageError: there is no such image.
+    """
+    if not wanted:
+        return shelf.images
+    by_reference = {image.reference: image for image in shelf.images}
+    chosen: dict[str, Image] = {}
+    for text in wanted:
+        reference = str(Reference.parse(text))
+        if reference not in by_reference:
+            names = sorted(image.reference for image in shelf.images if not image.refers_to)
+            shown = ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
+            raise UsageError(f"there is no image {reference}", hint=f"there are: {shown or 'none'}")
+        chosen[reference] = by_reference[reference]
+    digests = {digest for image in chosen.values() for digest in _digests(image, shelf)}
+    grown = True
+    while grown:  # signatures of SBOMs refer to what refers to an image
+        further = [
+            image for image in shelf.images if image.refers_to in digests and image.reference not in chosen
+        ]
+        chosen.update((image.reference, image) for image in further)
+        digests.update(str(image.digest) for image in further)
+        grown = bool(further)
+    return tuple(image for image in shelf.images if image.reference in chosen)
+
+
+def _digests(image: Image, shelf: ImageShelf) -> Iterable[str]:
+    """Return the digests of an image's manifests, as far as they can be read: pushing tells what is wrong with it."""
+    size = shelf.size(image.digest)
+    root = Descriptor(image.media_type, image.digest, size or 0)
+    try:
+        manifests = walk_image(ShelfBlobs(shelf), root, lambda digest: shelf.size(digest) is not None)
+    except ArchiverError:
+        manifests = ()
+    return {str(image.digest), *(str(stored.descriptor.digest) for stored in manifests)}
