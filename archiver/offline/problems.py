@@ -59,9 +59,12 @@ MEANINGS: Mapping[str, str] = {
     "signature.missing": "signers were named, and the bundle is not signed",
     "signature.signer": "signers were named, and none of them signed, or not at a time or for a purpose that the list allows",
     "signature.unchecked": "signers were named, and this machine has no ssh-keygen to check the signature with",
+    "volume.unfit": "a volume is missing, or is too short or too long to be one: replace this file",
     "volume.digest": "a volume's content is not what the list of volumes says: replace this file",
     "volume.list": "the list of volumes gives a volume that is sound another digest: replace the list",
     "volume.unexpected": "a file has a volume's name, and the list of volumes does not name it: remove it",
+    "bundle.unrecognised": "the file is no bundle, or damaged beyond recognition",
+    "requires.missing": "deltas were given, and something that they build on is in none of the bundles given",
     "verify.many": "there are more problems than are listed",
 }
 """Every code there is, and what it means. Codes are stable: scripts may match on them."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterable
+from typing import TYPE_CHECKING, Iterable, Sequence
 
+from archiver.core.errors import NotABundle
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.bundle import OpenBundle
 from archiver.offline.bundlejson import FORMAT
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 UNSIGNED = "unsigned"
 NOT_CHECKED = "signature not checked"
 SIGNED = "signed"
+REFUSED = "signature refused"
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class VerifyReport:
 
     ``format``, ``project`` and ``snapshot`` are empty where bundle.json cannot be read. ``bytes`` is the
     whole's length; ``captures`` counts those of the snapshot's view that the docs' indexes have. ``signature`` is one of
-    UNSIGNED, NOT_CHECKED and SIGNED; with the last, ``signer`` is who did. ``problems`` are those of whole volumes, then
-    the others in the order found.
+    UNSIGNED, NOT_CHECKED, REFUSED and SIGNED; with the last, ``signer`` is who did. ``problems`` are those of whole
+    volumes, then the others in the order found.
     """
 
     path: str
@@ -70,6 +72,11 @@ class VerifyReport:
     signature: str
     signer: Signer | None
     problems: tuple[Problem, ...]
+
+    @classmethod
+    def unreadable(cls, path: Path, problems: Sequence[Problem]) -> VerifyReport:
+        """Return the report of what cannot be opened as a bundle."""
+        return cls(str(path), "", "", "", 0, 0, 0, 0, 0, UNSIGNED, None, tuple(problems))
 
     @property
     def ok(self) -> bool:
@@ -93,7 +100,13 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
     """
     with closing(open_source(path)) as source:
         findings, whole = Findings(), Findings()
-        structure = read_structure(source, str(path), findings.report)
+        try:
+            structure = read_structure(source, str(path), findings.report)
+        except NotABundle:
+            damaged = _damaged_volumes(source, progress or NullProgress())
+            if damaged:
+                return VerifyReport.unreadable(path, damaged)
+            raise
         check = _Check(source, structure, findings.report)
         check.run(progress or NullProgress())
         if structure.contents is not None:
@@ -115,10 +128,19 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
             captures=sum(counts.captures for counts in check.indexes.values()),
             images=len(contents.images) if contents else 0,
             files=len(contents.files) if contents else 0,
-            signature=SIGNED if signer else NOT_CHECKED if SIGNATURE in structure.members else UNSIGNED,
+            signature=_state(structure, signers, signer),
             signer=signer,
             problems=whole.problems + findings.problems,
         )
+
+
+def _damaged_volumes(source: Source, progress: Progress) -> tuple[Problem, ...]:
+    """Return which volumes are not what the list says, where nothing else can be told."""
+    findings = Findings()
+    with closing(progress.task("verifying", "B", source.size)) as task:
+        sums = sum_ranges(source, volume_ranges(source), task.advance)
+    check_volumes(source, sums, findings.report, sound=False)
+    return findings.problems
 
 
 def _check_signature(
@@ -136,6 +158,14 @@ def _check_signature(
     if signed:
         check_signature(read(SIGNATURE), read(SUMS), report)
     return None
+
+
+def _state(structure: Structure, signers: Path | None, signer: Signer | None) -> str:
+    if SIGNATURE not in structure.members:
+        return UNSIGNED
+    if signers is None or not can_check():
+        return NOT_CHECKED
+    return SIGNED if signer else REFUSED
 
 
 class _Check:

@@ -1,21 +1,34 @@
-"""``verify``: check every byte of a bundle."""
+"""``verify``: check every byte of bundles, who signed them, and that deltas have what they build on."""
 
 from __future__ import annotations
 
+import argparse
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Sequence
 
-from archiver.core.errors import UsageError
+from archiver.core.amounts import size_text
+from archiver.core.errors import NotABundle, UsageError, VolumeUnfit
 from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
-from archiver.offline.verbs.inputs import existing
+from archiver.offline.verbs.inputs import add_signers, existing
 from archiver.offline.verbs.output import print_json, shown
 
 if TYPE_CHECKING:
-    import argparse
-
     from archiver.core.progress import Progress
+    from archiver.offline.requirements import Missing
     from archiver.offline.verbs.inputs import ProgressFactory
     from archiver.offline.verify import VerifyReport
+
+_MOST_NAMED = 50
+_UNSIGNED = {
+    "unsigned": "not signed",
+    "signature not checked": "signature not checked: name those who may sign it with --signers",
+}
+_DESCRIPTION = """\
+Check every byte of a bundle and list all that is wrong; of volumes, which ones to replace. Of several bundles each is
+checked, and whether the deltas among them find all that they build on. Exit code 0 means that all is well, 5 that it is
+not. A delta alone is well when it is whole; what it builds on is listed.
+"""
 
 
 def add(subparsers: Any, progress: ProgressFactory) -> None:
@@ -23,36 +36,120 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
     parser = subparsers.add_parser(
         "verify",
         help="check every byte of a bundle",
-        description="Check every byte of a bundle and list all that is wrong. "
-        "Exit code 0 means that it is whole, 5 that it is not.",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle")
+    parser.add_argument(
+        "bundles",
+        metavar="BUNDLE",
+        type=Path,
+        nargs="+",
+        help="a bundle, or one of its volumes, or the list of them (NAME.tar.sha256)",
+    )
+    add_signers(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=lambda args: _run(args, progress()))
 
 
 def _run(args: argparse.Namespace, progress: Progress) -> int:
-    from archiver.offline.verify import verify_bundle  # noqa: PLC0415 - keeps the other commands quick
-
-    if existing(args.bundle).is_dir():
-        raise UsageError("verify takes a bundle, not a folder", place=str(args.bundle))
-    report = verify_bundle(args.bundle, progress)
+    for path in args.bundles:
+        if existing(path).is_dir():
+            raise UsageError("verify takes a bundle, not a folder", place=str(path))
+    reports = [_verified(path, progress, args.signers) for path in args.bundles]
+    ok = all(report.ok for report in reports)
+    lacking = _missing(args.bundles) if ok else None
     if args.json:
-        problems = [
+        documents = [_document(report) for report in reports]
+        together = {"bundles": documents} if len(documents) > 1 else documents[0]
+        complete = ok and (len(reports) == 1 or not lacking)
+        print_json({**together, "ok": complete, "missing": _lacking_document(lacking) if lacking else None})
+    else:
+        for report in reports:
+            _print_report(report)
+        if lacking:
+            _print_lacking(lacking, alone=len(reports) == 1)
+    return COMPLETE if ok and (len(reports) == 1 or not lacking) else VERIFICATION_FAILED
+
+
+def _verified(path: Path, progress: Progress, signers: Path | None) -> VerifyReport:
+    """Check one bundle; one that cannot even be opened is reported like the others."""
+    from archiver.offline.problems import Problem  # noqa: PLC0415 - keeps the other commands quick
+    from archiver.offline.verify import VerifyReport, verify_bundle  # noqa: PLC0415 - see above
+
+    try:
+        return verify_bundle(path, progress, signers)
+    except NotABundle as error:
+        return VerifyReport.unreadable(path, [Problem("bundle.unrecognised", "", error.message)])
+    except VolumeUnfit as error:
+        found = [Problem("volume.unfit", str(each.place), each.args[0]) for each in (error, *error.more)]
+        return VerifyReport.unreadable(path, found)
+
+
+def _missing(paths: Sequence[Path]) -> Missing:
+    """Return what the deltas among sound bundles build on and none of them has."""
+    from archiver.offline.bundle import read_bundle  # noqa: PLC0415 - keeps the other commands quick
+    from archiver.offline.requirements import missing  # noqa: PLC0415 - see above
+
+    with ExitStack() as held:
+        return missing([held.enter_context(read_bundle(path)) for path in paths])
+
+
+def _document(report: VerifyReport) -> dict[str, Any]:
+    signer = report.signer
+    return {
+        "bundle": report.path,
+        "ok": report.ok,
+        "project": report.project,
+        "snapshot": report.snapshot,
+        "size": report.bytes,
+        "signature": report.signature,
+        "signer": {
+            "principal": signer.principal,
+            "key_type": signer.key_type,
+            "fingerprint": signer.fingerprint,
+        }
+        if signer
+        else None,
+        "problems": [
             {"code": problem.code, "where": problem.where, "detail": problem.detail}
             for problem in report.problems
-        ]
-        print_json({"bundle": str(args.bundle), "ok": report.ok, "problems": problems})
-    else:
-        _print_report(args.bundle, report)
-    return COMPLETE if report.ok else VERIFICATION_FAILED
+        ],
+    }
 
 
-def _print_report(bundle: Path, report: VerifyReport) -> None:
+def _lacking_document(lacking: Missing) -> dict[str, Any]:
+    return {
+        "bundles": list(lacking.bases),
+        "images": [image.reference for image in lacking.images],
+        "files": [file.url for file in lacking.files],
+        "docs": [
+            {"name": site.site, "captures": site.total, "urls": list(site.urls)} for site in lacking.docs
+        ],
+        "blobs": [str(digest) for digest in lacking.blobs],
+    }
+
+
+def _print_report(report: VerifyReport) -> None:
     for problem in report.problems:
-        print(shown(f"{bundle}: {problem}"))
-    if report.ok:
-        print(f"{bundle}: whole; every byte is as it was made")
-    else:
+        print(shown(f"{report.path}: {problem}"))
+    if not report.ok:
         count = len(report.problems)
-        print(f"{bundle}: {count} problem{'' if count == 1 else 's'} found")
+        print(shown(f"{report.path}: {count} problem{'' if count == 1 else 's'} found"))
+        return
+    print(shown(f"{report.path}: whole; every byte is as it was made"))
+    print("  " + shown(f"{report.project}, snapshot {report.snapshot}, {size_text(report.bytes)}"))
+    print("  " + shown(f"signed by {report.signer}" if report.signer else _UNSIGNED[report.signature]))
+
+
+def _print_lacking(lacking: Missing, *, alone: bool) -> None:
+    if alone:
+        print(f"It builds on an earlier bundle, which has {lacking.summary} of what it lists:")
+    else:
+        print(f"{lacking.summary} missing in these bundles [requires.missing]:")
+    lines = list(lacking.lines())
+    for line in lines[:_MOST_NAMED]:
+        print("  " + shown(line))
+    if len(lines) > _MOST_NAMED:
+        print(f"  and {len(lines) - _MOST_NAMED} more")
+    for base in lacking.bases:
+        print("  " + shown(f"the bundle it builds on: {base}"))
