@@ -39,6 +39,14 @@ def volume_number(path: Path) -> tuple[Path, int] | None:
     return (path.with_name(match[1]), int(match[2])) if match and int(match[2]) else None
 
 
+def whole_of(path: Path) -> Path:
+    """Return the name of the whole that a volume, a list or the whole itself is about."""
+    if path.name.endswith(LIST_SUFFIX):
+        return path.with_name(path.name[: -len(LIST_SUFFIX)])
+    numbered = volume_number(path)
+    return numbered[0] if numbered else path
+
+
 def present_volumes(whole: Path) -> dict[int, Path]:
     """Return what has a volume's name beside ``whole``, by number, in order; its content is not looked at.
 
@@ -71,7 +79,7 @@ def read_list(path: Path) -> dict[str, Digest]:
     sums = parse_sums(data, path.name, refuse)
     if sums_text(sums.items()) != data:
         refuse("", "", "not the text that sha256sum writes")
-    whole = path.with_name(path.name[: -len(LIST_SUFFIX)])
+    whole = whole_of(path)
     volumes = [volume_path(whole, number).name for number in range(1, len(sums) + 1)]
     if not sums or list(sums) not in (volumes, [whole.name]) or len(sums) > MOST_VOLUMES:
         named = next((name for name, wanted in zip(sums, volumes) if name != wanted), "")

@@ -21,8 +21,8 @@ from archiver.offline.volumelist import (
     list_path,
     present_volumes,
     read_list,
-    volume_number,
     volume_path,
+    whole_of,
 )
 from archiver.offline.windows import FileAccess
 from archiver.store.atomic import storage_errors
@@ -148,20 +148,18 @@ def open_source(path: Path) -> Source:
     """
     if path.name.endswith(LIST_SUFFIX):
         return _open_listed(path)
-    numbered = volume_number(path)
+    whole = whole_of(path)
     with storage_errors(path):
-        if numbered is None and (path.exists() or not _has_volumes(path)):
+        if whole == path and (path.exists() or not _has_volumes(path)):
             return FileAccess(path)
-        whole = numbered[0] if numbered else path
         has_list = list_path(whole).exists()
     return _open_listed(list_path(whole)) if has_list else _open_unlisted(whole)
 
 
 def source_exists(path: Path) -> bool:
     """Say whether there is something for ``open_source`` to look at, be it whole or not. Raises StoreError."""
-    numbered = volume_number(path)
     with storage_errors(path):
-        return path.exists() or _has_volumes(numbered[0] if numbered else path)
+        return path.exists() or _has_volumes(whole_of(path))
 
 
 def _has_volumes(whole: Path) -> bool:
@@ -170,7 +168,7 @@ def _has_volumes(whole: Path) -> bool:
 
 def _open_listed(listing: Path) -> Source:
     sums = read_list(listing)
-    whole = listing.with_name(listing.name[: -len(LIST_SUFFIX)])
+    whole = whole_of(listing)
     if list(sums) == [whole.name]:
         return FileAccess(whole)
     paths = [listing.with_name(name) for name in sums]
