@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 GENERATOR_SITES ?= build/generators
 JUDGES ?= build/judges
 
-.PHONY: demo test generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images clean
+.PHONY: demo test generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -25,10 +25,10 @@ generator-sites: $(VENV)/.made
 test-generators: $(VENV)/.installed-test generator-sites
 	GENERATOR_SITES=$(GENERATOR_SITES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m generators
 
-# wacz validate and pywb, from PyPI, in an environment of their own.
+# wacz validate and pywb, from PyPI, and ReplayWeb.page, from npm, in an environment of their own.
 judges: $(JUDGES)/.installed
 
-# Has them replay what bundles hold; needs nginx and python3-doc.
+# Has them replay what bundles hold; needs chromium, nginx and python3-doc.
 test-judges: $(VENV)/.installed-test judges
 	JUDGES=$(JUDGES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m judges
 
@@ -57,6 +57,11 @@ bench-frontier: $(VENV)/.installed-test
 bench-images: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python benchmarks/images.py
 
+# Side by side with tar and sha256sum; needs python3-doc, docker-registry, nginx, openssl and skopeo. The archive stays in
+# build/bench-bundle, 2 GB; 6 GB more are needed for the time.
+bench-bundle: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python benchmarks/bundle.py
+
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 
@@ -71,10 +76,13 @@ $(VENV)/.installed-test: $(VENV)/.made pyproject.toml
 	@$(PIP) --editable '.[test]'
 	@touch $(VENV)/.installed $@
 
-$(JUDGES)/.installed: $(VENV)/.made tests/judges/requirements.txt
+$(JUDGES)/.installed: $(VENV)/.made tests/judges/requirements.txt tests/judges/replaywebpage.sha256
 	@echo "Installing judges into $(JUDGES) (once) ..."
 	@$(BIN)/python -m venv --clear $(JUDGES)
 	@$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/judges/requirements.txt
+	@cp tests/judges/replaywebpage.sha256 $(JUDGES)
+	@cd $(JUDGES) && PATH="$$PWD/bin:$$PATH" npm pack --silent replaywebpage@2.4.6 >/dev/null && \
+	  sha256sum --check --quiet replaywebpage.sha256 && tar xzf replaywebpage-2.4.6.tgz package/sw.js package/LICENSE
 	@touch $@
 
 $(VENV)/.made:

@@ -1,7 +1,7 @@
-"""A bundle's WACZ files before outside judges: ``wacz validate``, and a pywb that replays them.
+"""A bundle's WACZ files before outside judges: ``wacz validate``, and pywb and ReplayWeb.page, which replay them.
 
 The sites are crawled and bundled as by anybody. pywb then has to give every page as it was, found by the index in
-the WACZ, and once more by an index that pywb makes itself.
+the WACZ, and once more by an index that pywb makes itself; ReplayWeb.page has to in a browser.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 from archiver.core.clock import parse_iso, timestamp14
 from judges.pywb import Pywb, Replayed, pywb, wacz_validate
+from judges.replayweb import replayweb
 from servers.console import Console
 from servers.site import Reply, Site, html, serving
 
@@ -222,6 +223,23 @@ def test_the_records_alone_replay(varied: Judged) -> None:
             wrong[line["url"]] = _difference(replayed, varied.served(line["url"]))
     assert len(wrong) >= 10
     assert not {url: difference for url, difference in wrong.items() if difference}
+
+
+def test_replayweb_shows_every_page(judged: Judged, tmp_path: Path) -> None:
+    """In Chromium ReplayWeb.page's worker gives each page as the site last served it, and shows one with its style."""
+    wrong = {}
+    with replayweb(tmp_path, judged.wacz) as replaying:
+        for page in judged.pages():
+            replayed = replaying.replay(page["url"], timestamp14(parse_iso(page["ts"])))
+            headers = {name.lower(): value for name, value in judged.served(page["url"]).headers}
+            expected = _body(Replayed(200, headers, judged.served(page["url"]).body))
+            if (replayed.status, replayed.body) != (200, expected):
+                wrong[page["url"]] = (replayed.status, len(replayed.body))
+        assert not wrong
+        front = next(page for page in judged.pages() if page["url"].endswith("/index.html"))
+        replaying.show(front["url"], timestamp14(parse_iso(front["ts"])))
+        replaying.tab.wait("frames[0].document.querySelectorAll('a[href]').length > 10")
+        replaying.tab.wait("[...frames[0].document.styleSheets].some(sheet => sheet.cssRules.length)")
 
 
 def test_revisits_of_both_kinds_are_there(varied: Judged) -> None:
