@@ -325,6 +325,11 @@ class Images:
         }
         return self.put(MANIFEST, as_json(document))
 
+    def manifests(self, digest: str) -> list[str]:
+        """Return the manifests that are here of an image: its own, or those that its index lists."""
+        children = [child for child in _children(self.blobs.get(digest, b"")) if child in self.blobs]
+        return children or [digest]
+
     def save(self, reference: str, manifest: dict[str, Any]) -> None:
         """Add an image to manifest.json."""
         document = json.loads(self.blobs[manifest["digest"]])
@@ -353,6 +358,13 @@ class Images:
             ("manifest.json", as_json(self.saved)),
             *((_blob_path(digest), data) for digest, data in sorted(self.blobs.items())),
         ]
+
+
+def _children(index: bytes) -> list[str]:
+    try:
+        return [child["digest"] for child in json.loads(index)["manifests"]]
+    except (ValueError, KeyError, TypeError):  # no index, or one that a test has spoilt
+        return []
 
 
 def sample_images() -> Images:
@@ -467,7 +479,7 @@ class Bundle:
             "images": [
                 {
                     **{name: image[name] for name in _IMAGE_FACTS},
-                    "manifests": [], "resolved": when, "registry": "",
+                    "manifests": self.images.manifests(image["digest"]), "resolved": when, "registry": "",
                 }
                 for image in self.document["images"]
             ],

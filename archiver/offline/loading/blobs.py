@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import IO, TYPE_CHECKING, Callable, Iterable, Iterator, Mapping
 
 from archiver.core import jsontext
 from archiver.core.descriptor import OCI_MANIFEST, Descriptor
-from archiver.core.digest import CHUNK, ContentCheck, Digest
+from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import (
     BundleDamaged,
     ContentError,
@@ -19,7 +20,6 @@ from archiver.core.errors import (
 from archiver.core.reference import Reference
 from archiver.offline.loading.tally import Tally
 from archiver.offline.names import FILE_RECORDS
-from archiver.offline.windows import open_window
 from archiver.store.fileartifact import FILE_TYPE
 from archiver.store.imagewalk import walk_image
 from archiver.store.snapshots import list_snapshots, read_snapshot
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archiver.core.progress import Task
     from archiver.core.snapshot import ImageResult
     from archiver.offline.bundle import OpenBundle
+    from archiver.offline.loading.shelf import JoinedImages
     from archiver.store.blobs import BlobReader, BlobStore
     from archiver.store.imagewalk import ManifestSource
     from archiver.store.paths import ArchivePaths
@@ -37,24 +38,11 @@ _MOST_LINE = 64 << 20  # of record/files.jsonl, bytes
 
 @dataclass(frozen=True)
 class Source:
-    """Where a bundle has a blob: ``offset`` counts from the beginning of the bundle; both in bytes."""
+    """Where a blob is: its size in bytes, what opens it, and what to call it in a message."""
 
-    bundle: OpenBundle
-    offset: int
     size: int
-
-    def read(self, digest: Digest, limit: int) -> bytes:
-        """Return a small blob whole and checked. Raises RecordCorrupt as ``BlobReader.read`` does."""
-        data = self.bundle.source.read_at(self.offset, min(self.size, limit + 1))
-        if len(data) > limit:
-            raise RecordCorrupt(f"blob is larger than {limit} bytes", place=str(digest))
-        check = ContentCheck(digest, self.size)
-        try:
-            check.update(data)
-            check.finish()
-        except ContentError as error:
-            raise RecordCorrupt(error.message, place=str(digest)) from error
-        return data
+    open: Callable[[], IO[bytes]]
+    place: str
 
     def copy(self, digest: Digest, store: BlobStore, task: Task) -> bool:
         """Copy the blob to an archive; say whether it was not there.
@@ -77,53 +65,52 @@ class Source:
                 return False
             task.advance(blob.received)
             try:
-                with open_window(self.bundle.source, self.offset, self.size) as stream:
+                with self.open() as stream:
                     stream.seek(blob.received)
                     while chunk := stream.read(CHUNK):
                         blob.write(chunk)
                         task.advance(len(chunk))
                 blob.finish()
             except ContentError as error:
-                raise BundleDamaged(
-                    f"a blob is damaged: {error.message}", place=f"{self.bundle.path}: {digest}"
-                ) from error
+                raise BundleDamaged(f"a blob is damaged: {error.message}", place=self.place) from error
             return True
 
 
-def image_blobs(bundles: Sequence[OpenBundle]) -> dict[Digest, Source]:
-    """Return where the blobs of the bundles' images are."""
+def image_sources(images: JoinedImages, wanted: Iterable[Digest]) -> dict[Digest, Source]:
+    """Return where bundles have blobs of images, in the order in which they are wanted; none for what they have not."""
+    sizes = {digest: images.size(digest) for digest in wanted}
     return {
-        blob.digest: Source(bundle, blob.offset, blob.size)
-        for bundle in bundles
-        for blob in bundle.contents.blobs
+        digest: Source(size, partial(images.open, digest), images.place(digest))
+        for digest, size in sizes.items()
+        if size is not None
     }
 
 
-def file_blobs(bundles: Sequence[OpenBundle]) -> dict[Digest, Source]:
-    """Return where the contents of the bundles' downloaded files are."""
-    found: dict[Digest, Source] = {}
-    for bundle in bundles:
-        for file in bundle.contents.files:
-            entry = bundle.structure.members.get(file.path)
-            if entry is not None:  # a delta has only those that are new
-                found[file.digest] = Source(bundle, entry.offset, entry.size)
-    return found
+def file_sources(bundles: Iterable[OpenBundle]) -> dict[Digest, Source]:
+    """Return where bundles have the contents of downloaded files; a delta has only those that are new."""
+    return {
+        file.digest: Source(file.size, partial(bundle.open_member, file.path), f"{bundle.path}: {file.path}")
+        for bundle in bundles
+        for file in bundle.contents.files
+        if file.path in bundle.structure.members
+    }
 
 
 class JointBlobs:
     """What bundles and an archive have together; a ``ManifestSource``."""
 
-    def __init__(self, sources: Mapping[Digest, Source], store: BlobReader) -> None:
-        self._sources, self._store = sources, store
+    def __init__(self, images: JoinedImages, store: BlobReader) -> None:
+        self._images, self._store = images, store
 
     def size(self, digest: Digest) -> int | None:
         """Return a blob's size in bytes, or None where neither has it."""
-        return self._sources[digest].size if digest in self._sources else self._store.size(digest)
+        size = self._images.size(digest)
+        return self._store.size(digest) if size is None else size
 
     def read(self, digest: Digest, limit: int) -> bytes:
         """Return a small blob whole and checked. Raises NotArchived or RecordCorrupt."""
-        source = self._sources.get(digest)
-        return source.read(digest, limit) if source is not None else self._store.read(digest, limit)
+        source = self._store if self._images.size(digest) is None else self._images
+        return source.read(digest, limit)
 
 
 @dataclass(frozen=True)
@@ -170,26 +157,18 @@ def whole_image(image: ImageResult, source: ManifestSource) -> WholeImage:
     )
 
 
-def copy_blobs(
-    sources: Mapping[Digest, Source], wanted: Iterable[Digest], store: BlobStore, task: Task
-) -> Tally:
+def copy_blobs(sources: Mapping[Digest, Source], store: BlobStore, task: Task) -> Tally:
     """Copy blobs to an archive.
 
     Args:
-        sources: where bundles have them.
-        wanted: which ones, what points to others behind these; what no bundle has is in the archive.
+        sources: where they are, what points to others behind these.
         store: the archive's blobs.
         task: is told of the bytes.
-
-    Returns:
-        How many were copied; what is in a bundle and in the archive counts as present.
 
     Raises:
         BundleDamaged, LockHeld, StoreError: see ``Source.copy``.
     """
-    copied = [
-        sources[digest].copy(digest, store, task) for digest in dict.fromkeys(wanted) if digest in sources
-    ]
+    copied = [source.copy(digest, store, task) for digest, source in sources.items()]
     return Tally(sum(copied), len(copied) - sum(copied))
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from archiver.core.snapshot import Snapshot
     from archiver.offline.bundle import OpenBundle
     from archiver.offline.bundlejson import DocsEntry
+    from archiver.offline.wacz import Wacz
     from archiver.store.locator import Locator
     from archiver.store.paths import ProjectPaths
 
@@ -49,6 +50,7 @@ class Docs:
         digest: what it must hash to.
         offset: where in it the records begin, in bytes.
         size: how many bytes they take.
+        wacz: the WACZ that the member is; None where it is the .warc.gz of a delta.
     """
 
     site: str
@@ -57,6 +59,7 @@ class Docs:
     digest: Digest
     offset: int
     size: int
+    wacz: Wacz | None = None
 
     @classmethod
     def of(cls, bundle: OpenBundle, site: DocsEntry) -> Docs:
@@ -69,7 +72,7 @@ class Docs:
         if wacz is None:
             raise BundleDamaged("it cannot be read", place=place)
         entry = wacz.entries[ARCHIVE]
-        return cls(site.name, place, member, digest, entry.offset, entry.size)
+        return cls(site.name, place, member, digest, entry.offset, entry.size, wacz)
 
     @property
     def records(self) -> Part:

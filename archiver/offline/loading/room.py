@@ -2,77 +2,67 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Iterator, Sequence
 
-from archiver.core.errors import NotArchived
-from archiver.offline.loading.blobs import file_blobs, image_blobs
-from archiver.offline.names import DOCS_SUFFIX, SEARCH
-from archiver.offline.problems import inside, refuse
-from archiver.offline.wacz import open_wacz
-from archiver.store.blobs import BlobReader
-from archiver.store.locator import ReadOnlyLocator
+from archiver.offline.names import SEARCH
 from archiver.store.space import check_space
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from archiver.offline.bundle import OpenBundle
-    from archiver.offline.bundlejson import DocsEntry
+    from archiver.offline.loading.held import ArchiveHeld
+    from archiver.offline.loading.plan import Arrival, ProjectPlan
     from archiver.store.paths import ArchivePaths
 
 _INDEXES = 3  # a search index is copied out, written anew, and written without gaps
-_SMALL_THINGS = 16 << 20
+_SMALL_THINGS = 16 << 20  # manifests of files, index.json, the locator
 
 
-def check_room(archive: ArchivePaths, bundles: Sequence[OpenBundle]) -> None:
+def check_room(archive: ArchivePaths, plans: Sequence[ProjectPlan], held: ArchiveHeld) -> None:
     """Refuse to begin a load that cannot fit; what the archive has already needs no room.
 
     Raises:
         StorageFull: fewer bytes are free than it needs.
-        BundleDamaged: a bundle's docs contradict themselves.
+        RecordCorrupt: a bundle's docs cannot be read.
         StoreError: the folder, or a bundle, cannot be read.
     """
-    check_space(
-        _existing(archive.root),
-        sum(_needs(archive, bundles)),
-        "what is in the bundle" if len(bundles) == 1 else "what is in the bundles",
-    )
+    size = _SMALL_THINGS + sum(_needs(archive, plans, held))
+    check_space(_existing(archive.root), size, "what is in the bundles")
 
 
-def _needs(archive: ArchivePaths, bundles: Sequence[OpenBundle]) -> Iterator[int]:
-    yield _SMALL_THINGS
-    store = BlobReader(archive.images)
-    for digest, source in {**image_blobs(bundles), **file_blobs(bundles)}.items():
-        if store.size(digest) != source.size:
-            yield source.size - min(store.begun(digest), source.size)
-    for bundle in bundles:
-        members = bundle.structure.members
-        yield sum(entry.size for name, entry in members.items() if name.startswith("record/"))
-        if SEARCH in members:
-            yield _INDEXES * members[SEARCH].size
-        since = bundle.contents.since
-        if since is not None:
-            yield _INDEXES * _file_size(archive.project(bundle.contents.project).search(since.snapshot))
-        with closing(ReadOnlyLocator(archive.project(bundle.contents.project))) as locator:
-            for site in bundle.contents.docs:
-                yield from _records(bundle, site, locator)
+def _needs(archive: ArchivePaths, plans: Sequence[ProjectPlan], held: ArchiveHeld) -> Iterator[int]:
+    blobs = {
+        digest: source for plan in plans for digest, source in (*plan.blobs.items(), *plan.files.items())
+    }
+    for digest, source in blobs.items():
+        if held.blobs.size(digest) != source.size:
+            yield source.size - min(held.blobs.begun(digest), source.size)
+    for plan in plans:
+        for arrival in plan.arrivals:
+            yield from _records(arrival, held)
+            yield from _indexes(archive, arrival)
 
 
-def _records(bundle: OpenBundle, site: DocsEntry, locator: ReadOnlyLocator) -> Iterator[int]:
-    """Yield the lengths of a doc site's records, with their requests, that are not in the archive."""
-    part = bundle.part(site.path)
-    if not site.path.endswith(DOCS_SUFFIX):
-        yield part.size
-        return
-    wacz = open_wacz(part, site.name, inside(refuse, f"{bundle.path}: {site.path}"))
-    lines = sorted((line.offset, line.capture.record) for line in wacz.all_lines()) if wacz else []
-    ends = [offset for offset, _ in lines[1:]] + [part.size]
-    for (offset, record), end in zip(lines, ends):
-        try:
-            locator.find(record)
-        except NotArchived:
-            yield end - offset
+def _indexes(archive: ArchivePaths, arrival: Arrival) -> Iterator[int]:
+    bundle = arrival.incoming.bundle
+    members, since = bundle.structure.members, bundle.contents.since
+    yield sum(entry.size for name, entry in members.items() if name.startswith("record/"))
+    if SEARCH in members:
+        yield _INDEXES * members[SEARCH].size
+    if since is not None:
+        yield _INDEXES * _file_size(archive.project(arrival.incoming.project).search(since.snapshot))
+
+
+def _records(arrival: Arrival, held: ArchiveHeld) -> Iterator[int]:
+    """Yield the lengths of the docs' records, with their requests, that are not in the archive; all there are of a delta."""
+    for docs in arrival.docs:
+        if docs.wacz is None:
+            yield docs.size
+            continue
+        starts = sorted({(line.offset, line.capture.record) for line in docs.wacz.all_lines()})
+        ends = [offset for offset, _ in starts[1:]] + [docs.size]
+        yield sum(end - start for (start, record), end in zip(starts, ends) if not held.has_record(record))
 
 
 def _existing(folder: Path) -> Path:
