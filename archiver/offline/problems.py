@@ -53,6 +53,8 @@ MEANINGS: Mapping[str, str] = {
     "record.document": "a document below record/ is malformed, or the capture index is out of order",
     "record.disagree": "the snapshot's record, its capture index or its report is not that of the rest of the bundle",
     "record.file": "the artifact that wraps a file in an archive is not whole, or not that file's",
+    "delta.record": "a delta's record is not what the snapshot's capture index, or a revisit that refers to it, says",
+    "delta.unindexed": "a delta has a record that the snapshot's capture index does not name",
     "program.zip": "archiver.pyz is not a sound zip application",
     "signature.form": "SHA256SUMS.sig is not an SSH signature",
     "signature.wrong": "SHA256SUMS.sig is not a signature over SHA256SUMS",

@@ -115,6 +115,10 @@ class Missing:
                 yield f"pages of {site.site}: and {site.total - len(site.urls):,} more"
 
 
+NOTHING = Missing()
+"""What a full bundle needs."""
+
+
 def missing(
     bundles: Sequence[OpenBundle], held: Held | None = None, of: Sequence[OpenBundle] | None = None
 ) -> Missing:
@@ -131,7 +135,7 @@ def missing(
     """
     deltas = [bundle for bundle in (bundles if of is None else of) if bundle.contents.is_delta]
     if not deltas:
-        return Missing()
+        return NOTHING
     blobs = _missing_blobs(deltas, bundles, held)
     given = {(bundle.contents.project, bundle.contents.snapshot) for bundle in bundles}
     bases = {

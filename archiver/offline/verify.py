@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterable, Sequence
+from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 
 from archiver.core.errors import NotABundle
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.bundle import OpenBundle
 from archiver.offline.bundlejson import FORMAT
+from archiver.offline.checks.delta import check_delta
 from archiver.offline.checks.displaced import check_displaced
 from archiver.offline.checks.images import blob_ranges, check_images
 from archiver.offline.checks.index import Counts, check_index, check_pages
@@ -22,13 +23,14 @@ from archiver.offline.checks.package import check_package, entry_ranges
 from archiver.offline.checks.program import check_program
 from archiver.offline.checks.ranges import Range, sum_ranges
 from archiver.offline.checks.record import check_record
-from archiver.offline.checks.search import check_search
+from archiver.offline.checks.search import check_search, pages_of
 from archiver.offline.checks.signature import check_signature, check_signer
 from archiver.offline.checks.volumes import check_volumes, volume_ranges
 from archiver.offline.checks.warc import check_records
 from archiver.offline.imagetar import ImageTar, read_image_tar
 from archiver.offline.names import IMAGES, PROGRAM, SEARCH, SIGNATURE, SUMS
 from archiver.offline.problems import Findings, Problem, inside
+from archiver.offline.requirements import NOTHING, Missing, missing
 from archiver.offline.signature import can_check
 from archiver.offline.structure import Structure, read_structure
 from archiver.offline.sums import MOST_BYTES
@@ -55,7 +57,8 @@ class VerifyReport:
     """What a bundle is and what is wrong with it.
 
     ``format``, ``project`` and ``snapshot`` are empty where bundle.json cannot be read. ``bytes`` is the
-    whole's length; ``captures`` counts those of the snapshot's view that the docs' indexes have. ``signature`` is one of
+    whole's length; ``captures`` counts those of the snapshot's view that are in it. ``needs`` is what a delta needs of the
+    bundles before it; it is looked for where nothing is wrong. ``signature`` is one of
     UNSIGNED, NOT_CHECKED, REFUSED and SIGNED; with the last, ``signer`` is who did. ``problems`` are those of whole
     volumes, then the others in the order found.
     """
@@ -72,6 +75,7 @@ class VerifyReport:
     signature: str
     signer: Signer | None
     problems: tuple[Problem, ...]
+    needs: Missing = NOTHING
 
     @classmethod
     def unreadable(cls, path: Path, problems: Sequence[Problem]) -> VerifyReport:
@@ -100,6 +104,7 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
     """
     with closing(open_source(path)) as source:
         findings, whole = Findings(), Findings()
+        captures, needs = 0, NOTHING
         try:
             structure = read_structure(source, str(path), findings.report)
         except NotABundle:
@@ -111,7 +116,7 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
         check.run(progress or NullProgress())
         if structure.contents is not None:
             bundle = OpenBundle(path, source, structure, structure.contents)
-            check_record(bundle, check.indexes, findings.report)
+            captures, needs = _check_record(bundle, check.indexes, findings)
         else:
             check_displaced(source, findings.report)
         signer = _check_signature(source, structure, signers, findings.report)
@@ -125,12 +130,13 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
             snapshot=contents.snapshot if contents else "",
             bytes=source.size,
             members=len(structure.members),
-            captures=sum(counts.captures for counts in check.indexes.values()),
+            captures=captures,
             images=len(contents.images) if contents else 0,
             files=len(contents.files) if contents else 0,
             signature=_state(structure, signers, signer),
             signer=signer,
             problems=whole.problems + findings.problems,
+            needs=needs,
         )
 
 
@@ -168,6 +174,17 @@ def _state(structure: Structure, signers: Path | None, signer: Signer | None) ->
     return SIGNED if signer else REFUSED
 
 
+def _check_record(
+    bundle: OpenBundle, indexes: Mapping[str, Counts], findings: Findings
+) -> tuple[int, Missing]:
+    """Check ``record/``, and of a delta its docs; return how many captures are here, and what a delta needs."""
+    if not bundle.contents.is_delta:
+        check_record(bundle, indexes, findings.report)
+        return sum(counts.captures for counts in indexes.values()), NOTHING
+    captures = check_delta(bundle, findings.report)
+    return captures, missing([bundle]) if not len(findings) else NOTHING
+
+
 class _Check:
     """One verification: opens what the members hold, sums every range once, then looks at the content."""
 
@@ -190,13 +207,15 @@ class _Check:
             self._check_images(self._images, self._contents, sums)
         if PROGRAM in self._structure.members:
             check_program(self._part(PROGRAM), self._report)
-        if SEARCH in self._structure.members and self._contents is not None:
+        if SEARCH in self._structure.members and self._contents is not None and not self._contents.is_delta:
             sites = {site.name: wacz for site, wacz in self._waczs}
-            check_search(self._part(SEARCH), sites, self._report)
+            check_search(self._part(SEARCH), pages_of(sites), self._report)
 
     def _open_docs(self) -> list[tuple[DocsEntry, Wacz]]:
         opened: list[tuple[DocsEntry, Wacz]] = []
-        by_path = {site.path: site for site in self._contents.docs} if self._contents else {}
+        if self._contents is None or self._contents.is_delta:
+            return opened
+        by_path = {site.path: site for site in self._contents.docs}
         for site in by_path.values():
             if site.path in self._structure.members:
                 wacz = open_wacz(self._part(site.path), site.name, inside(self._report, site.path))

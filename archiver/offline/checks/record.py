@@ -32,13 +32,19 @@ _PLATFORM = "bundle.platform"  # the code of the failures that packing adds
 _SITE_FACTS = ("name", "seeds", "origins", "requisite_origins", "verdict", "pages")
 
 
-def check_record(bundle: OpenBundle, indexes: Mapping[str, Counts], report: Report) -> None:
+def check_record(
+    bundle: OpenBundle,
+    indexes: Mapping[str, Counts],
+    report: Report,
+    seen: Callable[[Capture], None] = lambda _: None,
+) -> None:
     """Check all that is below ``record/``.
 
     Args:
         bundle: the bundle, its structure read.
         indexes: what the docs' own indexes have, by the site's name; none in a delta.
         report: is told of each problem.
+        seen: is shown each capture of the view, in order.
     """
     snapshot = read_record(bundle, report)
     if snapshot is None:
@@ -49,13 +55,9 @@ def check_record(bundle: OpenBundle, indexes: Mapping[str, Counts], report: Repo
     if CAPTURES in bundle.structure.members:
         with bundle.open_member(CAPTURES) as stream:
             view = CaptureView(stream, snapshot, report)
-            view.run(_ignore)
+            view.run(seen)
         view.compare_docs(bundle.contents.docs)
         view.compare_indexes(indexes)
-
-
-def _ignore(capture: Capture) -> None:
-    """Take a capture that nothing more is to be known of."""
 
 
 def read_record(bundle: OpenBundle, report: Report) -> Snapshot | None:

@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping
+from typing import TYPE_CHECKING, Callable, Mapping
 
 from archiver.core.errors import ArchiverError, SearchUnavailable
 from archiver.core.urlkey import surt_key
@@ -26,12 +26,16 @@ SELECT count(*) FROM sections LEFT JOIN documents ON documents.id = sections.doc
 _MOST_MESSAGES = 5
 
 
-def check_search(source: RandomAccess, sites: Mapping[str, Wacz], report: Report) -> None:
+IsPage = Callable[[str, str, str], bool]
+"""Says whether the docs have a page of a doc site, by the site's name, the URL and the timestamp14."""
+
+
+def check_search(source: RandomAccess, is_page: IsPage, report: Report) -> None:
     """Check the search index in a temporary copy, for SQLite reads files only.
 
     Args:
         source: docs/search.sqlite.
-        sites: the docs by the name of their site, those that can be read.
+        is_page: says whether a page is in the docs.
         report: is told of each problem.
 
     Raises:
@@ -43,14 +47,14 @@ def check_search(source: RandomAccess, sites: Mapping[str, Wacz], report: Report
             copy.writelines(chunks(source, 0, source.size))
         try:
             with closing(open_database(path)) as database:
-                _check(database, sites, report)
+                _check(database, is_page, report)
         except SearchUnavailable as error:
             report("search.database", SEARCH, error.message)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             report("search.database", SEARCH, f"it cannot be read: {error}")
 
 
-def _check(database: sqlite3.Connection, sites: Mapping[str, Wacz], report: Report) -> None:
+def _check(database: sqlite3.Connection, is_page: IsPage, report: Report) -> None:
     foreign = foreign_schema(database)
     if foreign:  # a view or a virtual table could run whatever its author likes: ask it nothing
         report(
@@ -66,13 +70,18 @@ def _check(database: sqlite3.Connection, sites: Mapping[str, Wacz], report: Repo
     for source, url, timestamp in database.execute(
         "SELECT source, url, timestamp FROM documents ORDER BY id"
     ):
-        if source not in sites or not _has(sites[source], str(url), str(timestamp)):
+        if not is_page(str(source), str(url), str(timestamp)):
             report("search.dangling", SEARCH, f"{source!s:.80} has no page {url!s:.200} of {timestamp!s:.20}")
 
 
-def _has(wacz: Wacz, url: str, timestamp: str) -> bool:
-    try:
-        found = [line.capture for line in wacz.lines(surt_key(url))]
-    except ArchiverError:
-        return False
-    return any((capture.url, capture.timestamp) == (url, timestamp) for capture in found)
+def pages_of(sites: Mapping[str, Wacz]) -> IsPage:
+    """Return what tells the pages of docs, given by the name of their site."""
+
+    def is_page(site: str, url: str, timestamp: str) -> bool:
+        try:
+            found = [line.capture for line in sites[site].lines(surt_key(url))] if site in sites else []
+        except ArchiverError:
+            return False
+        return any((capture.url, capture.timestamp) == (url, timestamp) for capture in found)
+
+    return is_page
