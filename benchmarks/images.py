@@ -18,30 +18,18 @@ import argparse
 import hashlib
 import json
 import shlex
-import statistics
-import subprocess
 import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Callable, Iterable, Mapping
+from typing import Iterable
 
 from image_set import Sent, put_images, put_large
-from measuring import Usage, fresh, machine, measured
+from measuring import Run, fresh, machine, ratios, read_all, run, table
 from servers.real import Registry, docker_registry
 
 OURS, COPY, SYNC = "archiver archive", "skopeo copy, in a loop", "skopeo sync"
 SHA256SUM, OPENSSL = "curl, then sha256sum", "curl, then openssl dgst"
 PROMISED = 120e6  # bytes of memory
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: what it took, seconds until what it wrote was durable, bytes in its folder."""
-
-    usage: Usage
-    durable: float
-    written: int
 
 
 def main() -> int:
@@ -174,25 +162,6 @@ def then(url: str, path: Path, hashing: str) -> list[str]:
     return ["sh", "-e", "-c", f"curl --silent --show-error --fail -o {target} {url}\n{hashing} {target}"]
 
 
-def run(command: list[str], folder: Path) -> Run:
-    """Run a program that writes to a folder; what others left unwritten on the disk is not to be its burden."""
-    subprocess.run(["sync", "--file-system", str(folder)], check=True)
-    usage = measured(command, folder.parent / "output")
-    begun = time.perf_counter()
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    subprocess.run(["sync", *map(str, files)], check=True)
-    return Run(usage, time.perf_counter() - begun, sum(path.stat().st_size for path in files))
-
-
-def read_all(folder: Path) -> None:
-    """Bring files into the page cache."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb", buffering=0) as stream:
-                while stream.read(1 << 20):
-                    pass
-
-
 def check_content(folder: Path, sent: Sent) -> None:
     """Fail where not everything that was pushed is in some file of a folder, byte for byte."""
     found: set[str] = set()
@@ -213,34 +182,6 @@ def counted(lines: Iterable[str]) -> str:
 def kept(runs: Iterable[Run]) -> bool:
     """Say whether the promise about memory holds."""
     return max(each.usage.memory for each in runs) <= PROMISED
-
-
-def table(runs: Mapping[str, list[Run]], megabytes: float | None = None) -> None:
-    """Print the medians of each program's runs; with what came over the network, its speed, too."""
-    columns: dict[str, tuple[int, Callable[[Run], float]]] = {
-        "wall s": (2, lambda run: run.usage.wall),
-        "durable s": (2, lambda run: run.usage.wall + run.durable),
-        "cpu s": (2, lambda run: run.usage.cpu),
-        "peak MB": (0, lambda run: run.usage.memory / 1e6),
-        "MB on disk": (0, lambda run: run.written / 1e6),
-    }
-    if megabytes is not None:
-        columns["MB/s"] = (0, lambda run: megabytes / run.usage.wall)
-    print(f"{'':26}" + "".join(f"{title:>12}" for title in columns))
-    for name, done in runs.items():
-        cells = (f"{statistics.median(map(value, done)):12.{places}f}" for places, value in columns.values())
-        print(f"{name:26}" + "".join(cells))
-
-
-def ratios(runs: Mapping[str, list[Run]], ours: str) -> str:
-    """Return how many times as fast as the others one program is: the median of its rounds."""
-    lines = []
-    for name in runs.keys() - {ours}:
-        pairs = list(zip(runs[ours], runs[name], strict=True))
-        wall = statistics.median(b.usage.wall / a.usage.wall for a, b in pairs)
-        durable = statistics.median((b.usage.wall + b.durable) / (a.usage.wall + a.durable) for a, b in pairs)
-        lines.append(f"speed to {name}: {wall:.2f}x; until durable: {durable:.2f}x")
-    return "\n".join(sorted(lines))
 
 
 if __name__ == "__main__":
