@@ -20,16 +20,16 @@ from archiver.core.errors import (
     BundleDamaged,
     ContentError,
     FileInTheWay,
+    InvalidDocument,
     NameUnusable,
     UsageError,
 )
 from archiver.core.filenames import windows_fault
 from archiver.core.progress import NullProgress, Progress
-from archiver.offline.checks.signature import check_signature
 from archiver.offline.names import SIGNATURE, SUMS
-from archiver.offline.problems import refuse
-from archiver.offline.structure import Structure, read_structure
-from archiver.offline.windows import FileAccess, Part, RandomAccess, open_window
+from archiver.offline.signature import MOST_BYTES, parse_signature
+from archiver.offline.sums import sums_text
+from archiver.offline.windows import RandomAccess, open_window
 from archiver.store.atomic import atomic_file, make_folder, storage_errors
 from archiver.store.space import check_space
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.core.progress import Task
+    from archiver.offline.bundle import OpenBundle
     from archiver.offline.tarwalk import Entry
 
 _ON_WINDOWS = os.name == "nt"
@@ -54,12 +55,12 @@ class Extracted:
 
 
 def extract_bundle(
-    path: Path, folder: Path, names: Sequence[str] = (), progress: Progress | None = None
+    bundle: OpenBundle, folder: Path, names: Sequence[str] = (), progress: Progress | None = None
 ) -> Extracted:
     """Write a bundle's members as files below a folder.
 
     Args:
-        path: the bundle.
+        bundle: a full one, or a delta.
         folder: made where it is not there.
         names: which members: by name, by the name of a folder in the bundle, or by a shell's pattern of either, in
             which ``*`` stands for anything, ``/`` too; empty for all.
@@ -70,19 +71,15 @@ def extract_bundle(
         have, is among what failed, and not in the folder; the others are.
 
     Raises:
-        NotABundle, BundleDamaged, FormatUnsupported: the bundle cannot be read; see ``open_bundle``.
+        BundleDamaged: its signature is none.
         UsageError: a name means no member.
         FileInTheWay: something else has a member's name; nothing is written.
         StorageFull: there is no room; before anything is written, where that can be foreseen.
         StoreError: the bundle cannot be read, or the folder not be written.
     """
-    with closing(FileAccess(path)) as source:
-        structure = _structure(source, path)
-        wanted = select(list(structure.members), names)
-        members = [structure.members[name] for name in wanted]
-        return _Extraction(source, folder, _digests(source, structure), progress or NullProgress()).run(
-            members
-        )
+    wanted = select(list(bundle.structure.members), names)
+    members = [bundle.structure.members[name] for name in wanted]
+    return _Extraction(bundle.source, folder, _digests(bundle), progress or NullProgress()).run(members)
 
 
 def select(members: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -106,25 +103,17 @@ def _means(asked: str, member: str) -> bool:
     return member.startswith(f"{asked}/") or fnmatchcase(member, asked) or fnmatchcase(member, f"{asked}/*")
 
 
-def _structure(source: RandomAccess, path: Path) -> Structure:
-    try:
-        structure = read_structure(source, str(path), refuse)
-        if SIGNATURE in structure.members:
-            entry = structure.members[SIGNATURE]
-            check_signature(Part(source, entry.offset, entry.size), refuse)
-    except BundleDamaged as error:
-        error.place = f"{path}: {error.place}"
-        raise
-    return structure
-
-
-def _digests(source: RandomAccess, structure: Structure) -> Mapping[str, Digest]:
-    """Return what every member must hash to: SHA256SUMS and the signature, which no list has, to what was read."""
-    digests = dict(structure.sums)
-    for name in (SUMS, SIGNATURE):
-        if name in structure.members:
-            entry = structure.members[name]
-            digests[name] = Digest.of(source.read_at(entry.offset, entry.size))
+def _digests(bundle: OpenBundle) -> Mapping[str, Digest]:
+    """Return what every member must hash to: SHA256SUMS and the signature, which no list has, to what was checked."""
+    digests = dict(bundle.structure.sums)
+    digests[SUMS] = Digest.of(sums_text(bundle.structure.sums.items()))
+    if SIGNATURE in bundle.structure.members:
+        signature = bundle.part(SIGNATURE).read_at(0, MOST_BYTES + 1)
+        try:
+            parse_signature(signature)
+        except InvalidDocument as error:
+            raise BundleDamaged(error.message, place=f"{bundle.path}: {SIGNATURE}") from error
+        digests[SIGNATURE] = Digest.of(signature)
     return digests
 
 

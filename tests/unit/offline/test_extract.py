@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 from pathlib import Path
+from typing import Sequence
 
 import pytest
 
@@ -20,8 +21,9 @@ from archiver.core.errors import (
     UsageError,
 )
 from archiver.offline import extract
+from archiver.offline.bundle import read_bundle
 from archiver.offline.commands import run_reader
-from archiver.offline.extract import extract_bundle, select
+from archiver.offline.extract import Extracted, extract_bundle, select
 from servers.handmade_bundle import Bundle
 
 TOOL = "files/dl.example.org/tool.bin"
@@ -41,6 +43,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+def extract_from(path: Path, folder: Path, names: Sequence[str] = ()) -> Extracted:
+    """Open a bundle and extract from it."""
+    with read_bundle(path) as opened:
+        return extract_bundle(opened, folder, names)
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """Return the content of all files below a folder, by their names in it."""
     return {
@@ -52,7 +60,7 @@ def test_everything_is_extracted_and_passes_the_standard_check(bundle: Path, fol
     """All members become files of mode 0644, and ``sha256sum -c SHA256SUMS`` is content with them."""
     before = os.umask(0o077)
     try:
-        done = extract_bundle(bundle, folder)
+        done = extract_from(bundle, folder)
     finally:
         os.umask(before)
     assert not done.failed
@@ -64,7 +72,7 @@ def test_everything_is_extracted_and_passes_the_standard_check(bundle: Path, fol
 
 def test_it_is_what_tar_unpacks(bundle: Path, folder: Path, tmp_path: Path) -> None:
     """tar, which everybody has, gives the same files."""
-    extract_bundle(bundle, folder)
+    extract_from(bundle, folder)
     (tmp_path / "other").mkdir()
     subprocess.run(["tar", "xf", bundle, "-C", tmp_path / "other"], check=True)
     assert tree(folder) == tree(tmp_path / "other")
@@ -90,23 +98,23 @@ def test_names_choose_members(names: list[str], expected: list[str]) -> None:
 def test_a_name_that_means_nothing_is_refused(bundle: Path, folder: Path) -> None:
     """A misspelt name is told with what there is, and nothing is written, not even for the good names."""
     with pytest.raises(UsageError, match="imagse") as caught:
-        extract_bundle(bundle, folder, ["docs", "imagse"])
+        extract_from(bundle, folder, ["docs", "imagse"])
     assert "images" in str(caught.value.hint)
     assert not folder.exists()
 
 
 def test_only_what_was_named_is_written(bundle: Path, folder: Path) -> None:
     """Parts can be had alone."""
-    extract_bundle(bundle, folder, ["files"])
+    extract_from(bundle, folder, ["files"])
     assert set(tree(folder)) == {TOOL}
 
 
 def test_a_second_run_completes_the_first(bundle: Path, folder: Path) -> None:
     """What is there and right is left as it is, and what is missing is added."""
-    extract_bundle(bundle, folder)
+    extract_from(bundle, folder)
     (folder / TOOL).unlink()
     kept = (folder / "README.txt").stat()
-    done = extract_bundle(bundle, folder)
+    done = extract_from(bundle, folder)
     assert done.written == (TOOL,)
     assert "README.txt" in done.present
     now = (folder / "README.txt").stat()
@@ -120,7 +128,7 @@ def test_no_other_file_is_overwritten(bundle: Path, folder: Path, content: bytes
     (folder / TOOL).write_bytes(content)
     (folder / "README.txt").write_bytes(b"my own notes")
     with pytest.raises(FileInTheWay) as caught:
-        extract_bundle(bundle, folder)
+        extract_from(bundle, folder)
     assert [Path(str(error.place)).name for error in (caught.value, *caught.value.more)] == [
         "README.txt",
         "tool.bin",
@@ -144,7 +152,7 @@ def test_no_symbolic_link_is_followed(
     (folder / name).symlink_to(outside)
     before = tree(tmp_path)
     with pytest.raises(FileInTheWay, match="a symbolic link is where"):
-        extract_bundle(bundle, folder)
+        extract_from(bundle, folder)
     assert tree(tmp_path) == before
     assert (folder / name).is_symlink()
 
@@ -156,7 +164,7 @@ def test_folders_and_files_in_the_way_are_told(bundle: Path, folder: Path) -> No
     (folder / "README.txt").mkdir()
     os.mkfifo(folder / "README.html")
     with pytest.raises(FileInTheWay) as caught:
-        extract_bundle(bundle, folder)
+        extract_from(bundle, folder)
     told = "\n".join(str(error) for error in (caught.value, *caught.value.more))
     assert "a special file is where a file is to be" in told
     assert "a folder is where a file is to be" in told
@@ -167,14 +175,14 @@ def test_the_target_must_be_a_folder(bundle: Path, folder: Path) -> None:
     """A file of the folder's name is not taken for one."""
     folder.write_bytes(b"x")
     with pytest.raises(FileInTheWay, match="not a folder"):
-        extract_bundle(bundle, folder)
+        extract_from(bundle, folder)
 
 
 def test_a_link_to_the_target_is_the_users_own(bundle: Path, folder: Path, tmp_path: Path) -> None:
     """The folder that the user names may be a link: that way is the user's choice, not the bundle's."""
     (tmp_path / "disk").mkdir()
     folder.symlink_to(tmp_path / "disk")
-    assert not extract_bundle(bundle, folder).failed
+    assert not extract_from(bundle, folder).failed
     assert (tmp_path / "disk" / TOOL).is_file()
 
 
@@ -182,7 +190,7 @@ def test_a_damaged_member_gets_no_name(bundle: Path, folder: Path) -> None:
     """One wrong byte in a member: it is told and left out, without a trace, and the others are extracted."""
     data = bundle.read_bytes()
     bundle.write_bytes(data.replace(b"tool" * 200, b"tool" * 199 + b"t00l"))
-    done = extract_bundle(bundle, folder)
+    done = extract_from(bundle, folder)
     (error,) = done.failed
     assert isinstance(error, DigestMismatch)
     assert error.place == TOOL
@@ -198,10 +206,10 @@ def test_a_damaged_structure_is_refused(bundle: Path, folder: Path) -> None:
     data[0x7C] ^= 1
     bundle.write_bytes(data)
     with pytest.raises(BundleDamaged):
-        extract_bundle(bundle, folder)
+        extract_from(bundle, folder)
     bundle.write_bytes(b"no bundle")
     with pytest.raises(NotABundle):
-        extract_bundle(bundle, folder)
+        extract_from(bundle, folder)
     assert not folder.exists()
 
 
@@ -209,8 +217,8 @@ def test_a_signature_that_is_none_is_refused(tmp_path: Path, folder: Path) -> No
     """No list has the signature's digest, so its form is checked before it is written down."""
     path = tmp_path / "signed.tar"
     path.write_bytes(Bundle().pack(last=lambda members: members.append(("SHA256SUMS.sig", b"x" * 100_000))))
-    with pytest.raises(BundleDamaged, match=r"signature\.form"):
-        extract_bundle(path, folder)
+    with pytest.raises(BundleDamaged, match="not the armour"):
+        extract_from(path, folder)
     assert not folder.exists()
 
 
@@ -228,7 +236,7 @@ def test_names_that_this_system_cannot_have_are_told(
         made.document["files"].append({**entry, "digest": digest})
     path = tmp_path / "bundle.tar"
     path.write_bytes(made.pack())
-    done = extract_bundle(path, folder)
+    done = extract_from(path, folder)
     assert [error.place for error in done.failed] == [names[0], names[2]]
     assert all(isinstance(error, NameUnusable) for error in done.failed)
     assert sorted(path.name for path in (folder / "files/h").iterdir()) == ["plain.txt"]
@@ -246,7 +254,7 @@ def test_names_too_long_for_the_file_system_are_told(tmp_path: Path, folder: Pat
     )
     path = tmp_path / "bundle.tar"
     path.write_bytes(made.pack())
-    done = extract_bundle(path, folder)
+    done = extract_from(path, folder)
     assert [error.place for error in done.failed] == [name]
     assert (folder / TOOL).is_file()
 
@@ -256,9 +264,9 @@ def test_room_is_asked_for_first(bundle: Path, folder: Path, monkeypatch: pytest
     usage = shutil.disk_usage(bundle)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(StorageFull, match=r"needs [0-9]+ bytes, 1000 are free"):
-        extract_bundle(bundle, folder)
+        extract_from(bundle, folder)
     assert tree(folder) == {}
-    assert not extract_bundle(bundle, folder, ["README.txt"]).failed
+    assert not extract_from(bundle, folder, ["README.txt"]).failed
 
 
 def test_the_verb_tells_what_it_did(bundle: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
