@@ -71,10 +71,11 @@ class Contents:
         """The blobs of images and files that are left out because readers of the base have them, sorted."""
         if self.base is None:
             return ()
+        packed = frozenset(digest for digest, *_ in self.images_tar.blobs) if self.images_tar else frozenset()
         needed = {Digest.parse(file.digest) for file in self.files}.union(
             *(image.blobs for image in self.images)
         )
-        return tuple(sorted(needed & self.base.blobs))
+        return tuple(sorted(needed & self.base.blobs - packed))
 
     @property
     def reader_image(self) -> str:
@@ -113,17 +114,24 @@ def closure(
     with closing(RawRecords(paths)) as raw:
         sites = site_contents(snapshot, read_captures(paths, snapshot), raw)
     images, left_out = image_contents(snapshot, store, platforms)
-    tar_images = [image.tar_image for image in images]
     return Contents(
         snapshot,
         tuple(platforms),
         tuple(_docs(snapshot, site, titles or {}, base, raw) for site in sites if site.captures),
         images,
-        ImagesTar(tar_images, store, base.blobs if base else None) if images else None,
+        _images_tar(images, store, base) if images else None,
         _files(snapshot, store),
         (*snapshot.failures, *left_out),
         base,
     )
+
+
+def _images_tar(images: Sequence[ImageContent], store: BlobReader, base: Base | None) -> ImagesTar:
+    tar_images = [image.tar_image for image in images]
+    if base is None:
+        return ImagesTar(tar_images, store)
+    packed = frozenset[Digest]().union(*(image.needed_beside(base.blobs) for image in images))
+    return ImagesTar(tar_images, store, base.blobs - packed)
 
 
 def _docs(

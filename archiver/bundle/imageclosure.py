@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Container, Iterable, Mapping, Sequence
 
 from archiver.core.descriptor import FILESYSTEM_LAYERS, Descriptor, Platform, layer_compression
 from archiver.core.digest import Digest
@@ -33,6 +33,7 @@ class ImageContent:
         default: the manifest that ``docker load`` gets; None for what is no image.
         default_platform: the platform of ``default``, as text; empty where there is none.
         compressions: how its layers that are file systems are packed, sorted; see ``layer_compression``.
+        children: what each index and manifest of it points to, of what is packed; each behind those that it points to.
         alias: the OCI index that stands for it where it has Docker's media types; else None.
     """
 
@@ -42,7 +43,20 @@ class ImageContent:
     default: Manifest | None
     default_platform: str
     compressions: tuple[str, ...]
+    children: Mapping[Digest, tuple[Digest, ...]]
     alias: bytes | None = None
+
+    def needed_beside(self, held: Container[Digest]) -> frozenset[Digest]:
+        """Return the blobs that a reader of others needs, and the indexes and manifests that lead to them.
+
+        The latter are needed even where the reader has them, as he may of an index of which he has other platforms: nothing
+        in a tar is without something that points to it.
+        """
+        needed = {digest for digest in self.blobs if digest not in held}
+        for parent, children in self.children.items():
+            if needed.intersection(children):
+                needed.add(parent)
+        return frozenset(needed)
 
     @property
     def tar_image(self) -> TarImage:
@@ -142,7 +156,15 @@ def _content(result: ImageResult, store: BlobReader, preference: Sequence[Platfo
     default, platform = _default(result, manifests, preference)
     packed = replace(result, size=sum(blobs.values()))
     alias = alias_document(store, root, blobs.__contains__) if default is not None else None
-    return ImageContent(packed, root, blobs, default, platform, _compressions(manifests.values()), alias)
+    children = {
+        each.descriptor.digest: tuple(
+            pointer.digest for pointer in each.manifest.pointers if pointer.digest in blobs
+        )
+        for each in found
+    }
+    return ImageContent(
+        packed, root, blobs, default, platform, _compressions(manifests.values()), children, alias
+    )
 
 
 def _compressions(manifests: Iterable[Manifest]) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ class Base:
         records: the WARC-Record-IDs of its captures and of the originals behind them; empty where the archive
             does not know any more what that snapshot had.
         documents: doc site, URL and timestamp of the pages that its search index has; empty likewise.
+        since: the snapshot of its own base where it is a delta itself; else empty.
     """
 
     snapshot: str
@@ -48,6 +49,7 @@ class Base:
     blobs: frozenset[Digest]
     records: frozenset[str]
     documents: frozenset[tuple[str, str, str]]
+    since: str = ""
 
 
 def read_base(path: Path, paths: ProjectPaths, snapshot: Snapshot, progress: Progress | None = None) -> Base:
@@ -87,6 +89,7 @@ def read_base(path: Path, paths: ProjectPaths, snapshot: Snapshot, progress: Pro
             for site in by_site.values()
             for page in distinct_pages(site)
         ),
+        contents.since.snapshot if contents.since else "",
     )
 
 

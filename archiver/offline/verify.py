@@ -30,7 +30,6 @@ from archiver.offline.checks.warc import check_records
 from archiver.offline.imagetar import ImageTar, read_image_tar
 from archiver.offline.names import IMAGES, PROGRAM, SEARCH, SIGNATURE, SUMS
 from archiver.offline.problems import Findings, Problem, inside
-from archiver.offline.requirements import NOTHING, Missing, missing
 from archiver.offline.signature import can_check
 from archiver.offline.structure import Structure, read_structure
 from archiver.offline.sums import MOST_BYTES
@@ -57,8 +56,7 @@ class VerifyReport:
     """What a bundle is and what is wrong with it.
 
     ``format``, ``project`` and ``snapshot`` are empty where bundle.json cannot be read. ``bytes`` is the
-    whole's length; ``captures`` counts those of the snapshot's view that are in it. ``needs`` is what a delta needs of the
-    bundles before it; it is looked for where nothing is wrong. ``signature`` is one of
+    whole's length; ``captures`` counts those of the snapshot's view that are in it. ``signature`` is one of
     UNSIGNED, NOT_CHECKED, REFUSED and SIGNED; with the last, ``signer`` is who did. ``problems`` are those of whole
     volumes, then the others in the order found.
     """
@@ -75,7 +73,6 @@ class VerifyReport:
     signature: str
     signer: Signer | None
     problems: tuple[Problem, ...]
-    needs: Missing = NOTHING
 
     @classmethod
     def unreadable(cls, path: Path, problems: Sequence[Problem]) -> VerifyReport:
@@ -104,7 +101,7 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
     """
     with closing(open_source(path)) as source:
         findings, whole = Findings(), Findings()
-        captures, needs = 0, NOTHING
+        captures = 0
         try:
             structure = read_structure(source, str(path), findings.report)
         except NotABundle:
@@ -116,7 +113,7 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
         check.run(progress or NullProgress())
         if structure.contents is not None:
             bundle = OpenBundle(path, source, structure, structure.contents)
-            captures, needs = _check_record(bundle, check.indexes, findings)
+            captures = _check_record(bundle, check.indexes, findings.report)
         else:
             check_displaced(source, findings.report)
         signer = _check_signature(source, structure, signers, findings.report)
@@ -136,7 +133,6 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
             signature=_state(structure, signers, signer),
             signer=signer,
             problems=whole.problems + findings.problems,
-            needs=needs,
         )
 
 
@@ -174,15 +170,12 @@ def _state(structure: Structure, signers: Path | None, signer: Signer | None) ->
     return SIGNED if signer else REFUSED
 
 
-def _check_record(
-    bundle: OpenBundle, indexes: Mapping[str, Counts], findings: Findings
-) -> tuple[int, Missing]:
-    """Check ``record/``, and of a delta its docs; return how many captures are here, and what a delta needs."""
-    if not bundle.contents.is_delta:
-        check_record(bundle, indexes, findings.report)
-        return sum(counts.captures for counts in indexes.values()), NOTHING
-    captures = check_delta(bundle, findings.report)
-    return captures, missing([bundle]) if not len(findings) else NOTHING
+def _check_record(bundle: OpenBundle, indexes: Mapping[str, Counts], report: Report) -> int:
+    """Check ``record/``, and of a delta its docs; return how many captures of the view are here."""
+    if bundle.contents.is_delta:
+        return check_delta(bundle, report)
+    check_record(bundle, indexes, report)
+    return sum(counts.captures for counts in indexes.values())
 
 
 class _Check:

@@ -217,7 +217,7 @@ class _Graph:
         """An index may lack platforms that were not asked for, but not all of them."""
         here = [child for child in manifest.manifests if child.digest in self._tar.blobs]
         if manifest.is_index and manifest.manifests and not here:
-            delta = all(child.digest in self._elsewhere for child in manifest.manifests)
+            delta = any(child.digest in self._elsewhere for child in manifest.manifests)
             if not delta:
                 self._report("images.missing", name, "none of the manifests that the index lists is there")
         return here
