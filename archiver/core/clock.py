@@ -6,6 +6,9 @@ import re
 from datetime import datetime, timezone
 
 _NO_PUNCTUATION = str.maketrans("", "", "-T:Z")
+# strptime takes 20 times as long, and a snapshot has 100,000 times.
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
+_TIMESTAMP14 = re.compile(r"(\d{4})" + r"(\d\d)" * 5, re.ASCII)
 _SNAPSHOT_ID = re.compile(r"\A\d{8}T\d{6}Z\Z")
 
 
@@ -22,7 +25,7 @@ def iso(moment: datetime) -> str:
 
 def parse_iso(text: str) -> datetime:
     """Read what ``iso`` writes. Raises ValueError for anything else."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return _moment(_ISO, text)
 
 
 def timestamp14(moment: datetime) -> str:
@@ -32,7 +35,7 @@ def timestamp14(moment: datetime) -> str:
 
 def iso_of_timestamp14(text: str) -> str:
     """Turn a CDXJ timestamp into the form of WARC-Date. Raises ValueError where it is not one."""
-    return iso(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc))
+    return iso(_moment(_TIMESTAMP14, text))
 
 
 def snapshot_id(moment: datetime) -> str:
@@ -48,3 +51,11 @@ def parse_snapshot_id(text: str) -> datetime:
 def is_snapshot_id(text: str) -> bool:
     """Say whether a string has the form of a snapshot's name."""
     return _SNAPSHOT_ID.match(text) is not None
+
+
+def _moment(form: re.Pattern[str], text: str) -> datetime:
+    match = form.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r:.80} is not a time in the form expected")
+    year, month, day, hour, minute, second = map(int, match.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
