@@ -24,6 +24,7 @@ from servers.guide import guide_site
 ROOT = Path(__file__).resolve().parents[2]
 CRAWLING = "docs/crawling.md"
 MIRRORING = "docs/mirroring.md"
+HANDING_OVER = "docs/handing-over.md"
 _BLOCK = re.compile(r"^```yaml\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
 
@@ -63,7 +64,7 @@ def _rows(section: str) -> list[list[str]]:
     return [[cell.strip("`").replace("\\|", "|") for cell in row] for row in cells]
 
 
-@pytest.mark.parametrize("name", ["README.md", "specs/README.md", CRAWLING, MIRRORING])
+@pytest.mark.parametrize("name", ["README.md", "specs/README.md", CRAWLING, MIRRORING, HANDING_OVER])
 def test_the_specs_of_a_document_are_valid(name: str, tmp_path: Path) -> None:
     """Each YAML example is what `archiver check` accepts, with a project's name in front where it has none."""
     (tmp_path / "images-list.txt").write_text("docker.io/library/redis:7\n")
