@@ -1,6 +1,7 @@
 """A front before a real registry: it passes requests on, and alters, breaks or withholds answers on demand.
 
-What it passes on is counted by the bytes that were really sent. Beside that it knows what Debian's registry
+What it passes on is counted by the bytes that were really sent, and what comes by those that really came; a body that
+comes is passed on once it is whole. Beside that it knows what Debian's registry
 does not: paging through tags, and the referrers API of OCI distribution-spec v1.1.
 """
 
@@ -33,11 +34,12 @@ Change = Callable[[Asked, Reply], Reply]
 
 @dataclass
 class Passed:
-    """One request, and what became of it."""
+    """One request, and what became of it: the status and bytes sent, and the bytes of its own body that came."""
 
     asked: Asked
     status: int = 0
     sent: int = 0
+    received: int = 0
 
     @property
     def line(self) -> str:
@@ -63,6 +65,14 @@ class _Rule:
     change: Change | None
     hold: Callable[[Asked], object] | None
     times: int
+    passed_on: bool = True
+
+
+@dataclass
+class _Cut:
+    pattern: str
+    at: int
+    times: int
 
 
 @dataclass
@@ -83,6 +93,7 @@ class Front:
     page: int = 0
     referrers: bool = False
     _rules: list[_Rule] = field(default_factory=list)
+    _cuts: list[_Cut] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _until: int = 0
     _reached: Callable[[], None] | None = None
@@ -106,6 +117,16 @@ class Front:
         with self._lock:
             self._rules.insert(0, _Rule(pattern, None, until, times))
 
+    def instead(self, pattern: str, reply: Reply, *, times: int = -1) -> None:
+        """Answer requests that a glob matches without passing them on."""
+        with self._lock:
+            self._rules.insert(0, _Rule(pattern, lambda _asked, _reply: reply, None, times, passed_on=False))
+
+    def cut(self, pattern: str, at: int, *, times: int = -1) -> None:
+        """Drop the connection of requests that a glob matches after so many bytes of their body; nothing is passed on."""
+        with self._lock:
+            self._cuts.insert(0, _Cut(pattern, at, times))
+
     def pause(self, pattern: str, at: int) -> None:
         """Stop the next answer to such a request after so many bytes of its body, until ``go_on``."""
         self._going_on.clear()
@@ -125,9 +146,10 @@ class Front:
         self.go_on()
         with self._lock:
             self._rules.clear()
+            self._cuts.clear()
 
     def after(self, size: int, action: Callable[[], None]) -> None:
-        """Do something, once, as soon as so many bytes of bodies were sent from now on."""
+        """Do something, once, as soon as so many bytes of bodies went through from now on, to or fro."""
         with self._lock:
             self._until, self._reached = size, action
 
@@ -158,6 +180,11 @@ class Front:
         with self._lock:
             self.passed.clear()
 
+    def received(self, pattern: str) -> int:
+        """Return how many bytes came as bodies of the requests that a glob matches."""
+        with self._lock:
+            return sum(passed.received for passed in self.passed if fnmatchcase(passed.line, pattern))
+
     # ---- answering
 
     def _reply(self, asked: Asked) -> Reply:
@@ -180,6 +207,8 @@ class Front:
             body = response.read()
         length = int(response.headers.get("Content-Length", 0)) if asked.method == "HEAD" else None
         kept = {name: value for name, value in response.getheaders() if name.lower() not in _HOPPING}
+        if "Location" in kept:  # of an upload: it goes on through here
+            kept["Location"] = kept["Location"].replace(self.registry.host, self.host)
         return Reply(body, response.status, kept, length)
 
     def _referring(self, repository: str, digest: str) -> Reply:
@@ -209,13 +238,25 @@ class Front:
                 rule.times -= 1
         if rule is not None and rule.hold is not None:
             rule.hold(asked)
-        reply = self._reply(asked)
+        reply = self._reply(asked) if rule is None or rule.passed_on else Reply()
         return rule.change(asked, reply) if rule is not None and rule.change is not None else reply
 
+    def _cut_at(self, asked: Asked) -> int | None:
+        """Return after how many bytes of a request's body its connection is to be dropped, if it is."""
+        with self._lock:
+            cut = next((c for c in self._cuts if c.times and fnmatchcase(asked.line, c.pattern)), None)
+            if cut is None:
+                return None
+            cut.times -= 1
+            return cut.at
+
     def _count(self, passed: Passed, size: int) -> None:
+        passed.sent += size
+        self._arrived(size)
+
+    def _arrived(self, size: int) -> None:
         action = None
         with self._lock:
-            passed.sent += size
             if self._reached is not None:
                 self._until -= size
                 if self._until <= 0:
@@ -301,14 +342,19 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self._answer()
 
-        def do_HEAD(self) -> None:
-            self._answer()
+        do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815 - the base class's names
 
         def _answer(self) -> None:
             headers = {name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers}
             passed = Passed(Asked(self.command, self.path, headers))
             with front._lock:
                 front.passed.append(passed)
+            length = int(self.headers.get("Content-Length", 0))
+            body = _received(front, passed, self.rfile, length)
+            if body is None:
+                self.close_connection = True
+                return
+            passed.asked = replace(passed.asked, body=body)
             reply = front._changed(passed.asked)
             passed.status = reply.status
             self.send_response_only(reply.status)
@@ -325,6 +371,21 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
             """Keep quiet."""
 
     return Handler
+
+
+def _received(front: Front, passed: Passed, stream: BinaryIO, length: int) -> bytes | None:
+    """Return a request's body; None where its connection is to be dropped, or was."""
+    cut = front._cut_at(passed.asked)
+    most = length if cut is None else min(cut, length)
+    pieces = []
+    while passed.received < most:
+        piece = stream.read(min(_PIECE, most - passed.received))
+        if not piece:
+            return None
+        pieces.append(piece)
+        passed.received += len(piece)
+        front._arrived(len(piece))
+    return b"".join(pieces) if cut is None else None
 
 
 def _sent(front: Front, passed: Passed, reply: Reply, stream: BinaryIO) -> bool:

@@ -1,5 +1,7 @@
 """A token server as registries have them: it signs JSON Web Tokens that Debian's docker-registry checks.
 
+Those without a login may pull, keeper may push as well.
+
 Source: the distribution project's "Token Authentication Specification" and "Token Authentication Implementation".
 """
 
@@ -72,8 +74,11 @@ class TokenServer:
         self.wanted.append(wanted)
         if not (wanted.user or self.anonymous):
             return None
-        kind, name, actions = wanted.parameters["scope"].split(":")
-        allowed = [action for action in actions.split(",") if action == "pull"]
+        access = []
+        for scope in wanted.parameters["scope"].split():
+            kind, name, actions = scope.split(":")
+            allowed = [action for action in actions.split(",") if action == "pull" or wanted.user]
+            access.append({"type": kind, "name": name, "actions": allowed})
         end = int(time.time() + self.lifetime) - _LEEWAY
         der = subprocess.run(
             ["openssl", "x509", "-in", str(self.certificate), "-outform", "DER"],
@@ -89,7 +94,7 @@ class TokenServer:
             "nbf": 0,
             "iat": 0,
             "jti": str(len(self.wanted)),
-            "access": [{"type": kind, "name": name, "actions": allowed}],
+            "access": access,
         }
         signed = f"{_encoded(json.dumps(header).encode())}.{_encoded(json.dumps(claims).encode())}"
         signature = subprocess.run(
@@ -139,7 +144,9 @@ def _handler(tokens: TokenServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             basic = "Basic " + base64.b64encode(b"keeper:secret").decode()
             given = self.headers.get("Authorization")
-            query = dict(parse_qsl(urlsplit(self.path).query))
+            query: dict[str, str] = {}
+            for key, value in parse_qsl(urlsplit(self.path).query):  # a scope may come several times
+                query[key] = f"{query[key]} {value}" if key in query else value
             # Wrong credentials get nothing, also where those without any do.
             self._answer(
                 Wanted("GET", query, "keeper" if given == basic else ""), refused=given not in (None, basic)

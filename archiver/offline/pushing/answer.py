@@ -90,7 +90,11 @@ class Answer:
         if self.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return AuthenticationFailed(f"the registry denies access ({message})", place=self.url)
         if self.status == HTTPStatus.BAD_REQUEST and "HTTPS" in words and urlsplit(self.url).scheme == "http":
-            return TlsMissing(f"speaks TLS, and was spoken to in plain HTTP ({message})", place=self.url)
+            return TlsMissing(
+                f"speaks TLS, and was spoken to in plain HTTP ({message})",
+                place=self.url,
+                hint="give --ca FILE, or --skip-tls-verify: a registry on this machine is spoken to in plain HTTP else",
+            )
         return StatusRefused(message, place=self.url)
 
 

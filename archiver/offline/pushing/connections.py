@@ -176,12 +176,16 @@ class Connections:
             line.sock.settimeout(self.read)
         except ssl.SSLCertVerificationError as error:
             raise CertificateRefused(
-                f"its certificate is not trusted: {error.verify_message}", place=url
+                f"its certificate is not trusted: {error.verify_message}",
+                place=url,
+                hint="--ca FILE names the authority that signed it; --skip-tls-verify takes any",
             ) from error
         except ssl.SSLError as error:
             reason = error.reason or str(error)
             if reason in _NOT_TLS:
-                raise TlsMissing("speaks no TLS there", place=url) from error
+                raise TlsMissing(
+                    "speaks no TLS there", place=url, hint="--plain-http, if it is meant to speak plain HTTP"
+                ) from error
             words = reason.replace("_", " ").lower()
             raise HostUnreachable(f"TLS fails: {words}", place=url) from error
         except (OSError, http.client.HTTPException) as error:

@@ -105,11 +105,15 @@ class TargetRegistry:
         Raises:
             FetchError: there is none, or it does not.
         """
+        url, access = f"{self.root}/v2/", Access(repository)
         answered = (HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-        self.attempts.run(
-            lambda: self.request("HEAD", f"{self.root}/v2/", Access(repository), accepted=answered),
-            self.attempts.patience.first_attempts,
-        )
+        try:
+            self.attempts.run(
+                lambda: self.request("HEAD", url, access, accepted=answered),
+                self.attempts.patience.first_attempts,
+            )
+        except StatusRefused:
+            self.request("GET", url, access, accepted=answered)  # this answer says why
 
     def request(
         self,
