@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from archiver.cli.progress import default_progress
 from archiver.core.amounts import count_text, parse_size, size_text
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, UsageError
+from archiver.store.atomic import make_folder, storage_errors
 from archiver.store.paths import open_archive
 
 if TYPE_CHECKING:
@@ -27,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        type=Path,
-        help="a file or a folder (default: here, PROJECT-SNAPSHOT.tar)",
+        help="a file; or a folder, which is made where it is not there and PATH ends with a slash (default: here, "
+        "PROJECT-SNAPSHOT.tar)",
     )
     parser.add_argument("--snapshot", metavar="ID", help="a snapshot other than the newest good one")
     parser.add_argument(
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         args.project,
         snapshot=args.snapshot,
         since=args.since,
-        output=args.output,
+        output=_output(args.output) if args.output is not None else None,
         platforms=platforms,
         volume_size=args.volume_size,
         sign=args.sign,
@@ -149,6 +151,15 @@ def _print_new(new: NewSince) -> None:
     counts = ((new.records, "WARC record"), (new.blobs, "image blob"), (new.files, "file"))
     found = [count_text(number, noun) for number, noun in counts if number]
     print(f"  of that, new since {new.snapshot}: {', '.join(found) or 'nothing'}")
+
+
+def _output(text: str) -> Path:
+    """Return where the bundle goes. A final slash says that it is a folder."""
+    path = Path(text)
+    if text.endswith(("/", os.sep)):
+        with storage_errors(path):
+            make_folder(path)
+    return path
 
 
 def _size(text: str) -> int:

@@ -52,6 +52,12 @@ def test_a_folder_as_output_gets_the_usual_name(console: Console, builder: Archi
     assert (console.folder / "stick" / NAME).is_file()
 
 
+def test_a_new_folder_as_output_is_made(console: Console, builder: ArchiveBuilder) -> None:
+    """-o with a final slash means a folder, also one that is not there yet."""
+    console.succeed("bundle", "small", "-o", "new/stick/")
+    assert (console.folder / "new" / "stick" / NAME).is_file()
+
+
 def test_two_processes_make_the_same_bytes(console: Console, builder: ArchiveBuilder, tmp_path: Path) -> None:
     """Other folder, other hash seed, other time zone, an archive made anew: the same file."""
     console.succeed("bundle", "small")

@@ -57,18 +57,19 @@ def _run(args: argparse.Namespace, progress: Progress) -> int:
             raise UsageError("verify takes a bundle, not a folder", place=str(path))
     reports = [_verified(path, progress, args.signers) for path in args.bundles]
     ok = all(report.ok for report in reports)
+    alone = len(reports) == 1
     lacking = _missing(args.bundles) if ok else None
+    complete = ok and (alone or not lacking)
     if args.json:
         documents = [_document(report) for report in reports]
-        together = {"bundles": documents} if len(documents) > 1 else documents[0]
-        complete = ok and (len(reports) == 1 or not lacking)
+        together = documents[0] if alone else {"bundles": documents}
         print_json({**together, "ok": complete, "missing": _lacking_document(lacking) if lacking else None})
     else:
         for report in reports:
             _print_report(report)
         if lacking:
-            _print_lacking(lacking, alone=len(reports) == 1)
-    return COMPLETE if ok and (len(reports) == 1 or not lacking) else VERIFICATION_FAILED
+            _print_lacking(lacking, alone=alone)
+    return COMPLETE if complete else VERIFICATION_FAILED
 
 
 def _verified(path: Path, progress: Progress, signers: Path | None) -> VerifyReport:
