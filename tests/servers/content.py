@@ -134,6 +134,16 @@ def packed(text: str) -> bytes:
     return made.getvalue()
 
 
+def zstd(data: bytes) -> bytes:
+    """Return a Zstandard frame of data, stored in raw blocks: what any decoder takes (RFC 8878, section 3.1.1)."""
+    most = 128 << 10
+    blocks = [data[at : at + most] for at in range(0, len(data), most)]
+    frame = b"\x28\xb5\x2f\xfd\xa0" + len(data).to_bytes(4, "little")
+    for number, block in enumerate(blocks, 1):
+        frame += (len(block) << 3 | (number == len(blocks))).to_bytes(3, "little") + block
+    return frame
+
+
 def repository_of(name: str) -> str:
     """Return ``repository:tag`` without its tag."""
     return name.partition(":")[0]
