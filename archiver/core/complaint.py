@@ -36,7 +36,9 @@ def read_complaint(body: bytes, content_type: str, secret: str = "") -> Complain
     """
     if secret and secret.encode() in body:
         return Complaint()
-    if content_type.lower().startswith("text/plain"):
+    # Go's own servers name no type where they are spoken to in plain HTTP in place of TLS.
+    untyped = not content_type and not body.lstrip().startswith((b"{", b"<"))
+    if untyped or content_type.lower().startswith("text/plain"):
         line = body.decode("utf-8", "replace").strip().partition("\n")[0].strip()
         return Complaint("", printable(line, _MOST_WORDS))
     try:

@@ -20,6 +20,14 @@ def test_plain_words_are_told_by_their_first_line() -> None:
     assert read_complaint(b"too large\nsorry", "text/plain; charset=utf-8") == Complaint("", "too large")
 
 
+def test_words_of_no_type_are_words() -> None:
+    """What Go's servers say where TLS is expected has no media type; documents without one are no words."""
+    assert read_complaint(b"Client sent an HTTP request to an HTTPS server.\n", "").words.endswith(
+        "HTTPS server."
+    )
+    assert read_complaint(b"<html>", "") == Complaint()
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"errors": "x"}', b'{"errors": ["x"]}'])
 def test_anything_else_says_nothing(body: bytes) -> None:
     """What is no error document is no reason to fail once more."""
