@@ -14,7 +14,6 @@ from archiver.bundle.output.target import target_path
 from archiver.bundle.output.volumes import Volumes, WholeFile, volume_bytes
 from archiver.bundle.packing import Plan, write_bundle
 from archiver.bundle.readme import plaintext, webpage
-from archiver.bundle.readme.handover import Handover
 from archiver.bundle.record import record_members
 from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import narrowed_index, page_titles, search_index
@@ -140,8 +139,11 @@ def build_bundle(
         if base is not None and index is not None:
             index = held.enter_context(narrowed_index(index, base.documents, target))
         store = blob_reader(archive.images)
-        handover = Handover(signed=key is not None, base=base.snapshot if base else "")
-        members = (*_members(contents, handover, index, store), *record_members(paths, contents, store))
+        readmes = (
+            small_member(names.FIRST, webpage.render(contents, signed=key is not None)),
+            small_member("README.txt", plaintext.render(contents, signed=key is not None)),
+        )
+        members = (*readmes, *_members(contents, index, store), *record_members(paths, contents, store))
         plan = Plan(contents, members, key)
 
         def open_output(folder: Path, size: int) -> Output:
@@ -182,13 +184,9 @@ def _nothing_left(contents: Contents) -> UsageError:
     )
 
 
-def _members(
-    contents: Contents, handover: Handover, index: Path | None, store: BlobReader
-) -> tuple[Member, ...]:
-    """The members in front of ``record/``, in the order of docs/format.md."""
+def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple[Member, ...]:
+    """The members between the READMEs and ``record/``, in the order of docs/format.md."""
     found = [
-        small_member(names.FIRST, webpage.render(contents, handover)),
-        small_member("README.txt", plaintext.render(contents, handover)),
         small_member(names.PROGRAM, build_runtime()),
         *(wacz.member() for wacz in contents.docs),
     ]

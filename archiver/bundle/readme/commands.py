@@ -17,7 +17,6 @@ from archiver.offline.rooted import may_need_own_origin
 
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
-    from archiver.bundle.readme.handover import Handover
 
 _IMAGES = "images/images.tar"
 _MAIN_PORT = 8080  # where serve listens unless it is told otherwise
@@ -32,11 +31,9 @@ class CommandBook:
 
     Attributes:
         contents: what is packed.
-        handover: how it is handed over.
     """
 
     contents: Contents
-    handover: Handover
 
     @property
     def name(self) -> str:
@@ -51,8 +48,11 @@ class CommandBook:
     @property
     def base(self) -> str:
         """The file that a delta builds on, by the name that it was made under; empty for a full bundle."""
-        snapshot = self.contents.snapshot
-        return f"{snapshot.project}-{self.handover.base}.tar" if self.handover.base else ""
+        base = self.contents.base
+        if base is None:
+            return ""
+        since = f"-since-{base.since}" if base.since else ""
+        return f"{self.contents.snapshot.project}-{base.snapshot}{since}.tar"
 
     @property
     def given(self) -> str:

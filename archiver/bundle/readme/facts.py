@@ -13,7 +13,6 @@ from archiver.core.urlkey import Origin
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
     from archiver.bundle.readme.blocks import Cell
-    from archiver.bundle.readme.handover import Handover
 
 MOST_FAILURES = 200  # shown; bundle.json has them all
 DOC_COLUMNS = ("Site", "Pages", "From", "Captured")
@@ -41,7 +40,7 @@ def title(contents: Contents) -> str:
     return contents.snapshot.title or contents.snapshot.project
 
 
-def lead(contents: Contents, handover: Handover) -> str:
+def lead(contents: Contents) -> str:
     """Return what the bundle is, in two sentences."""
     named = [
         word
@@ -54,10 +53,10 @@ def lead(contents: Contents, handover: Handover) -> str:
     ]
     kinds = _listed(named) or "project"
     when = day(contents.snapshot.finished)
-    if handover.base:
+    if contents.base:
         return (
             f"An update of the {kinds} of {title(contents)}, as of {when}: what is new since the copy of "
-            f"{day(iso(parse_snapshot_id(handover.base)))}, which it builds on."
+            f"{day(iso(parse_snapshot_id(contents.base.snapshot)))}, which it builds on."
         )
     return (
         f"A copy of the {kinds} of {title(contents)}, made on {when}. "
@@ -231,9 +230,9 @@ def failure_rows(contents: Contents) -> list[Sequence[Cell]]:
     ]
 
 
-def layout(contents: Contents, handover: Handover) -> list[tuple[str, str]]:
+def layout(contents: Contents, *, signed: bool) -> list[tuple[str, str]]:
     """Return the bundle's files and what each is for."""
-    delta = bool(handover.base)
+    delta = contents.base is not None
     rows = [
         ("README.html, README.txt", "this text", True),
         ("archiver.pyz", "the reading program; runs with Python 3.9 or later and nothing else", True),
@@ -258,6 +257,6 @@ def layout(contents: Contents, handover: Handover) -> list[tuple[str, str]]:
         ("record/", "what an archive needs to take all of this in", True),
         ("bundle.json", "the list of all that is here, for programs", True),
         ("SHA256SUMS", "the checksums of all that is here", True),
-        ("SHA256SUMS.sig", "the signature of the checksums (OpenSSH)", handover.signed),
+        ("SHA256SUMS.sig", "the signature of the checksums (OpenSSH)", signed),
     ]
     return [(name, purpose) for name, purpose, present in rows if present]

@@ -8,29 +8,27 @@ from typing import TYPE_CHECKING, Iterator
 
 from archiver.bundle.readme import facts
 from archiver.bundle.readme.blocks import Commands, Fold, Heading, Paragraph, Table
-from archiver.bundle.readme.handover import PLAIN
 from archiver.bundle.readme.sections import sections
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
     from archiver.bundle.readme.blocks import Block
-    from archiver.bundle.readme.handover import Handover
 
 _WIDTH = 78
 _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows, in PowerShell"}
 _LINK = re.compile(r"\[([^\]]*)\]\(#[a-z]+\)")
 
 
-def render(contents: Contents, handover: Handover = PLAIN) -> bytes:
-    """Return the text."""
-    return ("\n".join(_lines(contents, handover)).rstrip() + "\n").encode("utf-8")
+def render(contents: Contents, *, signed: bool = False) -> bytes:
+    """Return the text; ``signed`` says whether a signature comes with it."""
+    return ("\n".join(_lines(contents, signed=signed)).rstrip() + "\n").encode("utf-8")
 
 
-def _lines(contents: Contents, handover: Handover) -> Iterator[str]:
-    title = f"{facts.title(contents)} - offline {'update' if handover.base else 'archive'}"
+def _lines(contents: Contents, *, signed: bool) -> Iterator[str]:
+    title = f"{facts.title(contents)} - offline {'update' if contents.base else 'archive'}"
     yield from (title, "=" * len(title), "")
-    yield from _wrapped(facts.lead(contents, handover))
+    yield from _wrapped(facts.lead(contents))
     for name, value in facts.origin_rows(contents):
         yield from _lines_of(f"{name + ':':<20} {value}", indent=21)
     yield ""
@@ -38,7 +36,7 @@ def _lines(contents: Contents, handover: Handover) -> Iterator[str]:
         yield from _wrapped(sentence)
     yield from _wrapped("README.html says the same and is easier to read. On Windows, write py for python3.")
     step = 0
-    for section in sections(contents, handover):
+    for section in sections(contents, signed=signed):
         step += section.is_step
         yield from _heading(f"{step}. {section.title}" if section.is_step else section.title, "=")
         for block in section.blocks:

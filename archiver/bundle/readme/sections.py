@@ -11,12 +11,16 @@ from archiver.bundle.readme.commands import CommandBook
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
     from archiver.bundle.readme.blocks import Block
-    from archiver.bundle.readme.handover import Handover
 
 
-def sections(contents: Contents, handover: Handover) -> tuple[Section, ...]:
-    """Return all sections, in order; those with nothing to say are left out."""
-    text = _Text(CommandBook(contents, handover))
+def sections(contents: Contents, *, signed: bool) -> tuple[Section, ...]:
+    """Return all sections, in order; those with nothing to say are left out.
+
+    Args:
+        contents: what is packed.
+        signed: whether a signature comes with it.
+    """
+    text = _Text(CommandBook(contents), signed=signed)
     found = (
         text.check(),
         text.read(),
@@ -34,10 +38,10 @@ def sections(contents: Contents, handover: Handover) -> tuple[Section, ...]:
 class _Text:
     """Writes the sections of one README."""
 
-    def __init__(self, book: CommandBook) -> None:
+    def __init__(self, book: CommandBook, *, signed: bool) -> None:
         self._book = book
         self._contents = book.contents
-        self._signed, self._is_delta = book.handover.signed, bool(book.base)
+        self._signed, self._is_delta = signed, bool(book.base)
 
     def check(self) -> Section:
         """How to find out whether it arrived as it was made."""
@@ -275,5 +279,5 @@ class _Text:
 
     def layout(self) -> Section:
         """Which files there are."""
-        rows = [((name,), (purpose,)) for name, purpose in facts.layout(self._contents, self._book.handover)]
+        rows = [((name,), (purpose,)) for name, purpose in facts.layout(self._contents, signed=self._signed)]
         return Section("layout", "Files", "The files of this bundle", (Table(facts.LAYOUT_COLUMNS, rows),))

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 from archiver.bundle.readme import facts
 from archiver.bundle.readme.blocks import NUMBERS, Commands, Fold, Heading, Paragraph
-from archiver.bundle.readme.handover import PLAIN
 from archiver.bundle.readme.sections import sections
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
     from archiver.bundle.readme.blocks import Block, Cell, Section, Table
-    from archiver.bundle.readme.handover import Handover
 
 _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows PowerShell"}
 _CODE = re.compile(r"`([^`]+)`")
@@ -27,11 +25,11 @@ _LINK = re.compile(r"\[([^\]<]*)\]\((#[a-z]+)\)")
 _DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]+")
 
 
-def render(contents: Contents, handover: Handover = PLAIN) -> bytes:
-    """Return the page."""
+def render(contents: Contents, *, signed: bool = False) -> bytes:
+    """Return the page; ``signed`` says whether a signature comes with it."""
     templates = files("archiver.bundle").joinpath("templates")
     script = templates.joinpath("readme.js").read_text("utf-8")
-    parts = sections(contents, handover)
+    parts = sections(contents, signed=signed)
     step = 0
     body: list[str] = []
     for part in parts:
@@ -39,9 +37,9 @@ def render(contents: Contents, handover: Handover = PLAIN) -> bytes:
         body.append(_section(part, step))
     page = Template(templates.joinpath("README.html").read_text("utf-8"))
     return page.substitute(
-        kind="Offline update" if handover.base else "Offline archive",
+        kind="Offline update" if contents.base else "Offline archive",
         title=escape(facts.title(contents)),
-        lead=escape(facts.lead(contents, handover)),
+        lead=escape(facts.lead(contents)),
         numbers="\n".join(
             f"<li><b>{escape(value)}</b>{escape(label)}</li>" for value, label in facts.numbers(contents)
         ),

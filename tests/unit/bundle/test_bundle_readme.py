@@ -11,8 +11,9 @@ import pytest
 
 from archiver.bundle.closure import closure
 from archiver.bundle.readme import facts, plaintext, webpage
-from archiver.bundle.readme.handover import Handover
+from archiver.bundle.since import Base
 from archiver.core.descriptor import Platform
+from archiver.core.digest import Digest
 from archiver.core.snapshot import BrokenLink, Failure
 from servers.small_archive import IMAGE, SITE, ArchiveBuilder, html, small_archive
 
@@ -215,7 +216,7 @@ def test_a_signature_is_spoken_of_where_there_is_one(builder: ArchiveBuilder, re
     """How to check it with the program and with ssh-keygen alone; not a word of it in a bundle that has none."""
     contents = _contents(builder)
     plain = render(contents).decode()  # type: ignore[operator]  # see above
-    signed = render(contents, Handover(signed=True)).decode().replace("&lt;", "<")  # type: ignore[operator]  # see above
+    signed = render(contents, signed=True).decode().replace("&lt;", "<")  # type: ignore[operator]  # see above
     for wanted in (
         "--signers allowed_signers",
         "ssh-keygen -Y find-principals -f ../allowed_signers -s SHA256SUMS.sig",
@@ -229,9 +230,13 @@ def test_a_signature_is_spoken_of_where_there_is_one(builder: ArchiveBuilder, re
 @pytest.mark.parametrize("render", [webpage.render, plaintext.render])
 def test_a_delta_names_what_it_builds_on(builder: ArchiveBuilder, render: object) -> None:
     """It says that it is an update, of which copy, and every command is given both; none loads a part by hand."""
-    contents = _contents(builder)
-    text = " ".join(render(contents, Handover(base="20260201T120000Z")).decode().split())  # type: ignore[operator]  # see above
+    full = _contents(builder)
+    had = frozenset({Digest.parse(full.files[0].digest)})
+    had_it = Base("20260201T120000Z", Digest.of(b""), had, frozenset(), frozenset())
+    contents = replace(full, base=had_it)
+    text = " ".join(render(contents).decode().split())  # type: ignore[operator]  # see above
     base = "small-20260201T120000Z.tar"
+    assert contents.name == "small-20260301T120000Z-since-20260201T120000Z.tar"
     for wanted in (
         "what is new since the copy of 1 February 2026",
         f"archiver.pyz verify {base} {contents.name}",
@@ -239,16 +244,31 @@ def test_a_delta_names_what_it_builds_on(builder: ArchiveBuilder, render: object
         "archiver.pyz serve small",
         f"archiver.pyz load {base} {contents.name} --into docker",
         f"archiver.pyz push {base} {contents.name} registry.example.org/mirror",
+        "unchanged: in an earlier bundle",
     ):
         assert wanted in text, wanted
-    for wrong in ("docker load", "podman load", "ctr -n", "ReplayWeb", f"serve {contents.name}"):
+    for wrong in (
+        "docker load",
+        "podman load",
+        "ctr -n",
+        "ReplayWeb",
+        "Take out the downloads",
+        f"serve {contents.name}",
+    ):
         assert wrong not in text, wrong
+
+
+def test_an_update_of_an_update_names_that_by_its_own_name(builder: ArchiveBuilder) -> None:
+    """A base that is a delta is called what it was made as."""
+    base = Base("20260201T120000Z", Digest.of(b""), *[frozenset()] * 3, since="20260101T120000Z")
+    text = plaintext.render(replace(_contents(builder), base=base)).decode()
+    assert "verify small-20260201T120000Z-since-20260101T120000Z.tar small-20260301T120000Z-since-2" in text
 
 
 @pytest.mark.parametrize("render", [webpage.render, plaintext.render])
 def test_windows_gets_what_windows_has(builder: ArchiveBuilder, render: object) -> None:
     """PowerShell has no `<`, no glob for programs, and Get-FileHash; cmd is called where bytes are copied."""
-    text = render(_contents(builder), Handover(signed=True)).decode()  # type: ignore[operator]  # see above
+    text = render(_contents(builder), signed=True).decode()  # type: ignore[operator]  # see above
     text = text.replace("&lt;", "<").replace("&quot;", '"').replace("&#x27;", "'")
     assert 'cmd /c "ssh-keygen -Y verify -f ..\\allowed_signers' in text
     assert "cmd /c \"copy /b $($parts.Name -join '+') " in text
@@ -257,7 +277,7 @@ def test_windows_gets_what_windows_has(builder: ArchiveBuilder, render: object) 
 
 def test_the_lines_of_each_system_are_marked(builder: ArchiveBuilder) -> None:
     """Every command is there for Linux; what is for one system only is shown to nobody else, and printed with its name."""
-    text = webpage.render(_with_reader(builder), Handover(signed=True)).decode()
+    text = webpage.render(_with_reader(builder), signed=True).decode()
     figures = re.findall(r'<figure class="command ([a-z ]+)">(.*?)</figure>', text, re.DOTALL)
     assert len(figures) > 20
     for systems, figure in figures:
