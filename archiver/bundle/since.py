@@ -103,6 +103,7 @@ def _contents(path: Path) -> Contents:
         contents = bundlejson.read_contents(data, refuse)
     except (BundleDamaged, FormatUnsupported) as error:
         error.place = str(path)
+        error.hint = f"name the bundle itself, or the very {CONTENTS} that is in it"
         raise
     if contents is None:
         raise BundleDamaged(f"it is no {CONTENTS}", place=str(path))
