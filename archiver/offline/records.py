@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import zlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Callable
 
 from warcio.statusandheaders import StatusAndHeadersParser, StatusAndHeadersParserException
@@ -90,8 +91,12 @@ class Heading:
 
     def get(self, name: str) -> str:
         """Return a field's value, or an empty string where the record does not have it."""
-        wanted = name.lower()
-        return next((value for key, value in self.fields if key.lower() == wanted), "")
+        return self._values.get(name.lower(), "")
+
+    @cached_property
+    def _values(self) -> dict[str, str]:
+        """The fields by their names in lower case; of several of one name the first."""
+        return {name.lower(): value for name, value in reversed(self.fields)}
 
     @property
     def type(self) -> str:
