@@ -374,7 +374,7 @@ class ManifestUnsupported(RegistryError):
 class IndexRefused(RegistryError):
     """The registry takes an index only with all that it lists, and what is pushed does not have all of that."""
 
-    code = "registry.sparse"
+    code = "push.sparse"
 
 
 class PlatformMissing(RegistryError):
@@ -462,6 +462,24 @@ class SnapshotDiffers(UsageError):
     """A bundle brings a snapshot that is there already, and is another: it was made for other platforms, say."""
 
     code = "load.differs"
+
+
+class RuntimeUnavailable(UsageError):
+    """A container runtime's command is missing, or its daemon does not answer; ``place`` is the command."""
+
+    code = "load.unavailable"
+
+
+class RuntimeRefused(ArchiverError):
+    """A container runtime did not take the images; the message has what it said, ``place`` is its command."""
+
+    code = "load.refused"
+
+
+class LayersUnsupported(UsageError):
+    """A container runtime cannot unpack the layers of some images; nothing was sent to it."""
+
+    code = "load.layers"
 
 
 class DeltaIncomplete(BundleError):

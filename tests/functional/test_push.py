@@ -168,7 +168,7 @@ def test_a_sparse_index_fails_clearly_and_alone(
     bundle = archive.bundle("narrow.tar", "--platform", AMD64)
     outcome = console.run("push", bundle, target.host)
     assert outcome.code == 3
-    assert "registry.sparse" in outcome.err
+    assert "push.sparse" in outcome.err
     assert ARM64 in outcome.err
     assert f"--flatten {AMD64}" in outcome.err
     assert digest_of(target, "team/tool:1.0") == archive.images[TOOL].digest
