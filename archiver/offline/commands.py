@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 from archiver.core.errors import ArchiverError
 from archiver.offline.exitcodes import COMPLETE, INTERRUPTED, exit_code
 from archiver.offline.lineprogress import LineProgress
-from archiver.offline.verbs import extract, push, search, serve, verify
+from archiver.offline.verbs import extract, load, push, search, serve, verify
 from archiver.offline.verbs.inputs import existing
 from archiver.offline.verbs.output import shown
 from archiver.version import PROGRAM
@@ -32,6 +32,7 @@ Read what is in a bundle, without a network: its documentation in a browser, its
   verify   check that every byte of the bundle is as it was made
   search   look something up in the documentation from here
   push     bring the container images into a registry, and say how a cluster uses it
+  load     load the container images into docker, podman or containerd; or bundles into a folder
   extract  unpack the bundle, or some of it, checking every byte
 """
 _EPILOG = "Begin with:  python3 archiver.pyz serve BUNDLE.tar   and open the address that it prints."
@@ -111,4 +112,5 @@ def add_reader_commands(
     serve.add(subparsers, told, ready)
     search.add(subparsers, ready)
     push.add(subparsers, told)
+    load.add(subparsers, told)
     extract.add(subparsers, told)

@@ -16,8 +16,18 @@ class Podman:
     """podman with a storage of its own, which goes away with the folder."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._base = ["podman", "--storage-driver", "vfs", "--root", str(folder / "storage"), "--runroot",
                       str(folder / "run"), "--tmpdir", str(folder / "libpod"), "--events-backend", "none"]  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What lets podman's commands use this storage without being told on the command line."""
+        settings = self._folder / "storage.conf"
+        settings.write_text(
+            f'[storage]\ndriver = "vfs"\ngraphroot = "{self._folder}/storage"\nrunroot = "{self._folder}/run"\n'
+        )
+        return {"CONTAINERS_STORAGE_CONF": str(settings)}
 
     def run(self, *arguments: str) -> str:
         """Run a command of podman and return its output."""
