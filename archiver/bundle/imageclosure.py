@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Container, Iterable, Mapping, Sequence
 
-from archiver.core.descriptor import FILESYSTEM_LAYERS, Descriptor, Platform, layer_compression
+from archiver.core.descriptor import Descriptor, Platform
 from archiver.core.digest import Digest
 from archiver.core.errors import ArchiverError, BundleIncomplete
+from archiver.core.manifest import layer_compressions
 from archiver.core.snapshot import Failure
 from archiver.store.imagestar import TarImage
 from archiver.store.imagewalk import walk_image
@@ -32,7 +33,7 @@ class ImageContent:
         blobs: size in bytes of everything it needs, by digest: indexes, manifests, configs, layers.
         default: the manifest that ``docker load`` gets; None for what is no image.
         default_platform: the platform of ``default``, as text; empty where there is none.
-        compressions: how its layers that are file systems are packed, sorted; see ``layer_compression``.
+        compressions: how its layers that are file systems are packed; see ``layer_compressions``.
         children: what each index and manifest of it points to, of what is packed; each behind those that it points to.
         alias: the OCI index that stands for it where it has Docker's media types; else None.
     """
@@ -163,13 +164,8 @@ def _content(result: ImageResult, store: BlobReader, preference: Sequence[Platfo
         for each in found
     }
     return ImageContent(
-        packed, root, blobs, default, platform, _compressions(manifests.values()), children, alias
+        packed, root, blobs, default, platform, layer_compressions(manifests.values()), children, alias
     )
-
-
-def _compressions(manifests: Iterable[Manifest]) -> tuple[str, ...]:
-    layers = (layer.media_type for manifest in manifests if manifest.is_image for layer in manifest.layers)
-    return tuple(sorted({layer_compression(kind) for kind in layers if kind.startswith(FILESYSTEM_LAYERS)}))
 
 
 def _walked(result: ImageResult, store: BlobReader, root: Descriptor) -> tuple[StoredManifest, ...]:

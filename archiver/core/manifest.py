@@ -6,7 +6,7 @@ Source: OCI image-spec v1.1 manifest.md and image-index.md; Docker schema 2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterable
 
 from archiver.core import jsontext
 from archiver.core.descriptor import (
@@ -18,6 +18,7 @@ from archiver.core.descriptor import (
     OCI_EMPTY,
     Descriptor,
     artifact_type,
+    layer_compression,
 )
 from archiver.core.errors import InvalidDocument
 
@@ -77,6 +78,12 @@ class Manifest:
     def pointers(self) -> tuple[Descriptor, ...]:
         """All that this document points to and that must be there for it to be whole."""
         return self.manifests + self.blobs
+
+
+def layer_compressions(manifests: Iterable[Manifest]) -> tuple[str, ...]:
+    """Return how the layers of images that are file systems are packed, sorted: ``gzip``, ``none``, ``other``, ``zstd``."""
+    kinds = {layer.media_type for manifest in manifests if manifest.is_image for layer in manifest.layers}
+    return tuple(sorted({layer_compression(kind) for kind in kinds if kind.startswith(FILESYSTEM_LAYERS)}))
 
 
 def parse_manifest(data: bytes, media_type: str, *, what: str) -> Manifest:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Iterable, Iterator, Protocol, Sequence
 
 from archiver.core.amounts import count_text, size_text
-from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS, Descriptor
+from archiver.core.descriptor import INDEXES, MANIFESTS, Descriptor
 from archiver.core.errors import ArchiverError, BundleDamaged, DeltaIncomplete, RecordCorrupt
-from archiver.core.manifest import Manifest, parse_manifest
+from archiver.offline.loading.shelf import joined_images
 from archiver.offline.names import CAPTURES
 from archiver.offline.problems import inside, refuse
 from archiver.offline.records import RESPONSE, REVISIT
 from archiver.offline.wacz import open_wacz
 from archiver.offline.windows import CHUNK
+from archiver.store.imagewalk import read_manifest
 from archiver.store.snapshots import captures_of
 from archiver.store.warcfiles import MemberReading
 
@@ -225,7 +226,7 @@ class _Graph:
 
     def __init__(self, bundles: Sequence[OpenBundle], absent: frozenset[Digest]) -> None:
         self._absent = absent
-        self._where = {blob.digest: (bundle, blob) for bundle in bundles for blob in bundle.contents.blobs}
+        self._images = joined_images(bundles)
 
     def gaps(self, image: ImageEntry) -> MissingImage | None:
         found = _Gaps()
@@ -248,25 +249,11 @@ class _Graph:
                 self._follow(pointer, found, depth + 1)
 
     def _pointers(self, at: Descriptor) -> tuple[Descriptor, ...]:
-        manifest = self._manifest(at)
-        return manifest.pointers if manifest else ()
-
-    def _manifest(self, at: Descriptor) -> Manifest | None:
-        """Return a manifest; None where no bundle has it whole, which is for ``verify`` to say."""
-        if at.digest not in self._where:
-            return None
-        bundle, blob = self._where[at.digest]
-        data = bundle.source.read_at(blob.offset, min(blob.size, MANIFEST_LIMIT + 1))
-        hasher = at.digest.hasher()
-        hasher.update(data)
+        """What a manifest points to; nothing where no bundle has it whole, which is for ``verify`` to say."""
         try:
-            return (
-                parse_manifest(data, at.media_type, what=str(at.digest))
-                if hasher.hexdigest() == at.digest.hex
-                else None
-            )
+            return read_manifest(self._images, at).pointers
         except ArchiverError:
-            return None
+            return ()
 
 
 # Records

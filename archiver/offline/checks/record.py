@@ -13,12 +13,16 @@ from typing import IO, TYPE_CHECKING, Any, Callable, Iterator, Mapping
 
 from archiver.core import jsontext
 from archiver.core.capture import LONGEST_LINE, Capture
+from archiver.core.descriptor import Descriptor
 from archiver.core.digest import Digest
-from archiver.core.errors import ArchiverError, InvalidDocument, RecordCorrupt
+from archiver.core.errors import ArchiverError, InvalidDigest, InvalidDocument, RecordCorrupt
+from archiver.core.manifest import layer_compressions
 from archiver.core.snapshot import Snapshot
 from archiver.offline.checks.index import Counts
+from archiver.offline.loading.shelf import joined_images
 from archiver.offline.names import CAPTURES, CONTENTS, FILE_RECORDS, FILES, RECORD, REPORT
 from archiver.store.fileartifact import StoredFile
+from archiver.store.imagewalk import walk_image
 
 if TYPE_CHECKING:
     from archiver.core.snapshot import FileResult
@@ -51,6 +55,7 @@ def check_record(
         return
     check_snapshot(snapshot, bundle.contents, report)
     check_report(snapshot, bundle.structure.sums, report)
+    check_manifests(bundle, snapshot, report)
     check_files(bundle, snapshot, report)
     if CAPTURES in bundle.structure.members:
         with bundle.open_member(CAPTURES) as stream:
@@ -191,6 +196,32 @@ class CaptureView:
         for name, counts in indexes.items():
             if self.sites[name].fingerprint != counts.fingerprint:
                 self._report("record.disagree", CAPTURES, f"the captures of {name} are not those of its WACZ")
+
+
+def check_manifests(bundle: OpenBundle, snapshot: Snapshot, report: Report) -> None:
+    """Check that the record names each image's manifests, one a platform, and bundle.json how their layers are packed.
+
+    Of a delta, images that are not whole in it are passed over.
+    """
+    images = joined_images([bundle])
+    for image, entry in zip(snapshot.images, bundle.contents.images):
+        if len(image.platforms) != len(image.manifests):
+            report("record.disagree", RECORD, f"{image.reference} has not one manifest a platform")
+        root = Descriptor(entry.media_type, entry.digest, images.size(entry.digest) or 0)
+        try:
+            listed = {Digest.parse(text) for text in image.manifests}
+        except InvalidDigest as error:
+            report("record.document", RECORD, f"{image.reference}: {error.message}")
+            continue
+        try:
+            walked = walk_image(images, root, listed.__contains__)
+        except ArchiverError:  # not in this delta; or malformed, which the check of images.tar reports
+            continue
+        manifests = [each for each in walked if not each.manifest.is_index]
+        if {each.descriptor.digest for each in manifests} != listed:
+            report("record.disagree", RECORD, f"the manifests of {image.reference} are not those it leads to")
+        if entry.compressions != layer_compressions(each.manifest for each in manifests):
+            report("bundle.reference", entry.reference, "its layers are packed otherwise than is said")
 
 
 def check_files(bundle: OpenBundle, snapshot: Snapshot, report: Report) -> None:
