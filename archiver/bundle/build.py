@@ -13,7 +13,7 @@ from archiver.bundle.newrecords import NewRecords
 from archiver.bundle.output.target import target_path
 from archiver.bundle.output.volumes import Volumes, WholeFile, volume_bytes
 from archiver.bundle.packing import Plan, write_bundle
-from archiver.bundle.readme import plaintext, webpage
+from archiver.bundle.readme import facts, plaintext, webpage
 from archiver.bundle.record import record_members
 from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import narrowed_index, page_titles, search_index
@@ -136,6 +136,8 @@ def build_bundle(
             progress.warn(f"{failure.subject} is left out: {failure.message}")
         if platforms and not (contents.docs or contents.images or contents.files):
             raise _nothing_left(contents)
+        if sentence := facts.zstd_sentence(contents):
+            progress.note(sentence)
         if base is not None and index is not None:
             index = held.enter_context(narrowed_index(index, base.documents, target))
         store = blob_reader(archive.images)

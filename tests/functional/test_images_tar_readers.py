@@ -125,6 +125,14 @@ def test_docker_loads_every_image(packed: Packed, docker: Docker) -> None:
     assert docker.images() == names
 
 
+def test_bundle_tells_of_layers_packed_with_zstd(packed: Packed) -> None:
+    """Whoever makes the bundle is told who will refuse some of its images, and nothing where nobody will."""
+    again = packed.console.folder / "again.tar"
+    said = packed.console.succeed("bundle", "sample", "-o", again).err
+    assert "1 image has layers that are packed with zstd: Docker before version 23 refuses them" in said
+    assert "zstd" not in packed.console.succeed("bundle", "docker", "-o", again).said
+
+
 def test_docker_20_refuses_layers_packed_with_zstd(packed: Packed, docker: Docker) -> None:
     """Docker 20.10 stops at the image that it cannot unpack, which is why this has to be said beforehand."""
     done = docker.tried("load", "--input", str(packed.tar))
