@@ -106,8 +106,10 @@ def _check_delta(contents: Contents, report: Report) -> None:
     """Check what only a delta may say, and what it must not."""
     suffix = names.DELTA_DOCS_SUFFIX if contents.is_delta else names.DOCS_SUFFIX
     for site in contents.docs:
-        if not site.path.endswith(suffix):
-            report("bundle.reference", site.path, f"the docs of such a bundle are in docs/*{suffix}")
+        if site.path != f"docs/{site.name}{suffix}":
+            report(
+                "bundle.reference", site.path, f"the docs of {site.name!r:.80} are not in docs/NAME{suffix}"
+            )
     needed, packed = contents.requires, {blob.digest for blob in contents.blobs}
     if list(needed) != sorted(set(needed)):
         report("bundle.reference", CONTENTS, "'requires' is not sorted, or has a digest twice")

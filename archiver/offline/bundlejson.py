@@ -18,6 +18,7 @@ from archiver.core.shape import read_record
 from archiver.core.snapshot import BrokenLink, Failure
 from archiver.core.urlkey import Origin
 from archiver.offline.names import CONTENTS as NAME
+from archiver.store.paths import is_project_name
 
 if TYPE_CHECKING:
     from archiver.offline.problems import Report
@@ -154,6 +155,8 @@ def read_contents(data: bytes, report: Report) -> Contents | None:
         return None
     texts = {name: _text(document, name, report) for name in _TEXTS}
     snapshot = _text(document, "snapshot", report)
+    if not is_project_name(texts["project"]):
+        report("bundle.document", NAME, f"{texts['project']!r:.60} cannot be a project's name")
     if not is_snapshot_id(snapshot):
         report("bundle.document", NAME, f"{snapshot!r:.60} is not a snapshot's id")
     return Contents(

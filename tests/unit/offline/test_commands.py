@@ -26,9 +26,15 @@ def _bundle(tmp_path: Path) -> Path:
     bundle.document["title"] = HOSTILE
     bundle.members["docs/search.sqlite"] = search_index([("guide", f"{SITE}/", "20260301120001", HOSTILE)])
     path = tmp_path / "bundle.tar"
-    path.write_bytes(
-        bundle.pack(document=lambda document: document["docs"][0].update(name="guide" + HOSTILE))
-    )
+    site = bundle.document["docs"][
+        0
+    ]  # in its name, as in its file's, there are no control characters, but others
+    site["name"] = "guide\u202eb"
+    site["path"] = f"docs/{site['name']}.wacz"
+    bundle.members = {
+        site["path"] if name == "docs/guide.wacz" else name: data for name, data in bundle.members.items()
+    }
+    path.write_bytes(bundle.pack())
     return path
 
 
@@ -65,7 +71,7 @@ def test_serve_controls_no_terminal(
     shown = capsys.readouterr()
     assert _plain(shown.out)
     assert _plain(shown.err)
-    assert "guide\\x1b" in shown.out
+    assert "guide\\u202eb" in shown.out
     assert "damaged" in shown.err
 
 
