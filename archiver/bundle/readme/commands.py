@@ -194,10 +194,12 @@ class CommandBook:
 
     def load_by_hand(self) -> tuple[Commands, ...]:
         """Load them with a runtime's own command."""
-        containerd = Commands("containerd", (f"ctr -n k8s.io image import {_IMAGES}",), (), ())
+        containerd = Commands(
+            "containerd, by its own command", (f"ctr -n k8s.io image import {_IMAGES}",), (), ()
+        )
         return (
-            everywhere("Docker", f"docker load -i {_IMAGES}"),
-            everywhere("Podman", f"podman load -i {_IMAGES}"),
+            everywhere("Docker, by its own command", f"docker load -i {_IMAGES}"),
+            everywhere("Podman, by its own command", f"podman load -i {_IMAGES}"),
             containerd,
         )
 
@@ -214,10 +216,13 @@ class CommandBook:
             f"python3 archiver.pyz serve {self.served} --host 0.0.0.0 --port 5000",
         )
 
-    def pull(self, reference: str) -> Commands:
+    def pull(self, reference: str) -> tuple[Commands, ...]:
         """Pull an image from what serves."""
         name = pull_name(Reference.parse(reference), "localhost:5000")
-        return everywhere("For instance", f"docker pull {name}", f"podman pull --tls-verify=false {name}")
+        return (
+            everywhere("Pull with Docker", f"docker pull {name}"),
+            everywhere("Pull with Podman", f"podman pull --tls-verify=false {name}"),
+        )
 
     # Files and archives
 

@@ -182,7 +182,7 @@ class _Text:
             return
         yield Paragraph("Or let the reading program be the registry, and pull from it:")
         yield book.serve_registry()
-        yield book.pull(first.reference)
+        yield from book.pull(first.reference)
         yield Paragraph(
             "From another machine, the name of the one that serves stands for `localhost`. It speaks plain HTTP: Docker wants "
             "its name among the `insecure-registries`, Podman the option shown."

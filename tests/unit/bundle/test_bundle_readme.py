@@ -5,12 +5,14 @@ import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 import pytest
 
 from archiver.bundle.closure import closure
 from archiver.bundle.readme import facts, plaintext, webpage
+from archiver.bundle.readme.blocks import Commands, Fold
+from archiver.bundle.readme.sections import sections
 from archiver.bundle.since import Base
 from archiver.core.descriptor import Platform
 from archiver.core.digest import Digest
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.bundle.closure import Contents
+    from archiver.bundle.readme.blocks import Block
 
 NAME = "small-20260301T120000Z.tar"
 
@@ -273,6 +276,39 @@ def test_windows_gets_what_windows_has(builder: ArchiveBuilder, render: object) 
     assert 'cmd /c "ssh-keygen -Y verify -f ..\\allowed_signers' in text
     assert "cmd /c \"copy /b $($parts.Name -join '+') " in text
     assert "Get-FileHash -LiteralPath $file" in text
+
+
+_POWERSHELL = re.compile(
+    r"""^(?:(?:tar|py|mkdir|cd|docker|podman|nerdctl|ssh-keygen)\ [^<>|&;*]*  # programs, without what its own shell would take
+    |cmd\ /c\ "[^"]*"
+    |Get-Content\ .*|\ \ .*|\}|\$parts\ =\ .*)$""",
+    re.VERBOSE,
+)
+
+
+def _blocks(blocks: Sequence[Block]) -> Iterator[Commands]:
+    for block in blocks:
+        if isinstance(block, Commands):
+            yield block
+        elif isinstance(block, Fold):
+            yield from _blocks(block.blocks)
+
+
+def test_what_powershell_is_told_has_its_form(builder: ArchiveBuilder) -> None:
+    """Programs get plain words; redirections and `+` are left to cmd; quotes and brackets are closed."""
+    base = Base("20260201T120000Z", Digest.of(b""), *[frozenset()] * 3)
+    contents = _with_reader(builder)
+    seen = 0
+    for each in (contents, replace(contents, base=base)):
+        for section in sections(each, signed=True):
+            for block in _blocks(section.blocks):
+                for line in block.windows:
+                    assert _POWERSHELL.match(line), line
+                text = "\n".join(block.windows)
+                assert all(text.count(a) == text.count(b) for a, b in ("()", "{}")), text
+                assert text.count('"') % 2 == text.count("'") % 2 == 0, text
+                seen += len(block.windows)
+    assert seen > 40
 
 
 def test_the_lines_of_each_system_are_marked(builder: ArchiveBuilder) -> None:
