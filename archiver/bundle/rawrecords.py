@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
+from typing import IO, TYPE_CHECKING, Callable, Iterable, Iterator
 
 from archiver.core.digest import CHUNK
 from archiver.core.errors import BundleIncomplete, NotArchived, RecordCorrupt
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
     from archiver.core.tarstream import Sink
     from archiver.store.paths import ProjectPaths
 
+    _Batch = list[tuple[Location, bytes]]
+    _Chunks = Iterable[bytes | memoryview]
+
+_BATCH = 1 << 20  # bytes of records that are copied, and checked, at once
+_CHECKERS = 2
+_MOST_PENDING = 4  # batches
 _HINT = "the locator is a cache: remove it and try again; if that does not help, the WARC file is damaged"
 
 
@@ -56,7 +65,7 @@ class RawRecords:
         Raises:
             BundleIncomplete: what stands there is not that record.
         """
-        with self.open(at.file) as stream:
+        with self._open(at.file) as stream:
             stream.seek(at.offset)
             start = stream.read(min(at.length, CHUNK))
         try:
@@ -66,44 +75,69 @@ class RawRecords:
         self._check_identity(fields, at)
         return fields
 
-    def open(self, file: str) -> IO[bytes]:
-        """Open a WARC file for ``copy``."""
+    def copy(self, places: Iterable[Location], sink: Sink) -> None:
+        """Send records, each with its request record, to a sink, byte for byte and in the order given.
+
+        All are inflated, beside the thread that copies, so that damage (zlib checks CRC and length) is not packed.
+
+        Raises:
+            BundleIncomplete: what stands somewhere is not that record, is damaged, or the file ends inside it. The
+                sink may have taken it by then.
+        """
+        with ThreadPoolExecutor(_CHECKERS, "records") as checkers:
+            copying = _Copying(sink, lambda batch: checkers.submit(self._check, batch))
+            for file, group in groupby(places, key=lambda at: at.file):
+                with self._open(file) as stream:
+                    for at in group:
+                        stream.seek(at.offset)
+                        if at.pair_length > _BATCH:
+                            copying.flush()
+                            self._copy_large(stream, at, sink)
+                        else:
+                            copying.add(at, stream.read(at.pair_length))
+            copying.finish()
+
+    def _open(self, file: str) -> IO[bytes]:
         path = self._paths.warc / file
         with storage_errors(path):
             return path.open("rb")
 
-    def copy(self, stream: IO[bytes], at: Location, sink: Sink) -> None:
-        """Send a record and its request record to a sink, byte for byte.
+    def _check(self, batch: _Batch) -> None:
+        """Check pairs of records that are in memory."""
+        for at, data in batch:
+            view = memoryview(data)
+            self._check_pair(at, [view[: at.length]], [view[at.length :]])
 
-        Both are inflated on their way, so that damage (zlib checks CRC and length) is not packed.
+    def _copy_large(self, stream: IO[bytes], at: Location, sink: Sink) -> None:
+        """Copy and check a pair that is not to be in memory as a whole."""
 
-        Raises:
-            BundleIncomplete: what stands there is not that record, is damaged, or the file ends inside it.
-        """
-        stream.seek(at.offset)
-        response = self._copy_member(stream, at, at.offset, at.length, sink)
-        self._check_identity(response.fields, at)
-        self._check_length(response, at, at.offset, at.length)
+        def copied(length: int) -> Iterator[bytes]:
+            while length and (chunk := stream.read(min(length, CHUNK))):
+                length -= len(chunk)
+                sink.write(chunk)
+                yield chunk
+
+        self._check_pair(at, copied(at.length), copied(at.pair_length - at.length))
+
+    def _check_pair(self, at: Location, record: _Chunks, request: _Chunks) -> None:
+        reading = self._read(at, at.offset, at.length, record)
+        self._check_identity(reading.fields, at)
+        self._check_length(reading, at, at.offset, at.length)
         if at.pair_length > at.length:
             behind, length = at.offset + at.length, at.pair_length - at.length
-            request = self._copy_member(stream, at, behind, length, sink)
-            self._check_length(request, at, behind, length)
+            self._check_length(self._read(at, behind, length, request), at, behind, length)
 
-    def _copy_member(
-        self, stream: IO[bytes], at: Location, offset: int, length: int, sink: Sink
-    ) -> MemberReading:
+    def _read(self, at: Location, offset: int, length: int, chunks: _Chunks) -> MemberReading:
+        """Inflate a gzip member."""
         reading = MemberReading()
-        left = length
-        while left:
-            chunk = stream.read(min(left, CHUNK))
-            if not chunk:
-                raise self._damaged(at, offset, "the file ends inside it")
+        for chunk in chunks:
+            length -= len(chunk)
             try:
                 reading.feed(chunk)
             except RecordCorrupt as error:
                 raise self._damaged(at, offset, error.message) from error
-            left -= len(chunk)
-            sink.write(chunk)
+        if length:
+            raise self._damaged(at, offset, "the file ends inside it")
         return reading
 
     def _size(self, file: str) -> int:
@@ -129,3 +163,34 @@ class RawRecords:
             place=f"{self._paths.warc / at.file}:{offset}",
             hint=_HINT,
         )
+
+
+class _Copying:
+    """Sends records to a sink in batches, and has each batch checked meanwhile."""
+
+    def __init__(self, sink: Sink, check: Callable[[_Batch], Future[None]]) -> None:
+        self._sink, self._check = sink, check
+        self._batch: _Batch = []
+        self._size = 0
+        self._pending: deque[Future[None]] = deque()
+
+    def add(self, at: Location, data: bytes) -> None:
+        """Take a pair of records."""
+        self._batch.append((at, data))
+        self._size += len(data)
+        if self._size >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what has been taken."""
+        if len(self._pending) == _MOST_PENDING:
+            self._pending.popleft().result()
+        self._pending.append(self._check(self._batch))
+        self._sink.write(b"".join(data for _, data in self._batch))
+        self._batch, self._size = [], 0
+
+    def finish(self) -> None:
+        """Send the rest, and return once all is found to be sound. Raises what a check raises."""
+        self.flush()
+        while self._pending:
+            self._pending.popleft().result()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, Iterable
 
 from archiver.offline.warcinfo import warcinfo
@@ -44,10 +43,7 @@ class WarcData:
     def write(self, sink: Sink) -> None:
         """Copy the records. Raises BundleIncomplete where one is not the one that the index names."""
         sink.write(self._info)
-        for file, places in groupby(self._places, key=lambda at: at.file):
-            with self._records.open(file) as stream:
-                for at in places:
-                    self._records.copy(stream, at, sink)
+        self._records.copy(self._places, sink)
 
 
 def bundle_info(snapshot: Snapshot, site: str, filename: str, since: str = "") -> bytes:

@@ -98,7 +98,7 @@ class MemberReading:
         self._head = b""
         self._fed = 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Take the next bytes; what lies behind the member's end is not looked at.
 
         Raises:
@@ -154,7 +154,7 @@ def _inflater() -> zlib._Decompress:
     return zlib.decompressobj(zlib.MAX_WBITS | 16)
 
 
-def _inflated(inflater: zlib._Decompress, data: bytes, most: int) -> bytes:
+def _inflated(inflater: zlib._Decompress, data: bytes | memoryview, most: int) -> bytes:
     try:
         return inflater.decompress(data, most)
     except zlib.error as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archiver.bundle import rawrecords
 from archiver.bundle.cdxindex import zipnum
 from archiver.bundle.rawrecords import RawRecords
 from archiver.bundle.siteclosure import site_contents
@@ -196,10 +197,25 @@ def test_a_locator_that_points_elsewhere_is_noticed(builder: ArchiveBuilder) -> 
         _written(wacz)
 
 
+def test_large_records_are_streamed_to_the_same_bytes(
+    builder: ArchiveBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too large to be in memory as a whole is copied in pieces, between others that are copied together."""
+    together = _written(_plan(builder))
+    places = [RawRecords(builder.paths).find(capture.record) for capture in builder.captures]
+    for batch in (0, sorted(at.pair_length for at in places)[len(places) // 2]):
+        monkeypatch.setattr(rawrecords, "_BATCH", batch)
+        assert _written(_plan(builder)) == together
+
+
+@pytest.mark.parametrize("batch", [0, 1 << 20], ids=["streamed", "together"])
 @pytest.mark.parametrize("half", ["response", "request"])
 @pytest.mark.parametrize("where", ["middle", "checksum", "length"])
-def test_a_damaged_record_is_named_and_not_packed(builder: ArchiveBuilder, half: str, where: str) -> None:
+def test_a_damaged_record_is_named_and_not_packed(
+    builder: ArchiveBuilder, half: str, where: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bit that the disk lost, in a response or in the request behind it, ends the packing with record and file."""
+    monkeypatch.setattr(rawrecords, "_BATCH", batch)
     capture = builder.captures[0]
     at = RawRecords(builder.paths).find(capture.record)
     path = builder.paths.warc / at.file
