@@ -14,7 +14,7 @@ from archiver.offline.imagetar import read_image_tar
 from archiver.offline.names import CONTENTS, FILES, IMAGES, SEARCH, SUMS
 from archiver.offline.problems import inside, refuse
 from archiver.offline.structure import Structure, read_structure
-from archiver.offline.volumes import open_source
+from archiver.offline.volumes import VolumesAccess, open_source
 from archiver.offline.wacz import Wacz, open_wacz
 from archiver.offline.windows import Part, RandomAccess, open_window
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from archiver.core.snapshot import Failure
     from archiver.offline.bundlejson import Contents, DocsEntry, ImageEntry
     from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
+    from archiver.offline.problems import Report
     from archiver.offline.tarwalk import Entry
+    from archiver.offline.volumes import Source
 
 
 class BundleSite:
@@ -209,7 +211,7 @@ def read_bundle(path: Path) -> OpenBundle:
     """
     source = open_source(path)
     with _closed_on_error(source, path):
-        structure = read_structure(source, str(path), refuse)
+        structure = read_structure(source, str(path), _refusing(source))
         if structure.contents is None:
             raise BundleDamaged("it cannot be read", place=CONTENTS)
         return OpenBundle(path, source, structure, structure.contents)
@@ -227,6 +229,17 @@ def open_bundle(path: Path) -> BundleHolding:
         if bundle.contents.since is not None:
             raise DeltaIncomplete.of(path, bundle.contents.project, bundle.contents.since.snapshot)
         return BundleHolding(bundle.source, bundle.structure, bundle.contents)
+
+
+def _refusing(source: Source) -> Report:
+    """Return ``refuse``; of volumes that end too early it says which file is to be replaced."""
+
+    def report(code: str, where: str, detail: str) -> None:
+        if code == "tar.truncated" and isinstance(source, VolumesAccess):
+            raise source.ends_early()
+        refuse(code, where, detail)
+
+    return report
 
 
 @contextmanager

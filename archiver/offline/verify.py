@@ -117,8 +117,8 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
         else:
             check_displaced(source, findings.report)
         signer = _check_signature(source, structure, signers, findings.report)
-        sound = not len(findings) and (can_check() or SIGNATURE not in structure.members)
-        check_volumes(source, check.sums, whole.report, sound=sound)
+        unchecked = SIGNATURE in structure.members and not can_check()
+        check_volumes(source, check.sums, findings.problems, whole.report, unchecked=unchecked)
         contents = structure.contents
         return VerifyReport(
             path=str(path),
@@ -141,7 +141,7 @@ def _damaged_volumes(source: Source, progress: Progress) -> tuple[Problem, ...]:
     findings = Findings()
     with closing(progress.task("verifying", "B", source.size)) as task:
         sums = sum_ranges(source, volume_ranges(source), task.advance)
-    check_volumes(source, sums, findings.report, sound=False)
+    check_volumes(source, sums, (), findings.report, unchecked=True)
     return findings.problems
 
 

@@ -92,6 +92,16 @@ class VolumesAccess:
             offset, length = offset + wanted, length - wanted
         return b"".join(parts) if len(parts) != 1 else parts[0]
 
+    def ends_early(self) -> VolumeUnfit:
+        """Return what is to be said where the tar goes on behind the last volume: that one is cut, or is not the last."""
+        last = self.volumes[-1]
+        if self.listed or last.size < self.volumes[0].size:
+            return VolumeUnfit(
+                f"this volume is cut short: it has {last.size} bytes", place=str(last.path), hint=_REPLACE
+            )
+        following = volume_path(self.whole, len(self.volumes) + 1)
+        return VolumeUnfit("this volume is missing", place=str(following), hint=_REPLACE)
+
     def close(self) -> None:
         """Close the files."""
         self._handles.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import resource
@@ -344,3 +345,43 @@ def test_volumes_need_no_room_beside_their_own(console: Console, stick: Path, si
     (stick / "photos").write_bytes(bytes(8 * MIB - len(single) - MIB // 2))
     console.succeed("bundle", "small", "-o", stick / "b.tar", "--volume-size", "1MiB")
     assert _joined(stick) == single
+
+
+@pytest.mark.parametrize("code", ["cut", "gone"])
+def test_without_a_list_the_end_tells_what_is_missing(console: Console, code: str) -> None:
+    """Volumes that came without their list: one at the end that is cut short or missing is named all the same."""
+    console.succeed("bundle", "small", "-o", "b.tar", "--volume-size", "1MiB")
+    (console.folder / "b.tar.sha256").unlink()
+    last = console.folder / "b.tar.006"
+    if code == "cut":
+        last.write_bytes(last.read_bytes()[:-600])
+    else:
+        last.unlink()
+    for command in (("verify", "b.tar"), ("search", "b.tar", "fox"), ("extract", "b.tar", "out")):
+        outcome = console.run(*command)
+        assert outcome.code == 5
+        assert "b.tar.006: this volume is" in outcome.said
+
+
+def test_a_link_in_place_of_the_temporary_folder_is_not_followed(console: Console) -> None:
+    """Somebody's link of the temporary folder's name does not lead to files being removed where it points."""
+    console.write("home/letter", "dear reader")
+    (console.folder / ".tmp-b.tar").symlink_to(console.folder / "home")
+    assert console.run("bundle", "small", "-o", "b.tar").code == 7
+    assert (console.folder / "home" / "letter").read_text() == "dear reader"
+
+
+def test_two_runs_do_not_make_the_same_bundle_at_once(console: Console) -> None:
+    """While one run writes a bundle, another that would make the same one ends with exit 6."""
+    folder = console.folder / ".tmp-b.tar"
+    folder.mkdir()
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        outcome = console.run("bundle", "small", "-o", "b.tar")
+    finally:
+        os.close(descriptor)
+    assert outcome.code == 6
+    assert "another run" in outcome.err
+    console.succeed("bundle", "small", "-o", "b.tar")
+    assert _names(console.folder) == ["b.tar"]

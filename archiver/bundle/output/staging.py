@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def staging_folder(target: Path) -> Iterator[Path]:
     """Make an empty folder for what will be ``target`` and its volumes, on the same file system; remove it after.
 
+    A link of its name is not followed: what is emptied here must not be somebody's home.
+
     Raises:
         LockHeld: another run is making the same bundle.
         StoreError: or a subclass, for what the file system refuses. Within the block as well: every OSError in it is
@@ -32,7 +34,7 @@ def staging_folder(target: Path) -> Iterator[Path]:
     folder = target.absolute().with_name(TEMPORARY_PREFIX + target.name)
     with storage_errors(target):
         make_folder(folder)
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             if not try_exclusive(descriptor) or not _is_folder(descriptor, folder):
                 raise LockHeld("another run is making this bundle", place=str(target))
@@ -91,7 +93,7 @@ def publish(target: Path, files: Sequence[Path], listing: Path | None) -> tuple[
 def _is_folder(descriptor: int, folder: Path) -> bool:
     """Say whether an open folder still is the one of this name: whoever held the lock before may have removed it."""
     try:
-        return os.path.samestat(os.fstat(descriptor), folder.stat())
+        return os.path.samestat(os.fstat(descriptor), folder.lstat())
     except FileNotFoundError:
         return False
 
