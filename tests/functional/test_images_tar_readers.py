@@ -129,7 +129,8 @@ def test_bundle_tells_of_layers_packed_with_zstd(packed: Packed) -> None:
     """Whoever makes the bundle is told who will refuse some of its images, and nothing where nobody will."""
     again = packed.console.folder / "again.tar"
     said = packed.console.succeed("bundle", "sample", "-o", again).err
-    assert "1 image has layers that are packed with zstd: Docker before version 23 refuses them" in said
+    assert "1 image has layers" in said
+    assert "zstd: Docker before version 23" in said
     assert "zstd" not in packed.console.succeed("bundle", "docker", "-o", again).said
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from servers.console import Console
 from servers.containerd import Containerd, empty_containerd
+from servers.content import packed as layer
 from servers.dockerd import Docker, empty_docker
-from servers.everykind import PLATFORMS, EveryKind, every_kind
+from servers.everykind import DOCKER, DOCKER_LIST, PLATFORMS, SHARED, EveryKind, every_kind
 from servers.mirroring import Project
 from servers.podman import Podman, empty_podman
 from servers.processes import need, wait_until
@@ -308,7 +309,82 @@ def test_an_image_that_is_not_there_is_told(packed: Packed, docker: Docker, tmp_
     assert "there is no image to load" in outcome.err
 
 
-# ---- deltas and folders
+# ---- deltas, signatures and folders
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A bundle, and a delta that builds on it; an index of which one image is new, and a manifest list that is not.
+
+    ``identities`` are the images' IDs for this machine.
+    """
+
+    base: Path
+    delta: Path
+    image: str
+    identities: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def delta(tmp_path_factory: pytest.TempPathFactory) -> Delta:
+    """An image of two platforms, of which that for other machines is another one the next day, and one that stays."""
+    console = Console(tmp_path_factory.mktemp("delta"))
+    with serving() as registry:
+        project = Project(console)
+        here = registry.image("team/app", SHARED, layer("for this machine"))
+        stays = registry.image("team/list", SHARED, layer("stays"), **DOCKER)
+        other = registry.image("team/list", SHARED, layer("too"), platform=PLATFORMS[1], **DOCKER)
+        index = registry.index("team/list:0", (stays, PLATFORMS[0]), (other, PLATFORMS[1]))
+        registry.manifest(
+            "team/list:1", json.loads(registry.content(index.digest)) | {"mediaType": DOCKER_LIST}
+        )
+        identities = {
+            f"{registry.host}/team/app:1": here.config,
+            f"{registry.host}/team/list:1": stays.config,
+        }
+        for day in ("first", "second"):
+            there = registry.image("team/app", SHARED, layer(f"{day} for others"), platform=PLATFORMS[1])
+            registry.index("team/app:1", (here, PLATFORMS[0]), (there, PLATFORMS[1]))
+            project.archive(images={"refs": list(identities), "platforms": list(PLATFORMS)})
+            since = ["--since", console.folder / "first.tar"] if day == "second" else []
+            console.succeed("bundle", "sample", "-o", console.folder / f"{day}.tar", *since)
+    return Delta(
+        console.folder / "first.tar", console.folder / "second.tar", next(iter(identities)), identities
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_delta_is_loaded_with_its_base(delta: Delta, docker: Docker, tmp_path: Path, order: int) -> None:
+    """The images of the newest bundle come together from the blobs of all, in whatever order they are named."""
+    bundles = (delta.base, delta.delta)[::order]
+    reader = _reader(tmp_path, docker)
+    reader.succeed("verify", *bundles)
+    reader.succeed("load", *bundles, "--into", "docker")
+    assert docker.images() == delta.identities
+
+
+@pytest.mark.parametrize("runtime", ["docker", "containerd"])
+def test_a_delta_alone_loads_nothing(
+    delta: Delta, request: pytest.FixtureRequest, tmp_path: Path, runtime: str
+) -> None:
+    """Without its base a delta's images are named as not whole, and no other platform's image takes their names; exit 5."""
+    daemon = request.getfixturevalue(runtime)
+    outcome = _reader(tmp_path, daemon).run("load", delta.delta, "--into", runtime)
+    assert outcome.code == 5
+    assert f"{delta.image}: the image is not whole in what was given" in outcome.err
+    assert "load BASE.tar DELTA.tar" in outcome.err
+    assert not daemon.images()
+
+
+def test_only_what_the_right_people_signed_is_loaded(packed: Packed, docker: Docker, tmp_path: Path) -> None:
+    """With --signers an unsigned bundle is refused before anything is sent; exit 5."""
+    need("ssh-keygen")
+    signers = tmp_path / "allowed_signers"
+    signers.write_text("alice@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1\n")
+    outcome = _reader(tmp_path, docker).run("load", packed.easy, "--into", "docker", "--signers", signers)
+    assert outcome.code == 5
+    assert "not signed" in outcome.err
+    assert not docker.images()
 
 
 def test_a_folder_may_have_the_name_of_a_runtime(packed: Packed, tmp_path: Path) -> None:

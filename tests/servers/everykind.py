@@ -21,6 +21,8 @@ PLAIN_LAYER = "application/vnd.oci.image.layer.v1.tar"
 COSIGN = "application/vnd.dev.cosign.simplesigning.v1+json"
 SPDX = "application/spdx+json"
 PLATFORMS = ("linux/amd64", "linux/arm64")
+DOCKER = {"config_type": DOCKER_CONFIG, "layer_type": DOCKER_LAYER, "mediaType": DOCKER_MANIFEST}
+"""What makes an image one of Docker's media types; see content.Filling.image."""
 SHARED = packed("a layer that many images share")
 
 
@@ -66,7 +68,6 @@ def every_kind(first: Registry, second: Registry, *, with_zstd: bool = True) -> 
         with_zstd: whether there is an image with layers packed by Zstandard.
     """
     made = EveryKind()
-    docker = {"config_type": DOCKER_CONFIG, "layer_type": DOCKER_LAYER, "mediaType": DOCKER_MANIFEST}
 
     def add(registry: Registry, name: str, root: Made, configs: dict[str, str]) -> None:
         reference = f"{registry.host}/{name}"
@@ -91,8 +92,8 @@ def every_kind(first: Registry, second: Registry, *, with_zstd: bool = True) -> 
     single(first, "team/single:1", "single")
     single(second, "team/single:1", "the same name elsewhere")
     several("team/index:1", "index")
-    single(first, "team/schema2:1", "schema2", **docker)
-    several("team/list:1", "list", DOCKER_LIST, **docker)
+    single(first, "team/schema2:1", "schema2", **DOCKER)
+    several("team/list:1", "list", DOCKER_LIST, **DOCKER)
     plain, squeezed = packed("plain"), packed("zstd")
     add(first, "team/plain:1", *_one_layer(first, "team/plain:1", plain, (plain, PLAIN_LAYER)))
     if with_zstd:

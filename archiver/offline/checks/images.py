@@ -168,9 +168,12 @@ def _check_aliases(aliases: list[Descriptor], contents: Contents, graph: _Graph,
             != f"{Reference.parse(image.reference).name}@{alias.digest}"
         ):
             report("images.disagree", INDEX, f"{alias.digest} has the name of something else")
-        target = graph.manifests.get(image.digest)
-        children = target.manifests if target is not None and target.is_index else ()
-        allowed = {child.digest for child in children} or {image.digest}
+        allowed = {image.digest}
+        if image.media_type in INDEXES:
+            target = graph.manifests.get(image.digest)
+            if target is None:  # reported, unless it is in the base of a delta
+                continue
+            allowed = {child.digest for child in target.manifests}
         document = graph.manifests.get(alias.digest)
         if document is not None and not {child.digest for child in document.manifests} <= allowed:
             report(

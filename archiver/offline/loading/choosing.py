@@ -132,6 +132,8 @@ def _incomplete(reference: str) -> DeltaIncomplete:
 def _choice(shelf: JoinedImages, entry: ImageEntry, wanted: Platform) -> Choice | None:
     root = Descriptor(entry.media_type, entry.digest, shelf.size(entry.digest) or 0)
     walked = walk_image(shelf, root, lambda digest: shelf.size(digest) is not None)
+    if any(child.digest in shelf.lacking for each in walked for child in each.manifest.manifests):
+        raise NotArchived("a manifest of the image is not here", place=entry.reference)
     runnable = [(each, _platform(each, entry)) for each in walked if each.manifest.is_image]
     if not runnable:
         if entry.default_platform:  # its index is here, and its image is not

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ZSTD_NOTE = "Docker before version 23 cannot load them; podman, containerd and skopeo can"
 """Who refuses layers that are packed with zstd; to be read behind "layers packed with zstd"."""
-_DOCKER_KNOWS_ZSTD = 23
+_DOCKER_KNOWS_ZSTD = 23  # the major version whose engine learned it
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 _SOON = ("--connect-timeout", "3s")  # a daemon that runs answers at once; ctr would wait for ten seconds
 _MOST_NAMES = 5  # in one message

@@ -20,6 +20,7 @@ class JoinedImages:
     Attributes:
         entries: what bundle.json says of the images: one a reference, that of the newest snapshot.
         images: the same, as other shelves have it.
+        lacking: blobs that deltas build on and that none of the bundles has.
     """
 
     def __init__(self, bundles: Sequence[OpenBundle]) -> None:
@@ -36,6 +37,8 @@ class JoinedImages:
         self._blobs: dict[Digest, tuple[OpenBundle, BlobEntry]] = {
             blob.digest: (bundle, blob) for bundle in bundles for blob in bundle.contents.blobs
         }
+        required = {digest for bundle in bundles for digest in bundle.contents.requires}
+        self.lacking: frozenset[Digest] = frozenset(required - set(self._blobs))
 
     def size(self, digest: Digest) -> int | None:
         """See holdings.ImageShelf."""
