@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Iterator, Sequence
 
+from archiver.core.clock import parse_iso
 from archiver.core.digest import Digest
 from archiver.core.errors import BundleDamaged, InvalidDigest, InvalidDocument, NotArchived, SnapshotDiffers
 from archiver.offline.checks.record import check_files, check_report, check_snapshot, read_record
@@ -46,26 +47,33 @@ def examined(bundle: OpenBundle) -> Incoming:
     check_snapshot(record, bundle.contents, report)
     check_report(record, bundle.structure.sums, report)
     check_files(bundle, record, report)
-    for text in (
-        *(m for image in record.images for m in image.manifests),
-        *(f.manifest for f in record.files),
-    ):
+    for place, fault in _faults(bundle, record):
+        raise BundleDamaged(fault, place=f"{bundle.path}: {place}")
+    size = bundle.structure.members[RECORD].size
+    return Incoming(bundle, record, bundle.read_member(RECORD, size))
+
+
+def _faults(bundle: OpenBundle, record: Snapshot) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with values that are names of files or go into them: the member, and the fault."""
+    digests = [manifest for image in record.images for manifest in image.manifests]
+    digests += [file.manifest for file in record.files]
+    for text in (*digests, *filter(None, [record.report_digest])):
         try:
             Digest.parse(text)
         except InvalidDigest as error:
-            raise BundleDamaged(error.message, place=f"{bundle.path}: {RECORD}") from error
+            yield RECORD, error.message
+    try:
+        parse_iso(record.finished)
+    except ValueError:
+        yield RECORD, f"{record.finished!r:.40} is not a time"
     names = [site.name for site in record.sites]
     if len(set(names)) != len(names):
-        raise BundleDamaged("two doc sites have one name", place=f"{bundle.path}: {RECORD}")
+        yield RECORD, "two doc sites have one name"
     suffix = DELTA_DOCS_SUFFIX if bundle.contents.is_delta else DOCS_SUFFIX
     for site in bundle.contents.docs:
         # A member's name leads nowhere else, and so does then the name of the WARC files that is made of it.
         if site.path != f"docs/{site.name}{suffix}":
-            raise BundleDamaged(
-                f"it is not named for the doc site {site.name!r:.80}", place=f"{bundle.path}: {site.path}"
-            )
-    size = bundle.structure.members[RECORD].size
-    return Incoming(bundle, record, bundle.read_member(RECORD, size))
+            yield site.path, f"it is not named for the doc site {site.name!r:.80}"
 
 
 def check_same(archive: ArchivePaths, incoming: Sequence[Incoming]) -> None:
