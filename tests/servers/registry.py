@@ -267,6 +267,8 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._answer()
 
+        do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - the base class's names
+
         def _answer(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", 0)))
