@@ -29,6 +29,9 @@ IMAGE = "docker.io/library/demo:1"
 SINGLE = "registry.example.org/single:2"
 CHART = "registry.example.org/chart:3"
 GUIDE_PATH = "docs/guide.wacz"
+NEW_GUIDE_PATH = "docs/guide.warc.gz"
+NEW = ("guide", "old-again", "copy")  # of the sample's records, those that a delta has
+BASE = "20260215T120000Z"
 PROFILE = "http://netpreserve.org/warc/1.1/revisit/"
 
 Edit = Callable[[Any], None]
@@ -299,6 +302,7 @@ class Images:
         blobs: content by digest.
         names: descriptors by reference.
         saved: the entries of manifest.json.
+        is_part: whether it is what a delta has, without manifest.json.
         aliases: further entries of index.json.
     """
 
@@ -307,6 +311,7 @@ class Images:
         self.names: dict[str, dict[str, Any]] = {}
         self.saved: list[dict[str, Any]] = []
         self.aliases: list[dict[str, Any]] = []
+        self.is_part = False
 
     def put(self, media_type: str, data: bytes) -> dict[str, Any]:
         """Add a blob and return its descriptor."""
@@ -355,7 +360,7 @@ class Images:
         return [
             ("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'),
             ("index.json", as_json(index)),
-            ("manifest.json", as_json(self.saved)),
+            *([] if self.is_part else [("manifest.json", as_json(self.saved))]),
             *((_blob_path(digest), data) for digest, data in sorted(self.blobs.items())),
         ]
 
@@ -546,6 +551,45 @@ class Bundle:
         members.append(("SHA256SUMS", "".join(f"{digest}  {path}\n" for digest, path in listed).encode()))
         last(members)
         return tar_of(members)
+
+
+class Delta(Bundle):
+    """What is new in the sample since a bundle of it that had nothing of NEW, nor the chart.
+
+    Args:
+        docs: the records of the whole view.
+        new: the names of those that are packed, requests aside.
+    """
+
+    def __init__(self, docs: Docs | None = None, new: Iterable[str] = NEW) -> None:
+        super().__init__(docs)
+        names = set(new)
+        pages = [line for name, line in self.docs.lines.items() if name in names and line["kind"] == "page"]
+        data = b"".join(
+            data for name, data in self.docs.records.items() if name.rstrip("?") in names | {"info"}
+        )
+        self._new_blobs_only()
+        replaced = {
+            GUIDE_PATH: (NEW_GUIDE_PATH, data),
+            "docs/search.sqlite": (
+                "docs/search.sqlite",
+                search_index(("guide", page["url"], page["time"], "t") for page in pages),
+            ),
+            "images/images.tar": ("images/images.tar", tar_of(self.images.members())),
+        }
+        self.members = dict(replaced.get(path, (path, data)) for path, data in self.members.items())
+        del self.members["files/dl.example.org/tool.bin"]
+        self.document["docs"][0]["path"] = NEW_GUIDE_PATH
+        self.document["since"] = {"snapshot": BASE, "captures_digest": sha256(b"its captures")}
+
+    def _new_blobs_only(self) -> None:
+        manifest = self.images.names[CHART]["digest"]
+        document = json.loads(self.images.blobs[manifest])
+        new = {manifest, document["config"]["digest"], *(layer["digest"] for layer in document["layers"])}
+        others = {digest for digest in self.images.blobs if digest not in new}
+        self.document["requires"] = sorted({*others, self.document["files"][0]["digest"]})
+        self.images.blobs = {digest: data for digest, data in self.images.blobs.items() if digest in new}
+        self.images.is_part = True
 
 
 def _role(path: str) -> str:

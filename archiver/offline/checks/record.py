@@ -213,6 +213,11 @@ def check_manifests(bundle: OpenBundle, snapshot: Snapshot, report: Report) -> N
         except InvalidDigest as error:
             report("record.document", RECORD, f"{image.reference}: {error.message}")
             continue
+        for digest in sorted(listed.difference(bundle.contents.requires)):
+            if images.size(digest) is None:
+                report(
+                    "images.missing", RECORD, f"{image.reference} has a manifest {digest}, which is not here"
+                )
         try:
             walked = walk_image(images, root, listed.__contains__)
         except ArchiverError:  # not in this delta; or malformed, which the check of images.tar reports
