@@ -26,16 +26,18 @@ if TYPE_CHECKING:
 
 Prepare = Callable[[Path, "Progress"], None]
 _DESCRIPTION = """\
-Read what is in a bundle, without a network: its documentation in a browser, its container images, its files.
+Check, read and use a bundle where there is no internet: the documentation in
+it, its container images, its downloads. Nothing has to be installed or
+unpacked. Begin with one of these (on Windows, write py for python3):
 
-  serve    open the documentation, search and a container registry on this machine
-  verify   check that every byte of the bundle is as it was made
-  search   look something up in the documentation from here
-  push     bring the container images into a registry, and say how a cluster uses it
-  load     load the container images into docker, podman or containerd; or bundles into a folder
-  extract  unpack the bundle, or some of it, checking every byte
+  %(prog)s verify BUNDLE.tar    is every byte as it was made?
+  %(prog)s serve BUNDLE.tar     read: open the address it prints
 """
-_EPILOG = "Begin with:  python3 archiver.pyz serve BUNDLE.tar   and open the address that it prints."
+_EPILOG = """\
+BUNDLE is the .tar that you were given; where it came in parts, the first of
+them (.tar.001). With an update, name the bundle that it builds on as well.
+COMMAND --help tells more, and so does README.html in the bundle.
+"""
 _MOST_PROBLEMS = 50
 
 
@@ -43,13 +45,18 @@ def run_reader(argv: Sequence[str]) -> int:
     """Run the reader's command line and return its exit code (docs/exit-codes.md)."""
     bear_any_script()
     parser = argparse.ArgumentParser(
-        prog="archiver.pyz",
+        prog="python3 archiver.pyz",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,  # below, so that the commands come first
     )
-    parser.add_argument("--version", action="version", version=PROGRAM)
-    add_reader_commands(parser.add_subparsers(metavar="COMMAND", required=True))
+    add_reader_commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    options = parser.add_argument_group("options")
+    options.add_argument("-h", "--help", action="help", help="show this and exit")
+    options.add_argument(
+        "--version", action="version", version=PROGRAM, help="show the program's version and exit"
+    )
     try:
         args = parser.parse_args(argv)
     except SystemExit as leaving:  # argparse's own way of ending after --help or a usage error
@@ -111,6 +118,6 @@ def add_reader_commands(
     verify.add(subparsers, told)
     serve.add(subparsers, told, ready)
     search.add(subparsers, ready)
-    push.add(subparsers, told)
     load.add(subparsers, told)
+    push.add(subparsers, told)
     extract.add(subparsers, told)

@@ -192,7 +192,7 @@ def test_the_program_in_the_bundle_needs_only_python(made: Made, tmp_path: Path)
     python = need("pypy3") or shutil.which("pypy3")
     _run("tar", "xf", str(made.bundle), "archiver.pyz", folder=tmp_path)
     reader = Console(tmp_path, (str(python or "pypy3"), "-I", str(tmp_path / "archiver.pyz")))
-    assert "without a network" in reader.succeed("--help").out
+    assert "where there is no internet" in reader.succeed("--help").out
     assert "安装" in reader.succeed("search", made.bundle, "安装").out
     with reader.serving(made.bundle) as server:
         assert b"quick brown fox" in fetch(f"{server.docs('docs')}/")

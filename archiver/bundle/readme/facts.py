@@ -9,6 +9,7 @@ from archiver.core.clock import iso, iso_of_timestamp14, parse_iso, parse_snapsh
 from archiver.core.reference import Reference
 from archiver.core.snapshot import HEALTHY
 from archiver.core.urlkey import Origin
+from archiver.offline.loading.runtimes import ZSTD_NOTE
 
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
@@ -176,10 +177,7 @@ def zstd_sentence(contents: Contents) -> str:
     count = sum(_ZSTD in image.compressions for image in contents.images)
     if not count:
         return ""
-    return (
-        f"{count_text(count, 'image')} {'has' if count == 1 else 'have'} layers that are packed with zstd: Docker before version "
-        "23 refuses them; Podman and containerd take them."
-    )
+    return f"{count_text(count, 'image')} {'has' if count == 1 else 'have'} layers packed with zstd: {ZSTD_NOTE}."
 
 
 def image_rows(contents: Contents) -> list[Sequence[Cell]]:

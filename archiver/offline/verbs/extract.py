@@ -20,20 +20,27 @@ if TYPE_CHECKING:
     from archiver.offline.verbs.inputs import ProgressFactory
 
 _DESCRIPTION = """\
-Unpack a bundle, or some of it, into a folder. Each file is checked by its digest as it is written, and gets its name
-only when it is whole. What is there already and right is skipped, so a second run completes the first; any other file
-in the way ends the run, and nothing is overwritten.
+Unpack a bundle, or some of it, into a folder. Each file is checked by its
+digest as it is written, and gets its name only when it is whole. What is there
+already and right is skipped, so a second run completes the first; any other
+file in the way ends the run, and nothing is overwritten.
 """
 _EPILOG = """\
-NAME is what the bundle calls it, a folder in the bundle, or a pattern (quote it):
+NAME is what the bundle calls it, a folder in the bundle, or a pattern:
 
-  docs                         the documentation and its search index
-  images                       the container images, as one tar for docker, podman, ctr and skopeo
-  files                        the downloaded files
-  archiver.pyz                 this one file
-  'files/*/*.tar.gz'           what fits, in whatever folder
+  docs                    the documentation and its search index
+  images                  all container images in one tar, for docker, podman,
+                          ctr and skopeo
+  files                   the downloads
+  archiver.pyz            this one file
+  'files/*/*.tar.gz'      what fits, in whatever folder
 
-`tar tf BUNDLE` lists the names. Exit code 0 means that all that was asked for is there and right.
+examples:
+  %(prog)s project.tar unpacked
+  %(prog)s project.tar . files
+
+`tar tf BUNDLE` lists the names. Exit code 0 means that all that was asked for
+is there and right.
 """
 
 
@@ -41,7 +48,7 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
     """Define the command."""
     parser = subparsers.add_parser(
         "extract",
-        help="unpack a bundle, or some of it, checking every byte",
+        help="unpack it, or some of it, checking every byte",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from archiver.offline.verbs.inputs import ProgressFactory
 
 _DESCRIPTION = """\
-Load the container images of a bundle into this machine's docker, podman or containerd, straight from the bundle through
-a pipe; each blob is checked on its way. Or take whole bundles, documentation and files as well, into an archive folder:
-a bundle and the deltas that build on it become one archive, which can be served.
-
-With a delta, give the bundle that it builds on too.
+Load the container images of a bundle into this machine's docker, podman or
+containerd, straight from the bundle through a pipe; each blob is checked on
+its way. Or take whole bundles into an archive folder, documentation and
+downloads as well: a bundle and its updates become one archive, to be served.
 """
 _EPILOG = """\
 examples:
-  archiver load project.tar --into docker
-  archiver load project.tar --into containerd --image docker.io/library/redis:7
-  archiver load base.tar delta.tar --into ./archive        and then: archiver serve ./archive
+  %(prog)s project.tar --into docker
+  %(prog)s project.tar --into containerd --image redis:7
+  %(prog)s project.tar update.tar --into ./archive
 
-For containerd (Kubernetes) run it as root on each node; ctr's own settings count: CONTAINERD_ADDRESS,
-CONTAINERD_SNAPSHOTTER. Charts and signatures are nothing for runtimes: archiver push brings them into a registry.
-Exit code 3: the runtime refused. 5: the bundle is damaged, or not signed by whom it should be.
+For containerd (Kubernetes) run it as root on each node; ctr's own settings
+count: CONTAINERD_ADDRESS, CONTAINERD_SNAPSHOTTER. Charts and signatures are
+nothing for runtimes: push brings them into a registry. Exit code 3: the
+runtime refused. 5: the bundle is damaged, or not signed by whom it should be.
 """
 
 
@@ -44,7 +44,7 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
     """Define the command."""
     parser = subparsers.add_parser(
         "load",
-        help="load images into docker, podman or containerd, or bundles into a folder",
+        help="load the images into docker, podman or containerd; or all into a folder",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -32,19 +32,34 @@ _VARIABLE = "REGISTRY_AUTH"
 _LONGEST_PASSWORD = 1 << 16
 _LARGEST_CA = 4 << 20  # bytes; all authorities that browsers trust are a quarter of a megabyte
 _MOST_SHOWN = 200
+_DESCRIPTION = """\
+Push all images into a registry, with the digests that they have.
+docker.io/library/redis:7 becomes REGISTRY/PREFIX/library/redis:7. What the
+registry has already is not sent again: run the same command again after
+whatever went wrong. At the end it prints what makes containerd, Podman, CRI-O
+and Kubernetes manifests use the registry.
+"""
+_EPILOG = """\
+examples:
+  %(prog)s project.tar reg.example.org --config-dir nodes
+  %(prog)s project.tar localhost:5000 --image redis:7
+  %(prog)s project.tar update.tar reg.example.org --ca ca.pem
+
+Logins are those of docker and podman (docker login REGISTRY), or --username
+and --password-stdin, or REGISTRY_AUTH=NAME:PASSWORD in the environment. A
+proxy is taken from the environment (HTTPS_PROXY, NO_PROXY). Exit code 3 where
+an image could not be pushed, 5 where the bundle is damaged.
+"""
 
 
 def add(subparsers: Any, progress: ProgressFactory) -> None:
     """Define the command."""
     parser = subparsers.add_parser(
         "push",
-        help="push the images of bundles or of an archive into a registry",
-        description="Push all images into a registry, with the digests that they have. docker.io/library/redis:7 becomes "
-        "REGISTRY/PREFIX/library/redis:7. What the registry has already is not sent again: run the same command again "
-        "after whatever went wrong. At the end it prints what makes containerd, Podman, CRI-O and Kubernetes manifests use the "
-        "registry. Exit code 3 where an image could not be pushed, 5 where the bundle is damaged.",
-        epilog="Logins are those of docker and podman (docker login REGISTRY), or --username and --password-stdin, or "
-        f"{_VARIABLE}=NAME:PASSWORD in the environment. A proxy is taken from the environment (HTTPS_PROXY, NO_PROXY).",
+        help="push the images into a registry; settings for the machines that pull",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "paths",

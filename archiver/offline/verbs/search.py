@@ -16,15 +16,27 @@ if TYPE_CHECKING:
     from archiver.offline.verbs.inputs import Ready
 
 _MOST_HITS = 1000
+_DESCRIPTION = """\
+Search the documentation in a bundle. All words have to occur in one section;
+quote a "whole phrase".
+"""
+_EPILOG = """\
+examples:
+  %(prog)s project.tar upgrade etcd
+  %(prog)s project.tar '"certificate has expired"' --limit 3
+
+Exit code 0 whether or not anything is found.
+"""
 
 
 def add(subparsers: Any, ready: Ready) -> None:
     """Define the command."""
     parser = subparsers.add_parser(
         "search",
-        help="search the docs of a bundle or an archive",
-        description="Search the documentation in a bundle or an archive folder. All words have to occur in one section; "
-        'quote a "whole phrase". Exit code 0 whether or not anything is found.',
+        help="search the documentation in the terminal",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", metavar="BUNDLE|ARCHIVES", type=Path, help="a bundle, or an archive folder")
     parser.add_argument("query", metavar="QUERY", nargs="+", help="what to look for")

@@ -19,15 +19,29 @@ if TYPE_CHECKING:
     from archiver.offline.verbs.inputs import ProgressFactory, Ready
 
 _MOST_SHOWN_ORIGINS = 20
+_DESCRIPTION = """\
+Serve what is in a bundle: the documentation for a browser, search, a registry
+to pull container images from, and the downloads. Open the address that it
+prints. Nothing is unpacked. Ctrl-C ends it.
+"""
+_EPILOG = """\
+examples:
+  %(prog)s project.tar
+  %(prog)s project.tar --host 0.0.0.0    (for others, too)
+  %(prog)s ./archive                     (all of its projects)
+
+Each documentation site gets a port of its own, so that it works unchanged.
+"""
 
 
 def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
     """Define the command."""
     parser = subparsers.add_parser(
         "serve",
-        help="serve a bundle or an archive: docs, search, images, files",
-        description="Serve what is in a bundle or an archive folder: the documentation for a browser, search, "
-        "a container registry to pull from, and files. Nothing is unpacked. Ctrl-C ends it.",
+        help="read and search in a browser; pull images, fetch files",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", metavar="BUNDLE|ARCHIVES", type=Path, help="a bundle, or an archive folder")
     parser.add_argument(

@@ -25,9 +25,19 @@ _UNSIGNED = {
     "signature not checked": "signature not checked: name those who may sign it with --signers",
 }
 _DESCRIPTION = """\
-Check every byte of a bundle and list all that is wrong; of volumes, which ones to replace. Of several bundles each is
-checked, and whether the deltas among them find all that they build on. Exit code 0 means that all is well, 5 that it is
-not. A delta alone is well when it is whole; what it builds on is listed.
+Check every byte of a bundle and list all that is wrong, with the file in the
+bundle that it is in; of volumes, which ones to copy again. Of several bundles
+each is checked, and whether the updates among them find what they build on.
+An update alone is well when it is whole; what it builds on is listed.
+"""
+_EPILOG = """\
+examples:
+  %(prog)s project.tar
+  %(prog)s project.tar --signers allowed_signers
+  %(prog)s project.tar.001           (volumes)
+  %(prog)s project.tar update.tar    (an update)
+
+Exit code 0 means that all is well, 5 that it is not.
 """
 
 
@@ -35,8 +45,9 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
     """Define the command."""
     parser = subparsers.add_parser(
         "verify",
-        help="check every byte of a bundle",
+        help="check that every byte is as it was made, and who signed it",
         description=_DESCRIPTION,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,3 +123,32 @@ def test_searching_works_without_a_home(
     monkeypatch.setattr("pwd.getpwuid", nobody)
     assert run_reader(["search", str(path), "text"]) == 0
     assert "1 result" in capsys.readouterr().out
+
+
+VERBS = ("verify", "serve", "search", "load", "push", "extract")
+
+
+def test_the_help_begins_with_what_to_type_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of archiver.pyz: two commands to begin with, then every verb in a line, with the name that it is run by."""
+    assert run_reader(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert told.index("python3 archiver.pyz verify BUNDLE.tar") < told.index("commands:")
+    listed = re.findall(r"^    ([a-z]+) +\S", told[told.index("commands:") :], re.MULTILINE)
+    assert tuple(listed[: len(VERBS)]) == VERBS
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_fits_a_terminal_and_can_be_typed(
+    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line is wider than 80 columns; examples are given by the program's name, and are commands that it takes."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run_reader([verb, "--help"] if verb else ["--help"]) == 0
+    told = capsys.readouterr().out
+    assert not [line for line in told.splitlines() if len(line) > 80]
+    parsed: list[object] = []
+    monkeypatch.setattr("archiver.offline.commands.run_command", lambda args: parsed.append(args) or 0)
+    examples = re.findall(r"^  python3 archiver\.pyz (.*?)(?:    .*)?$", told, re.MULTILINE)
+    for example in examples:
+        assert run_reader(shlex.split(example.partition("    ")[0])) == 0, example
+    assert len(parsed) == len(examples) >= 2
