@@ -139,7 +139,9 @@ def _write_members(plan: Plan, tar: TarWriter, task: Task) -> bytes:
 
 
 def _add(tar: TarWriter, member: Member) -> Packed:
-    """Write a member and hash it on its way."""
+    """Write a member and hash it on its way, but for one that is hashed anyway."""
+    if member.digest is not None and member.digest.algorithm == "sha256":
+        return Packed(member.path, member.size, tar.add(member), member.digest)
     digest = _NO_DIGEST
 
     def write(sink: Sink) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Protocol
 
 from archiver.core import tarheader
 from archiver.core.errors import SizeMismatch
+
+if TYPE_CHECKING:
+    from archiver.core.digest import Digest
 
 
 class Sink(Protocol):
@@ -24,11 +27,13 @@ class Member:
         path: its name, relative, ``/`` between its parts.
         size: the length of its content in bytes, which ``write`` keeps to.
         write: sends the content to a sink, in one pass; may be called once only.
+        digest: what the content hashes to, where ``write`` makes sure of that.
     """
 
     path: str
     size: int
     write: Callable[[Sink], None]
+    digest: Digest | None = None
 
 
 def small_member(path: str, data: bytes) -> Member:

@@ -121,7 +121,7 @@ def blob_member(path: str, digest: Digest, size: int, source: BlobSource) -> Mem
             for chunk in verified_chunks(stream, digest, size):
                 sink.write(chunk)
 
-    return Member(path, size, write)
+    return Member(path, size, write, digest)
 
 
 def index_document(images: Sequence[TarImage]) -> bytes:
