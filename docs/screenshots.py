@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 from pathlib import Path
@@ -24,11 +25,16 @@ FOLDER = Path(__file__).parent / "images"
 
 
 def main(bundle: Path) -> None:
-    """Take the reader's pages from the bundle, served on a free port, and the report of a crawl of the guide's site."""
+    """Take the reader's pages from the bundle, served on a free port; its README; and the report of a crawl of the guide's site."""
     with start(open_holdings(bundle), port=0, log=print) as served:
         shoot(served.url, "landing", "1280,900")
         shoot(served.url, "landing-phone", "500,1150")
         shoot(f"{served.url}-/search?q=json+decoder", "search", "1280,900")
+    with tempfile.TemporaryDirectory() as name, tarfile.open(bundle) as tar:
+        tar.extract("README.html", name, filter="data")
+        page = Path(name, "README.html").as_uri()
+        shoot(page, "readme", "1280,1180")
+        shoot(page, "readme-phone", "500,1300")
     with tempfile.TemporaryDirectory() as name:
         report = crawl_report(Path(name))
         shoot(report.as_uri(), "report", "1280,1180")

@@ -145,6 +145,9 @@ def _print_summary(bundled: Bundled, args: argparse.Namespace) -> None:
         print(f"  read it:   archiver load {base} {bundled.path} --into ./{args.project}")
     else:
         print(f"  read it:   archiver serve {bundled.path}")
+    print("  hand it over: its README.html tells whoever gets it what to do")
+    if bundled.key:
+        print("  and give them your public key by another way, for their file of allowed signers")
 
 
 def _print_new(new: NewSince) -> None:
