@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 
-from archiver.core.errors import NotABundle
+from archiver.core.errors import InvalidDocument, NotABundle
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.bundle import OpenBundle
 from archiver.offline.bundlejson import FORMAT
@@ -30,7 +30,7 @@ from archiver.offline.checks.warc import check_records
 from archiver.offline.imagetar import ImageTar, read_image_tar
 from archiver.offline.names import IMAGES, PROGRAM, SEARCH, SIGNATURE, SUMS
 from archiver.offline.problems import Findings, Problem, inside
-from archiver.offline.signature import can_check
+from archiver.offline.signature import can_check, parse_signature
 from archiver.offline.structure import Structure, read_structure
 from archiver.offline.sums import MOST_BYTES
 from archiver.offline.volumes import open_source
@@ -57,8 +57,9 @@ class VerifyReport:
 
     ``format``, ``project`` and ``snapshot`` are empty where bundle.json cannot be read. ``bytes`` is the
     whole's length; ``captures`` counts those of the snapshot's view that are in it. ``signature`` is one of
-    UNSIGNED, NOT_CHECKED, REFUSED and SIGNED; with the last, ``signer`` is who did. ``problems`` are those of whole
-    volumes, then the others in the order found.
+    UNSIGNED, NOT_CHECKED, REFUSED and SIGNED; with the last, ``signer`` is who did. ``key`` is what it says that it is
+    signed with (kind and fingerprint; anybody can make a key), else empty. ``problems`` are those of whole volumes, then
+    the others in the order found.
     """
 
     path: str
@@ -72,12 +73,13 @@ class VerifyReport:
     files: int
     signature: str
     signer: Signer | None
+    key: str
     problems: tuple[Problem, ...]
 
     @classmethod
     def unreadable(cls, path: Path, problems: Sequence[Problem]) -> VerifyReport:
         """Return the report of what cannot be opened as a bundle."""
-        return cls(str(path), "", "", "", 0, 0, 0, 0, 0, UNSIGNED, None, tuple(problems))
+        return cls(str(path), "", "", "", 0, 0, 0, 0, 0, UNSIGNED, None, "", tuple(problems))
 
     @property
     def ok(self) -> bool:
@@ -132,6 +134,7 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
             files=len(contents.files) if contents else 0,
             signature=_state(structure, signers, signer),
             signer=signer,
+            key=_key(source, structure),
             problems=whole.problems + findings.problems,
         )
 
@@ -143,6 +146,17 @@ def _damaged_volumes(source: Source, progress: Progress) -> tuple[Problem, ...]:
         sums = sum_ranges(source, volume_ranges(source), task.advance)
     check_volumes(source, sums, (), findings.report, unchecked=True)
     return findings.problems
+
+
+def _key(source: Source, structure: Structure) -> str:
+    entry = structure.members.get(SIGNATURE)
+    if entry is None:
+        return ""
+    try:
+        signature = parse_signature(source.read_at(entry.offset, min(entry.size, MOST_BYTES)))
+    except InvalidDocument:  # which has been reported
+        return ""
+    return f"{signature.key_type} {signature.fingerprint}"
 
 
 def _check_signature(

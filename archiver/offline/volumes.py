@@ -172,6 +172,14 @@ def source_exists(path: Path) -> bool:
         return path.exists() or _has_volumes(whole_of(path))
 
 
+def distinct_sources(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the paths with each bundle named once, by the first that names it: ``NAME.tar.*`` is one bundle."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        found.setdefault(whole_of(path), path)
+    return tuple(found.values())
+
+
 def _has_volumes(whole: Path) -> bool:
     return list_path(whole).exists() or volume_path(whole, 1).exists()
 

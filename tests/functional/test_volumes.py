@@ -134,6 +134,14 @@ def test_any_name_opens_them(console: Console, shared: Console, name: str) -> No
     assert not (console.folder / "b.tar").exists()
 
 
+def test_all_names_at_once_are_one_bundle(console: Console) -> None:
+    """What a shell makes of b.tar.* is verified once, not once a volume."""
+    console.succeed("bundle", "small", "-o", "b.tar", "--volume-size", "1MiB")
+    names = [path.name for path in sorted(console.folder.glob("b.tar.*"))]
+    assert console.succeed("verify", *names).out.count("whole") == 1
+    assert console.succeed("verify", *names, "--json").json["ok"] is True
+
+
 def test_the_reading_program_in_them_opens_them(console: Console) -> None:
     """archiver.pyz under Python 3.9, with nothing installed, verifies volumes, also without their list."""
     need("pypy3")

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from archiver.offline.verify import VerifyReport
 
 _MOST_NAMED = 50
-_UNSIGNED = {
-    "unsigned": "not signed",
-    "signature not checked": "signature not checked: name those who may sign it with --signers",
-}
 _DESCRIPTION = """\
 Check every byte of a bundle and list all that is wrong, with the file in the
 bundle that it is in; of volumes, which ones to copy again. Of several bundles
@@ -63,13 +59,16 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
 
 
 def _run(args: argparse.Namespace, progress: Progress) -> int:
-    for path in args.bundles:
+    from archiver.offline.volumes import distinct_sources  # noqa: PLC0415 - keeps the other commands quick
+
+    paths = distinct_sources(args.bundles)
+    for path in paths:
         if existing(path).is_dir():
             raise UsageError("verify takes a bundle, not a folder", place=str(path))
-    reports = [_verified(path, progress, args.signers) for path in args.bundles]
+    reports = [_verified(path, progress, args.signers) for path in paths]
     ok = all(report.ok for report in reports)
     alone = len(reports) == 1
-    lacking = _missing(args.bundles) if ok else None
+    lacking = _missing(paths) if ok else None
     complete = ok and (alone or not lacking)
     if args.json:
         documents = [_document(report) for report in reports]
@@ -115,6 +114,7 @@ def _document(report: VerifyReport) -> dict[str, Any]:
         "snapshot": report.snapshot,
         "size": report.bytes,
         "signature": report.signature,
+        "key": report.key or None,
         "signer": {
             "principal": signer.principal,
             "key_type": signer.key_type,
@@ -150,7 +150,17 @@ def _print_report(report: VerifyReport) -> None:
         return
     print(shown(f"{report.path}: whole; every byte is as it was made"))
     print("  " + shown(f"{report.project}, snapshot {report.snapshot}, {size_text(report.bytes)}"))
-    print("  " + shown(f"signed by {report.signer}" if report.signer else _UNSIGNED[report.signature]))
+    print("  " + shown(_signature(report)))
+
+
+def _signature(report: VerifyReport) -> str:
+    if report.signer:
+        return f"signed by {report.signer}"
+    if report.key:
+        return (
+            f"{report.signature}: name those who may sign it with --signers; this is by the key {report.key}"
+        )
+    return "not signed"
 
 
 def _print_lacking(lacking: Missing, *, alone: bool) -> None:
