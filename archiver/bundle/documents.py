@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, Sequence
 
-from bs4.dammit import EncodingDetector
 from selectolax.lexbor import LexborHTMLParser
 
 from archiver.bundle.nesting import is_too_deep
@@ -60,6 +59,8 @@ def decode_html(data: bytes, content_type: str) -> str:
     data = without_mark(data)
     if codec:
         return data.decode(codec, "replace")
+    from bs4.dammit import EncodingDetector  # noqa: PLC0415 - slow to import, and rarely needed
+
     guesses = ("utf-8", *EncodingDetector(data[:_DETECT_BYTES], is_html=True).encodings)
     for name in guesses:
         try:

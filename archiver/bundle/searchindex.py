@@ -9,9 +9,9 @@ from __future__ import annotations
 import platform
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Container, Iterator, Sequence
 
-import bs4
 import selectolax
 
 from archiver.bundle.documents import EXTRACTION, MOST_BYTES, Document, decode_html, read_document
@@ -159,7 +159,10 @@ def _provenance(digest: Digest) -> bytes:
             "extraction": EXTRACTION,
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
-            "parsers": [f"selectolax {selectolax.__version__}", f"beautifulsoup4 {bs4.__version__}"],
+            "parsers": [
+                f"selectolax {selectolax.__version__}",
+                f"beautifulsoup4 {version('beautifulsoup4')}",
+            ],
         }
     )
 
