@@ -301,7 +301,7 @@ def test_an_image_that_is_not_there_is_told(packed: Packed, docker: Docker, tmp_
     reader = _reader(tmp_path, docker)
     outcome = reader.run("load", packed.easy, "--into", "docker", "--image", "docker.io/library/redis:7")
     assert outcome.code == 2
-    assert "the bundle has no such image" in outcome.err
+    assert "there is no such image" in outcome.err
     assert packed.pushed.named("single") in outcome.err
     chart = next(reference for reference in packed.pushed.references if "chart" in reference)
     outcome = reader.run("load", packed.easy, "--into", "docker", "--image", chart)

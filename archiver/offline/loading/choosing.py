@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Iterable, Mapping, Protocol, Sequence, TypeVar
 
 from archiver.core.descriptor import (
     FILESYSTEM_LAYERS,
@@ -63,7 +63,18 @@ class Choice:
         return frozenset(layer_compression(kind) for kind in kinds if kind.startswith(FILESYSTEM_LAYERS))
 
 
-def selected(entries: Sequence[ImageEntry], references: Sequence[str]) -> tuple[ImageEntry, ...]:
+class Named(Protocol):
+    """What an image is found by: an entry of bundle.json, or an image of a shelf."""
+
+    @property
+    def reference(self) -> str:
+        """The full reference."""
+
+
+_Named = TypeVar("_Named", bound=Named)
+
+
+def selected(entries: Sequence[_Named], references: Sequence[str]) -> tuple[_Named, ...]:
     """Return the entries that are asked for; all of them where none is.
 
     Args:
@@ -81,9 +92,11 @@ def selected(entries: Sequence[ImageEntry], references: Sequence[str]) -> tuple[
     absent = [text for name, text in wanted.items() if name not in there]
     if absent:
         raise UsageError(
-            "the bundle has no such image",
+            "there is no such image",
             place=absent[0],
-            hint=f"it has: {', '.join(list(there)[: _MOST_NAMES * 4])}" if there else "it has none at all",
+            hint=f"there are: {', '.join(list(there)[: _MOST_NAMES * 4])}"
+            if there
+            else "there are none at all",
         )
     return tuple(there[name] for name in wanted)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterable, Sequence
 
 from archiver.core.descriptor import Descriptor
-from archiver.core.errors import ArchiverError, UsageError
-from archiver.core.reference import Reference
+from archiver.core.errors import ArchiverError
+from archiver.offline.loading.choosing import selected
 from archiver.offline.pushing.plan import ShelfBlobs
 from archiver.store.imagewalk import walk_image
 
 if TYPE_CHECKING:
     from archiver.offline.holdings import Image, ImageShelf
-
-_MOST_NAMED = 10
 
 
 def choose_images(shelf: ImageShelf, wanted: Sequence[str]) -> tuple[Image, ...]:
@@ -25,15 +23,7 @@ def choose_images(shelf: ImageShelf, wanted: Sequence[str]) -> tuple[Image, ...]
     """
     if not wanted:
         return shelf.images
-    by_reference = {image.reference: image for image in shelf.images}
-    chosen: dict[str, Image] = {}
-    for text in wanted:
-        reference = str(Reference.parse(text))
-        if reference not in by_reference:
-            names = sorted(image.reference for image in shelf.images if not image.refers_to)
-            shown = ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
-            raise UsageError(f"there is no image {reference}", hint=f"there are: {shown or 'none'}")
-        chosen[reference] = by_reference[reference]
+    chosen = {image.reference: image for image in selected(shelf.images, wanted)}
     digests = {digest for image in chosen.values() for digest in _digests(image, shelf)}
     grown = True
     while grown:  # signatures of SBOMs refer to what refers to an image

@@ -108,6 +108,8 @@ class Connections:
             self._busy.add(line)
         try:
             self._open(line, url)
+            with self._lock:
+                self._check()
         except BaseException:
             self.done(line)
             raise
@@ -134,7 +136,7 @@ class Connections:
             for line in self._busy:
                 if line.sock is not None:
                     with suppress(OSError):
-                        line.sock.shutdown(socket.SHUT_RDWR)
+                        socket.socket.shutdown(line.sock, socket.SHUT_RDWR)  # TLS is not asked
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -150,7 +152,8 @@ class Connections:
 
     def _proxy(self, origin: Origin) -> str | None:
         address = self._proxies.get(origin.scheme)
-        return None if not address or proxy_bypass(origin.netloc) else address
+        # A proxy cannot reach what is on this machine; urllib asks it all the same.
+        return None if not address or origin.is_loopback or proxy_bypass(origin.netloc) else address
 
     def _line(self, origin: Origin) -> http.client.HTTPConnection:
         """Return a connection that is not open yet."""

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Iterator
 
 from archiver.core.errors import BundleError, UsageError, VolumeUnfit
+from archiver.offline.verbs.output import shown
 
 if TYPE_CHECKING:
     import argparse
 
     from archiver.core.progress import Progress
+    from archiver.offline.bundle import OpenBundle
     from archiver.offline.holdings import Holding
 
 ProgressFactory = Callable[[], "Progress"]
@@ -64,6 +66,30 @@ def add_signers(parser: argparse.ArgumentParser) -> None:
         help="refuse what none of these signed: a list of allowed signers as ssh-keygen takes it, a line a signer, such as "
         '"alice@example.org ssh-ed25519 AAAA..."',
     )
+
+
+def opened_bundle(path: Path, signers: Path | None, progress: Progress) -> OpenBundle:
+    """Open a bundle or delta, and check who signed it where that is asked for; the caller closes it.
+
+    Raises:
+        UsageError: there is nothing, or a folder.
+        SignatureRefused: none of the signers signed it.
+        BundleError, StoreError: it cannot be opened.
+    """
+    from archiver.offline.bundle import read_bundle  # noqa: PLC0415 - keeps --help quick
+    from archiver.offline.signature import check_signer  # noqa: PLC0415 - see above
+
+    if existing(path).is_dir():
+        raise UsageError("takes bundles, not a folder", place=str(path))
+    bundle = read_bundle(path)
+    if signers is not None:
+        try:
+            signer = check_signer(bundle, signers)
+        except BaseException:
+            bundle.close()
+            raise
+        progress.note(shown(f"{path}: signed by {signer}"))
+    return bundle
 
 
 def existing(path: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archiver.core.amounts import count_text
 from archiver.core.errors import UsageError
 from archiver.offline.exitcodes import COMPLETE
-from archiver.offline.verbs.inputs import add_signers, existing
+from archiver.offline.verbs.inputs import add_signers, opened_bundle
 from archiver.offline.verbs.output import print_json, shown
 
 if TYPE_CHECKING:
@@ -90,22 +90,10 @@ def _run(args: argparse.Namespace, progress: Progress) -> int:
             place=args.into,
         )
     with ExitStack() as held:
-        bundles = [_opened(path, args.signers, progress, held) for path in args.bundles]
+        bundles = [held.enter_context(opened_bundle(path, args.signers, progress)) for path in args.bundles]
         if into is None:
             return _into_folder(args, bundles, progress)
         return _into_runtime(args, bundles, into, progress)
-
-
-def _opened(path: Path, signers: Path | None, progress: Progress, held: ExitStack) -> OpenBundle:
-    from archiver.offline.bundle import read_bundle  # noqa: PLC0415 - keeps --help quick
-    from archiver.offline.signature import check_signer  # noqa: PLC0415 - see above
-
-    if existing(path).is_dir():
-        raise UsageError("load takes bundles, not a folder", place=str(path))
-    bundle = held.enter_context(read_bundle(path))
-    if signers is not None:
-        progress.note(shown(f"{path}: signed by {check_signer(bundle, signers)}"))
-    return bundle
 
 
 def _into_runtime(

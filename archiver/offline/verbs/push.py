@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from archiver.core.amounts import size_text
+from archiver.core.amounts import count_text, size_text
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, UsageError
 from archiver.core.reference import is_loopback
 from archiver.offline.exitcodes import FAILURES, INTERNAL_ERROR, USAGE, exit_code, worst
-from archiver.offline.verbs.inputs import add_signers, existing, opened
+from archiver.offline.verbs.inputs import add_signers, existing, opened, opened_bundle
 from archiver.offline.verbs.output import shown
 from archiver.store.atomic import make_folder, storage_errors, write_atomically
 
@@ -133,7 +133,7 @@ def _run(args: argparse.Namespace, progress: Progress) -> int:
     authority = _authority(args.ca)
     credentials = _credentials(args, naming.destination.registry)
     with ExitStack() as held:
-        shelf = _shelf(args.paths, args.signers, held)
+        shelf = _shelf(args.paths, args.signers, progress, held)
         placements = place_images(choose_images(shelf, args.image), naming)
         registry = open_registry(naming.destination.registry, dialling, credentials, progress)
         held.callback(registry.close)
@@ -192,20 +192,17 @@ def _credentials(args: argparse.Namespace, registry: str) -> Credentials:
     return Credentials({registry: account} if account is not None else {}, files)
 
 
-def _shelf(paths: Sequence[Path], signers: Path | None, held: ExitStack) -> ImageShelf:
+def _shelf(paths: Sequence[Path], signers: Path | None, progress: Progress, held: ExitStack) -> ImageShelf:
     """Open what is to be pushed: bundles, deltas with them, archive folders."""
-    from archiver.offline.bundle import read_bundle  # noqa: PLC0415 - keeps --help quick
-    from archiver.offline.loading.shelf import joined_images  # noqa: PLC0415 - see above
+    from archiver.offline.loading.shelf import joined_images  # noqa: PLC0415 - keeps --help quick
     from archiver.offline.pushing.shelves import AllShelves  # noqa: PLC0415 - see above
-    from archiver.offline.signature import check_signer  # noqa: PLC0415 - see above
 
     folders = [path for path in paths if existing(path).is_dir()]
     if folders and signers is not None:
         raise UsageError("--signers is for bundles: nobody signs archive folders", place=str(folders[0]))
-    bundles = [held.enter_context(read_bundle(path)) for path in paths if path not in folders]
-    if signers is not None:
-        for bundle in bundles:
-            check_signer(bundle, signers)
+    bundles = [
+        held.enter_context(opened_bundle(path, signers, progress)) for path in paths if path not in folders
+    ]
     holdings = [holding for path in folders for holding in held.enter_context(opened(path))]
     holdings.sort(key=lambda holding: holding.snapshot)
     return AllShelves(
@@ -234,15 +231,11 @@ def _print_outcome(outcome: PushOutcome, naming: Naming) -> None:
             print(shown(line), file=sys.stderr)
     tally = outcome.tally
     print(
-        f"{_counted(len(outcome.pushed), 'image')} in {naming.destination}: {_counted(tally.sent, 'blob')} sent"
+        f"{count_text(len(outcome.pushed), 'image')} in {naming.destination}: {count_text(tally.sent, 'blob')} sent"
         f" ({size_text(tally.bytes)}), {tally.mounted} mounted from other repositories, {tally.present} there already"
     )
     if outcome.refused:
-        print(f"{_counted(len(outcome.refused), 'image')} not pushed", file=sys.stderr)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+        print(f"{count_text(len(outcome.refused), 'image')} not pushed", file=sys.stderr)
 
 
 def _print_configuration(files: Mapping[str, bytes]) -> None:
