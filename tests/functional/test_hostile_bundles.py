@@ -7,14 +7,19 @@ tests/unit/offline/test_verify_bundle.py.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
+import hashlib
+import http.client
 import json
 import os
 import struct
 import subprocess
 import sys
 import tarfile
+import urllib.error
+import urllib.request
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -28,6 +33,7 @@ from servers.handmade_bundle import (
     IMAGE,
     INDEX,
     MANIFEST,
+    SITE,
     Bundle,
     Docs,
     Images,
@@ -38,8 +44,10 @@ from servers.handmade_bundle import (
     search_index,
     sha256,
     tar_of,
+    warc_record,
     zip_of,
 )
+from servers.processes import accepts, free_port, running, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +71,16 @@ for name, command in json.loads(sys.argv[2]).items():
     sys.stdout.flush()
 print("\\n" + json.dumps(codes))
 """
+# Serves within the limits. What threads reserve for stacks and heaps counts as memory, though they never use it.
+_SERVER = """
+import json, resource, sys, threading
+threading.stack_size(1 << 20)
+for limit, value in json.loads(sys.argv[1]).items():
+    resource.setrlimit(getattr(resource, limit), (value, value))
+from archiver.offline.commands import run_reader
+sys.exit(run_reader(sys.argv[2:]))
+"""
+_MOST_READ = 300 << 20  # bytes of one answer
 # Says that it runs, and takes whatever it is given.
 _DOCKER = """#!/bin/sh
 case $1 in
@@ -93,6 +111,19 @@ class Cage:
         below = self.root / "cwd" / "deep" / "enough"
         return below / "out", below / "archive", below / "cache"
 
+    def environment(self) -> dict[str, str]:
+        """Return an environment whose every folder is in the cage."""
+        return {
+            "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(self.root / "home"),
+            "TMPDIR": str(self.root / "temp"),
+            "XDG_CACHE_HOME": str(self.targets[2]),
+            "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "MALLOC_ARENA_MAX": "2",
+        }
+
     def sent(self) -> int:
         """Return how much the registry has been sent so far, by its own log."""
         log = self.registry.log.read_text("utf-8", "replace")
@@ -118,14 +149,7 @@ class Cage:
         done = subprocess.run(
             [sys.executable, "-c", _LIMITED, json.dumps(limits), json.dumps(commands)],
             cwd=self.targets[0].parent,
-            env={
-                "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
-                "HOME": str(self.root / "home"),
-                "TMPDIR": str(self.root / "temp"),
-                "LC_ALL": "C.UTF-8",
-                "PYTHONPATH": os.pathsep.join(sys.path),
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -306,19 +330,19 @@ def test_no_verb_takes_what_contradicts_itself(cage: Cage, name: str) -> None:
 
 
 @functools.cache
-def _bomb(start: bytes = b"", megabytes: int = 1024) -> bytes:
-    """Return a gzip member that unpacks to some bytes and a gigabyte of zeros, made without unpacking it."""
+def _bomb(start: bytes = b"", megabytes: int = 1024, end: bytes = b"") -> bytes:
+    """Return a gzip member that unpacks to some bytes, megabytes of zeros, and some more; it takes a thousandth."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     head = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
     chunk = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
     crc, zeros = zlib.crc32(start), bytes(1 << 20)
     for _ in range(megabytes):
         crc = zlib.crc32(zeros, crc)
-    size = (len(start) + (megabytes << 20)) & 0xFFFFFFFF
-    last = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS).flush()
-    return (
-        b"\x1f\x8b\x08" + bytes(6) + b"\xff" + head + chunk * megabytes + last + struct.pack("<LL", crc, size)
-    )
+    closing = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    last = closing.compress(end) + closing.flush()
+    size = (len(start) + (megabytes << 20) + len(end)) & 0xFFFFFFFF
+    check = struct.pack("<LL", zlib.crc32(end, crc), size)
+    return b"\x1f\x8b\x08" + bytes(6) + b"\xff" + head + chunk * megabytes + last + check
 
 
 def _with_docs(docs: Docs, **edits: Any) -> bytes:
@@ -463,6 +487,87 @@ def test_no_verb_falls_for_what_is_inside(cage: Cage, name: str) -> None:
     codes = cage.run(INSIDE[name](), serving=False)
     assert codes["verify"] == 5, codes
     assert set(codes.values()) <= {0, 2, 3, 5}, codes
+
+
+def _large_page() -> bytes:
+    """A page of a quarter of a gigabyte of zeros that is just what its record says."""
+    docs, megabytes, chunk = sample_docs(), 256, bytes(1 << 20)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
+    payload, block = hashlib.sha256(), hashlib.sha256(head)
+    for _ in range(megabytes):
+        payload.update(chunk)
+        block.update(chunk)
+    digest = docs.lines["guide"]["digest"] = docs.lines["copy"]["digest"] = f"sha256:{payload.hexdigest()}"
+    fields = {
+        "WARC-Type": "response", "WARC-Record-ID": identity("guide"), "WARC-Target-URI": f"{SITE}/guide",
+        "WARC-Date": "2026-03-01T12:00:01Z", "WARC-Payload-Digest": digest,
+        "WARC-Block-Digest": f"sha256:{block.hexdigest()}", "Content-Length": str(len(head) + (megabytes << 20)),
+    }  # fmt: skip
+    start = "WARC/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
+    docs.records["guide"] = _bomb(start.encode() + head, megabytes, b"\r\n\r\n")
+    return _with_docs(docs)
+
+
+def _coded_page() -> bytes:
+    """A page of a megabyte in the content coding gzip, which is a gigabyte without."""
+    docs, body = sample_docs(), _bomb()
+    docs.lines["guide"]["digest"] = docs.lines["copy"]["digest"] = sha256(body)
+    fields = {
+        "WARC-Type": "response", "WARC-Record-ID": identity("guide"), "WARC-Target-URI": f"{SITE}/guide",
+        "WARC-Date": "2026-03-01T12:00:01Z", "WARC-Payload-Digest": sha256(body),
+    }  # fmt: skip
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n\r\n"
+    docs.records["guide"] = warc_record(fields, head + body)
+    return _with_docs(docs)
+
+
+SERVED: Mapping[str, Callable[[], bytes]] = {
+    **INSIDE,
+    "a page of a quarter of a gigabyte": _large_page,
+    "a page that unpacks to a gigabyte": _coded_page,
+}
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_serving_bears_what_is_inside(cage: Cage, name: str) -> None:
+    """A server that opens such a bundle answers every request within its memory, and goes on serving; or it refuses."""
+    cage.bundle.write_bytes(SERVED[name]())
+    port = free_port()
+    limits = json.dumps({"RLIMIT_AS": _MEMORY, "RLIMIT_CPU": _SECONDS, "RLIMIT_FSIZE": _FILE})
+    command = [sys.executable, "-c", _SERVER, limits, "serve", str(cage.bundle), "--port", str(port)]
+    before = _tree(cage.root, cage.targets)
+    environment = cage.environment()
+    with running(
+        command, log=cage.targets[0].parent / "log", env=environment, cwd=cage.root / "in"
+    ) as server:
+        wait_until(lambda: accepts(port) or server.poll() is not None, server, what=name)
+        if server.poll() is not None:
+            assert server.returncode == 5
+            return
+        contents = json.loads(_fetched(f"http://127.0.0.1:{port}/-/bundle.json")[1])
+        site = contents["docs"][0]["url"].rstrip("/")
+        for path in ("/guide", "/", "/copy", "/old", "/nothing"):
+            status, _ = _fetched(site + path)
+            assert status in (200, 404, 502), path
+        for path in ("/", "/search?q=fox", "/v2/library/demo/manifests/1", "/files/dl.example.org/tool.bin"):
+            status, _ = _fetched(f"http://127.0.0.1:{port}{path}")
+            assert status in (200, 404, 502, 503), path
+        assert server.poll() is None
+    assert _tree(cage.root / "in", ()) == {key: before[key] for key in _tree(cage.root / "in", ())}
+
+
+def _fetched(url: str) -> tuple[int, bytes]:
+    """Return status and body; a body that the server breaks off counts as far as it came."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=60) as response:
+            status, size, first = response.status, 0, response.read(1 << 20)
+            with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
+                while size < _MOST_READ and (chunk := response.read(1 << 20)):
+                    size += len(chunk)
+            return status, first
+    except urllib.error.HTTPError as error:
+        return error.code, b""
 
 
 def test_a_sound_bundle_gets_through_the_cage(cage: Cage) -> None:
