@@ -95,6 +95,12 @@ def read_base(path: Path, paths: ProjectPaths, snapshot: Snapshot, progress: Pro
 
 def _contents(path: Path) -> Contents:
     with storage_errors(path):
+        if path.is_dir():
+            raise UsageError(
+                "this is a folder, not a bundle",
+                place=str(path),
+                hint=f"of a bundle that was unpacked there, {CONTENTS} is enough",
+            )
         data = _document(path) if path.is_file() else None
     if data is None:
         with read_bundle(path) as bundle:

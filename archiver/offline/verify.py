@@ -115,7 +115,7 @@ def verify_bundle(path: Path, progress: Progress | None = None, signers: Path | 
         check.run(progress or NullProgress())
         if structure.contents is not None:
             bundle = OpenBundle(path, source, structure, structure.contents)
-            captures = _check_record(bundle, check.indexes, findings.report)
+            captures = _check_record(bundle, check.indexes, findings.report, progress or NullProgress())
         else:
             check_displaced(source, findings.report)
         signer = _check_signature(source, structure, signers, findings.report)
@@ -184,10 +184,12 @@ def _state(structure: Structure, signers: Path | None, signer: Signer | None) ->
     return SIGNED if signer else REFUSED
 
 
-def _check_record(bundle: OpenBundle, indexes: Mapping[str, Counts], report: Report) -> int:
+def _check_record(
+    bundle: OpenBundle, indexes: Mapping[str, Counts], report: Report, progress: Progress
+) -> int:
     """Check ``record/``, and of a delta its docs; return how many captures of the view are here."""
     if bundle.contents.is_delta:
-        return check_delta(bundle, report)
+        return check_delta(bundle, report, progress)
     check_record(bundle, indexes, report)
     return sum(counts.captures for counts in indexes.values())
 
@@ -244,6 +246,8 @@ class _Check:
         yield from volume_ranges(self._source)
 
     def _check_docs(self, sums: dict[Range, str], progress: Progress) -> None:
+        if not self._waczs:
+            return
         with closing(progress.task("checking docs", "sites", len(self._waczs))) as task:
             for site, wacz in self._waczs:
                 report = inside(self._report, site.path)

@@ -185,6 +185,7 @@ def test_a_delta_alone_cannot_be_read(days: Days) -> None:
         (1, "damaged", "damaged"),
         (1, "nothing", "no"),
         (1, "text", "not a bundle"),
+        (1, "folder", "not a bundle"),
         (1, "other", "is a bundle of other"),
         (1, "json", "'members' is not a list"),
     ],
@@ -208,6 +209,8 @@ def _unfit(days: Days, folder: Path, kind: str) -> Path:
         return days.base
     if kind == "second":
         return days.second
+    if kind == "folder":
+        return folder
     path = folder / "unfit"
     if kind == "damaged":
         data = bytearray(days.base.read_bytes())

@@ -5,6 +5,7 @@ Source: docs/format.md, "Deltas".
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,22 +18,26 @@ from archiver.offline.records import RESPONSE, REVISIT
 
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
+    from archiver.core.progress import Progress
     from archiver.offline.bundle import OpenBundle
     from archiver.offline.problems import Report
     from archiver.offline.windows import RandomAccess
 
 
-def check_delta(bundle: OpenBundle, report: Report) -> int:
+def check_delta(bundle: OpenBundle, report: Report, progress: Progress) -> int:
     """Check a delta's docs, its search index, and ``record/``; return how many captures are in it.
 
     Args:
         bundle: the delta, its structure read.
         report: is told of each problem.
+        progress: is told of the doc sites.
     """
     docs = _NewRecords(report)
-    for site in bundle.contents.docs:
-        if site.path in bundle.structure.members:
+    sites = [site for site in bundle.contents.docs if site.path in bundle.structure.members]
+    with closing(progress.task("checking docs", "sites", len(sites))) as task:
+        for site in sites:
             docs.read(site.path, bundle.part(site.path))
+            task.advance()
     documents: set[int] = set()
 
     def seen(capture: Capture) -> None:
