@@ -117,6 +117,7 @@ def _reason(said: Sequence[str]) -> str:
 @contextmanager
 def _agent_with(path: Path) -> Iterator[str]:
     """Run an ssh-agent that has only this key, and yield its socket; the passphrase is asked for here."""
+    private = path.with_suffix("") if path.suffix == ".pub" else path
     with TemporaryDirectory(prefix="archiver-") as folder:
         socket = os.path.join(folder, "agent")  # noqa: PTH118 - it becomes an environment variable
         # The agent ends with the command it runs; `cat` ends when this process does, however that ends.
@@ -134,7 +135,7 @@ def _agent_with(path: Path) -> Iterator[str]:
             agent.stdin.flush()
             agent.stdout.readline()  # the agent listens once its command runs
             added = subprocess.run(  # noqa: S603 - see _signed
-                [_program("ssh-add", path), "-q", str(path.absolute())],
+                [_program("ssh-add", path), "-q", str(private.absolute())],
                 env={**os.environ, "SSH_AUTH_SOCK": socket, "LC_ALL": "C"},
                 check=False,
             )

@@ -114,8 +114,10 @@ def _document(bundled: Bundled) -> dict[str, Any]:
 def _print_summary(bundled: Bundled, args: argparse.Namespace) -> None:
     volumes = f" in {count_text(len(bundled.volumes), 'volume')}" if bundled.volumes else ""
     print(f"{bundled.path}: {size_text(bundled.size)}{volumes}")
-    for volume in bundled.volumes:
-        print(f"  {volume.path}: {size_text(volume.size)}")
+    if len(bundled.volumes) > 1:
+        first, *_, last = bundled.volumes
+        each = f"{size_text(first.size)} each, the last {size_text(last.size)}"
+        print(f"  {first.path} to {last.path.name}: {each}; hand over all of them, and {bundled.path.name}")
     along = f" and {bundled.referrers} that sign or describe them" if bundled.referrers else ""
     contents = (
         (bundled.captures, "capture", ""),

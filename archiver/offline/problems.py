@@ -60,7 +60,7 @@ MEANINGS: Mapping[str, str] = {
     "signature.wrong": "SHA256SUMS.sig is not a signature over SHA256SUMS",
     "signature.missing": "signers were named, and the bundle is not signed",
     "signature.signer": "signers were named, and none of them signed, or not at a time or for a purpose that the list allows",
-    "signature.unchecked": "signers were named, and this machine has no ssh-keygen to check the signature with",
+    "signature.unchecked": "signers were named, and this machine has no ssh-keygen that can check the signature",
     "volume.unfit": "a volume is missing, or is too short or too long to be one: replace this file",
     "volume.digest": "a volume's content is not what the list of volumes says: replace this file",
     "volume.list": "the list of volumes gives a volume that is sound another digest: replace the list",

@@ -37,7 +37,8 @@ _PROGRAM = "ssh-keygen"
 _BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
 _COLUMNS = 70
 _MAGIC = b"SSHSIG\0\0\0\1"
-_OLD = ("unknown option", "illegal option", "Unsupported operation")  # of programs from before OpenSSH 8.2
+# What ssh-keygen says where it does not get as far as the signature: before OpenSSH 8.2, and run by a user without a name.
+_UNABLE = ("unknown option", "illegal option", "Unsupported operation", "No user exists")
 
 
 @dataclass(frozen=True)
@@ -224,12 +225,12 @@ def _run(folder: str, data: bytes, operation: str, *arguments: str) -> subproces
         check=False,
         env={**os.environ, "LC_ALL": "C"},
     )
-    if done.returncode != 0 and any(word in _said(done) for word in _OLD):
+    if done.returncode != 0 and any(words in _said(done) for words in _UNABLE):
         raise SignatureRefused(
             "signature.unchecked",
-            f"signature not checked: {_PROGRAM} is too old here",
+            f"signature not checked: {_PROGRAM} does not work here ({_reason(done)})",
             place=SIGNATURE,
-            hint="OpenSSH 8.2 or later has what is needed",
+            hint="it has to be that of OpenSSH 8.2 or later, run by a user who has a name",
         )
     return done
 
@@ -239,5 +240,9 @@ def _said(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def _refused(problem: str, message: str, done: subprocess.CompletedProcess[bytes]) -> SignatureRefused:
-    reason = next(iter(_said(done).splitlines()), "")
-    return SignatureRefused(problem, f"{message} ({reason:.300})" if reason else message, place=SIGNATURE)
+    reason = _reason(done)
+    return SignatureRefused(problem, f"{message} ({reason})" if reason else message, place=SIGNATURE)
+
+
+def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
+    return next(iter(_said(done).splitlines()), "")[:300]

@@ -160,7 +160,8 @@ def test_a_key_in_the_agent_signs(console: Console, shared: Console) -> None:
     assert (console.folder / "b.tar").read_bytes() == (shared.folder / "signed.tar").read_bytes()
 
 
-def test_a_passphrase_is_asked_for_once(console: Console, shared: Console) -> None:
+@pytest.mark.parametrize("key", ["locked", "locked.pub"])
+def test_a_passphrase_is_asked_for_once(console: Console, shared: Console, key: str) -> None:
     """A key with a passphrase is opened before packing, and the passphrase is not asked for again at the end."""
     asking = console.write("ask", "#!/bin/sh\necho asked >>asked\necho open sesame\n")
     asking.chmod(0o755)
@@ -168,7 +169,7 @@ def test_a_passphrase_is_asked_for_once(console: Console, shared: Console) -> No
         console.folder,
         **{**console.environment, "SSH_ASKPASS": str(asking), "SSH_ASKPASS_REQUIRE": "force"},
     )
-    with_asking.succeed("bundle", "small", "-o", "b.tar", "--sign", shared.folder / "locked")
+    with_asking.succeed("bundle", "small", "-o", "b.tar", "--sign", shared.folder / key)
     assert (console.folder / "asked").read_text() == "asked\n"
     signers = _allowed(console, shared.folder / "locked", name="locked")
     assert "signed by locked" in console.succeed("verify", "b.tar", "--signers", signers).out
@@ -334,3 +335,16 @@ def test_without_ssh_keygen_it_says_that_it_was_not_checked(console: Console, sh
     assert outcome.code == 5
     assert "signature not checked: there is no ssh-keygen here [signature.unchecked]" in outcome.out
     assert bare.run("bundle", "small", "-o", "b.tar", "--sign", shared.folder / "alice").code == 2
+
+
+def test_an_ssh_keygen_that_does_not_work_is_no_verdict(console: Console, shared: Console) -> None:
+    """An old one, or one that knows no name of the user's (as in containers), condemns no sound bundle, and vouches for none."""
+    old = console.write("bin/ssh-keygen", "#!/bin/sh\necho 'No user exists for uid 12345' >&2\nexit 255\n")
+    old.chmod(0o755)
+    path = f"{old.parent}:{console.environment['PATH']}"
+    limited = Console(console.folder, **{**console.environment, "PATH": path})
+    assert "signature not checked" in limited.succeed("verify", shared.folder / "signed.tar").out
+    signers = _allowed(console, shared.folder / "alice")
+    outcome = limited.run("verify", shared.folder / "signed.tar", "--signers", signers)
+    assert outcome.code == 5
+    assert "No user exists for uid 12345) [signature.unchecked]" in outcome.out
