@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import threading
 from typing import IO, TYPE_CHECKING, Iterator, Protocol
 
-from archiver.core.errors import RecordCorrupt
+from archiver.core.errors import RecordCorrupt, StoreError
 from archiver.store.atomic import storage_errors
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class FileAccess:
     def __init__(self, path: Path) -> None:
         self._path = path
         with storage_errors(path):
+            if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for someone to write
+                raise StoreError("not a regular file", place=str(path))
             self._stream = path.open("rb", buffering=0)
             self._size = os.fstat(self._stream.fileno()).st_size
         self._lock = threading.Lock()

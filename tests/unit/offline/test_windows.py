@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Iterator
+from pathlib import Path
+from typing import Iterator
 
 import pytest
 
 from archiver.core.errors import RecordCorrupt, StoreError
 from archiver.offline.windows import FileAccess, Part, chunks, open_window
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONTENT = bytes(range(256)) * 40
 
@@ -95,3 +93,11 @@ def test_there_is_nothing_beyond_the_end(source: FileAccess, place: int) -> None
     assert Part(source, 5, 1 << 70).read_at(place, 10) == b""
     assert list(chunks(source, place, 10)) == []
     assert source.read_at(len(CONTENT) - 3, 10**30) == CONTENT[-3:]
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    """A pipe is refused at once: opening it would wait for ever. So are folders and devices."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(StoreError, match="not a regular file"):
+            FileAccess(path)
