@@ -306,6 +306,55 @@ def test_a_push_that_was_killed_goes_on(console: Console, target: Registry, fron
         assert digest_of(target, f"team/tool{number}:1") == archive.images[reference].digest
 
 
+def test_an_interrupted_push_ends_at_once(console: Console, archive: ImageArchive, front: Front) -> None:
+    """Ctrl-C does not wait for a registry that is silent; exit 130."""
+    reached, going_on = threading.Event(), threading.Event()
+
+    def silent(_: object) -> None:
+        reached.set()
+        going_on.wait(60)
+
+    front.hold("PUT */blobs/*", silent)
+    try:
+        with console.started("push", archive.root, front.host) as process:
+            assert reached.wait(60)
+            assert end(process, signal.SIGINT) == 130
+            assert not going_on.is_set()
+    finally:
+        going_on.set()
+
+
+def test_a_registry_that_wants_more_rest_than_there_is_patience_for_is_given_up(
+    console: Console, archive: ImageArchive, front: Front
+) -> None:
+    """An hour is not waited for; that is said, exit 3."""
+    front.instead("POST *", Reply(b"", 429, {"Retry-After": "3600"}))
+    outcome = console.run("push", archive.root, front.host)
+    assert outcome.code == 3
+    assert "HTTP 429" in outcome.err
+
+
+def test_all_volumes_are_one_bundle(console: Console, target: Registry) -> None:
+    """All may be named, as a shell does for ``b.tar.*``; or one of them."""
+    archive = ImageArchive(console)
+    archive.image(REDIS, size=2 * MIB)
+    bundle = archive.finish().bundle("b.tar", "--volume-size", "1MiB")
+    parts = sorted(bundle.parent.glob("b.tar.*"))
+    assert len(parts) > 3
+    console.succeed("push", *parts, f"{target.host}/all")
+    console.succeed("push", parts[0], f"{target.host}/one")
+    for place in ("all", "one"):
+        assert digest_of(target, f"{place}/library/redis:7") == archive.images[REDIS].digest
+
+
+def test_only_what_was_signed_is_pushed(console: Console, archive: ImageArchive, target: Registry) -> None:
+    """With --signers an unsigned bundle is refused before anything is sent, exit 5; an archive folder is no bundle."""
+    signers = console.write("signers", "alice@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAA\n")
+    assert console.run("push", archive.bundle(), target.host, "--signers", signers).code == 5
+    assert console.run("push", archive.root, target.host, "--signers", signers).code == 2
+    assert target.requests() == []
+
+
 def test_memory_does_not_grow_with_the_blobs(console: Console, target: Registry) -> None:
     """Four blobs of 40 MB on their way at once cost no more than a few pieces of each."""
     archive = ImageArchive(console)

@@ -196,13 +196,13 @@ def _shelf(paths: Sequence[Path], signers: Path | None, progress: Progress, held
     """Open what is to be pushed: bundles, deltas with them, archive folders."""
     from archiver.offline.loading.shelf import joined_images  # noqa: PLC0415 - keeps --help quick
     from archiver.offline.pushing.shelves import AllShelves  # noqa: PLC0415 - see above
+    from archiver.offline.volumes import distinct_sources  # noqa: PLC0415 - see above
 
     folders = [path for path in paths if existing(path).is_dir()]
     if folders and signers is not None:
         raise UsageError("--signers is for bundles: nobody signs archive folders", place=str(folders[0]))
-    bundles = [
-        held.enter_context(opened_bundle(path, signers, progress)) for path in paths if path not in folders
-    ]
+    files = distinct_sources([path for path in paths if path not in folders])
+    bundles = [held.enter_context(opened_bundle(path, signers, progress)) for path in files]
     holdings = [holding for path in folders for holding in held.enter_context(opened(path))]
     holdings.sort(key=lambda holding: holding.snapshot)
     return AllShelves(
