@@ -170,6 +170,15 @@ class Tab:
         self._answer("Page.navigate", {"url": url})
         self.settle()
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the page as many CSS pixels as a screen of another size would."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self._answer("Emulation.setDeviceMetricsOverride", size)
+
+    def show_as(self, medium: str) -> None:
+        """Show the page as it would be on another medium, such as ``print``."""
+        self._answer("Emulation.setEmulatedMedia", {"media": medium})
+
     def settle(self) -> None:
         """Wait until the page has loaded and neither a request nor a script's queued work is left."""
         while True:

@@ -8,7 +8,7 @@ import re
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Sequence
 
 from archiver.bundle.readme import facts
 from archiver.bundle.readme.blocks import NUMBERS, Commands, Fold, Heading, Paragraph
@@ -90,12 +90,18 @@ def _inline(text: str) -> str:
 
 def _commands(block: Commands) -> str:
     lines = "\n".join(
-        f'<div class="lines {" ".join(systems)}"><p class="which">{", ".join(map(_SYSTEMS.__getitem__, systems))}</p>'
+        f'<div class="lines {" ".join(systems)}">{_which(systems)}'
         f'<pre tabindex="0"><code>{escape(chr(10).join(text))}</code></pre></div>'
         for systems, text in block.variants
     )
     known = " ".join(system for systems, _ in block.variants for system in systems)
     return f'<figure class="command {known}"><figcaption>{_inline(block.caption)}</figcaption>\n{lines}\n</figure>'
+
+
+def _which(systems: Sequence[str]) -> str:
+    """For whom some lines are, told on paper, where the page cannot show those of one system only."""
+    named = ", ".join(map(_SYSTEMS.__getitem__, systems))
+    return f'<p class="which">{named}</p>' if len(systems) < len(_SYSTEMS) else ""
 
 
 def _table(table: Table) -> str:

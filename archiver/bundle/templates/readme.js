@@ -5,6 +5,14 @@ const agent = navigator.userAgent;
 const system = agent.includes("Windows") ? "windows" : /Mac|iPhone|iPad/.test(agent) ? "macos" : "linux";
 document.getElementById(`on-${system}`).checked = true;
 
+// On paper nothing can be unfolded.
+let unfolded = [];
+addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("details:not([open])")];
+  for (const fold of unfolded) fold.open = true;
+});
+addEventListener("afterprint", () => { for (const fold of unfolded) fold.open = false; });
+
 for (const lines of document.querySelectorAll(".lines")) {
   const button = document.createElement("button");
   button.type = "button";
