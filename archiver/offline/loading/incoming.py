@@ -9,9 +9,8 @@ from archiver.core.clock import parse_iso
 from archiver.core.digest import Digest
 from archiver.core.errors import BundleDamaged, InvalidDigest, InvalidDocument, NotArchived, SnapshotDiffers
 from archiver.offline.checks.record import check_files, check_report, check_snapshot, read_record
-from archiver.offline.names import DELTA_DOCS_SUFFIX, DOCS_SUFFIX, RECORD
+from archiver.offline.names import RECORD
 from archiver.offline.problems import inside, refuse
-from archiver.store.paths import is_project_name
 from archiver.store.snapshots import read_snapshot
 
 if TYPE_CHECKING:
@@ -42,38 +41,33 @@ def examined(bundle: OpenBundle) -> Incoming:
     """
     report = inside(refuse, str(bundle.path))
     record = read_record(bundle, report)
-    if record is None or not is_project_name(record.project):
-        raise BundleDamaged("no project has such a name", place=f"{bundle.path}: {RECORD}")
+    if record is None:
+        raise BundleDamaged("it cannot be read", place=f"{bundle.path}: {RECORD}")
     check_snapshot(record, bundle.contents, report)
     check_report(record, bundle.structure.sums, report)
     check_files(bundle, record, report)
-    for place, fault in _faults(bundle, record):
-        raise BundleDamaged(fault, place=f"{bundle.path}: {place}")
+    for fault in _faults(record):
+        raise BundleDamaged(fault, place=f"{bundle.path}: {RECORD}")
     size = bundle.structure.members[RECORD].size
     return Incoming(bundle, record, bundle.read_member(RECORD, size))
 
 
-def _faults(bundle: OpenBundle, record: Snapshot) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with values that are names of files or go into them: the member, and the fault."""
+def _faults(record: Snapshot) -> Iterator[str]:
+    """Yield what is wrong with values that become names, or stand where an archive expects others."""
     digests = [manifest for image in record.images for manifest in image.manifests]
     digests += [file.manifest for file in record.files]
     for text in (*digests, *filter(None, [record.report_digest])):
         try:
             Digest.parse(text)
         except InvalidDigest as error:
-            yield RECORD, error.message
+            yield error.message
     try:
         parse_iso(record.finished)
     except ValueError:
-        yield RECORD, f"{record.finished!r:.40} is not a time"
+        yield f"{record.finished!r:.40} is not a time"
     names = [site.name for site in record.sites]
     if len(set(names)) != len(names):
-        yield RECORD, "two doc sites have one name"
-    suffix = DELTA_DOCS_SUFFIX if bundle.contents.is_delta else DOCS_SUFFIX
-    for site in bundle.contents.docs:
-        # A member's name leads nowhere else, and so does then the name of the WARC files that is made of it.
-        if site.path != f"docs/{site.name}{suffix}":
-            yield site.path, f"it is not named for the doc site {site.name!r:.80}"
+        yield "two doc sites have one name"
 
 
 def check_same(archive: ArchivePaths, incoming: Sequence[Incoming]) -> None:

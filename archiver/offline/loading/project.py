@@ -83,15 +83,15 @@ class ProjectLoad:
         paths, plan, store = self._paths, self._plan, self._layout.blobs
         for folder in (paths.root, paths.warc, paths.snapshots):
             sweep_temporaries(folder)
-        with closing(self._progress.task(f"loading {plan.project}", "B", plan.size)) as task:
-            blobs, files = copy_blobs(plan.blobs, store, task), copy_blobs(plan.files, store, task)
-            with closing(open_locator(paths)) as locator:
+        with closing(open_locator(paths)) as locator:
+            with closing(self._progress.task(f"loading {plan.project}", "B", plan.size)) as task:
+                blobs, files = copy_blobs(plan.blobs, store, task), copy_blobs(plan.files, store, task)
                 catch_up(paths, locator)
                 records = Tally()
                 for arrival in plan.arrivals:
                     records += self._copy_records(arrival, locator, task)
-                for arrival in plan.arrivals:
-                    self._take_in(arrival, locator)
+            for arrival in plan.arrivals:
+                self._take_in(arrival, locator)
         ids = tuple(dict.fromkeys(arrival.incoming.record.id for arrival in plan.arrivals))
         return LoadedArchive(plan.project, ids[-1], ids, self._good() == ids[-1], blobs, records, files)
 
