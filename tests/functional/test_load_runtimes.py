@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -192,6 +193,18 @@ def test_the_program_in_the_bundle_loads_it(
     reader = _zipapp(packed.bundle, tmp_path, docker, python)
     reader.succeed("load", packed.bundle, "--into", "docker", "--image", reference)
     assert docker.images() == {reference: packed.pushed.identity(reference)}
+
+
+def test_volumes_are_loaded_in_place(console: Console, docker: Docker, tmp_path: Path) -> None:
+    """A bundle in volumes is loaded without being joined, named by all of its volumes and their list."""
+    with serving() as registry:
+        image = registry.image("team/large:1", layer(random.Random(1).randbytes(1 << 20).hex()))
+        Project(console).archive(images={"refs": [f"{registry.host}/team/large:1"]})
+    console.succeed("bundle", "sample", "-o", "large.tar", "--volume-size", "1MiB")
+    volumes = sorted(tmp_path.glob("large.tar.*"))
+    assert [volume.name for volume in volumes[:2]] == ["large.tar.001", "large.tar.002"]
+    _reader(tmp_path, docker).succeed("load", *volumes, "--into", "docker")
+    assert list(docker.images().values()) == [image.config]
 
 
 def test_nothing_is_copied_on_the_way(packed: Packed, docker: Docker, tmp_path: Path) -> None:

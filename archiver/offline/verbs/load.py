@@ -82,6 +82,7 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
 
 def _run(args: argparse.Namespace, progress: Progress) -> int:
     from archiver.offline.loading.runtimes import runtime  # noqa: PLC0415 - keeps --help quick
+    from archiver.offline.volumes import distinct_sources  # noqa: PLC0415 - see above
 
     into = runtime(args.into, args.namespace)
     if into is None and args.image:
@@ -90,7 +91,10 @@ def _run(args: argparse.Namespace, progress: Progress) -> int:
             place=args.into,
         )
     with ExitStack() as held:
-        bundles = [held.enter_context(opened_bundle(path, args.signers, progress)) for path in args.bundles]
+        bundles = [
+            held.enter_context(opened_bundle(path, args.signers, progress))
+            for path in distinct_sources(args.bundles)
+        ]
         if into is None:
             return _into_folder(args, bundles, progress)
         return _into_runtime(args, bundles, into, progress)
