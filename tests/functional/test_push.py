@@ -277,6 +277,19 @@ def test_one_image_that_is_refused_does_not_stop_the_others(
     assert digest_of(target, "library/redis:7") == archive.images[REDIS].digest
 
 
+def test_scripts_get_json(console: Console, archive: ImageArchive, front: Front) -> None:
+    """What arrived by which name, what failed by which code, and what it cost."""
+    front.alter("PUT */team/tool/manifests/*", status(403))
+    outcome = console.run("push", archive.root, f"{front.host}/m", "--json")
+    assert outcome.code == 3
+    assert {image["reference"]: image["name"] for image in outcome.json["images"]} == {
+        REDIS: f"{front.host}/m/library/redis:7",
+        PRIVATE: f"{front.host}/m/team/app:2",
+    }
+    assert [failure["code"] for failure in outcome.json["failures"]] == ["registry.auth"]
+    assert outcome.json["blobs"]["mounted"] == 2
+
+
 def test_a_registry_that_is_not_there_is_told_at_once(console: Console, archive: ImageArchive) -> None:
     """One error, not one an image."""
     outcome = console.run("push", archive.root, "127.0.0.1:1/x")

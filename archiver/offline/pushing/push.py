@@ -167,17 +167,21 @@ class _Push:
 
     def _push_all(self, plans: Sequence[ImagePlan]) -> None:
         lost = {refused.digest for refused in self._refused}
+        arrived: set[str] = set()
         for plan in plans:
             about = plan.placement.image.refers_to
+            digests = {str(stored.descriptor.digest) for stored in plan.manifests}
             try:
-                if about and about in lost:
+                if about in lost - arrived:
                     raise RegistryError("what it refers to could not be pushed", place=about)
                 self._push_one(plan)
             except Stopped:
                 raise
             except ArchiverError as error:
                 self._refuse(plan.placement, error)
-                lost.update(str(stored.descriptor.digest) for stored in plan.manifests)
+                lost |= digests
+            else:
+                arrived |= digests
 
     def _push_one(self, plan: ImagePlan) -> None:
         repository = self._repository(plan.repository)

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 from archiver.core.complaint import ERROR_LIMIT
 from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS
-from archiver.core.errors import AuthenticationFailed, DigestMismatch, RegistryError, StatusRefused
+from archiver.core.digest import Digest
+from archiver.core.errors import AuthenticationFailed, InvalidDigest, RegistryError, StatusRefused
 from archiver.core.reference import DOCKER_HUB
 from archiver.core.urlkey import Origin
 from archiver.offline.pushing.answer import NOTHING, Body
@@ -23,7 +24,6 @@ from archiver.offline.pushing.retrying import DEFAULT_PATIENCE, Attempts, Patien
 from archiver.offline.pushing.upload import Upload
 
 if TYPE_CHECKING:
-    from archiver.core.digest import Digest
     from archiver.core.logins import Credentials
     from archiver.core.progress import Progress
     from archiver.offline.pushing.answer import Answer
@@ -207,7 +207,7 @@ class TargetRepository:
             Whether the registry itself lists it with what it refers to (OCI-Subject).
 
         Raises:
-            DigestMismatch: the registry calls it by another digest.
+            RegistryError: the registry took it for something else.
             FetchError: it does not take it.
         """
         answer = self._ask(
@@ -218,8 +218,8 @@ class TargetRepository:
             body=Body.of(data),
         )
         told = answer.header("Docker-Content-Digest")
-        if told not in ("", str(digest)):
-            raise DigestMismatch(f"the registry took it for {told:.120}", place=str(digest))
+        if told and not _is_digest_of(told, data):
+            raise RegistryError(f"the registry took {digest} for {told!r:.120}", place=answer.url)
         return bool(answer.header("OCI-Subject"))
 
     def lists_referrers(self, digest: Digest) -> bool:
@@ -251,3 +251,14 @@ class TargetRepository:
                 limit=limit,
             )
         )
+
+
+def _is_digest_of(text: str, data: bytes) -> bool:
+    """Say whether a digest, by whatever algorithm the registry prefers, is that of some bytes."""
+    try:
+        digest = Digest.parse(text)
+    except InvalidDigest:
+        return False
+    hasher = digest.hasher()
+    hasher.update(data)
+    return hasher.hexdigest() == digest.hex

@@ -15,7 +15,7 @@ from archiver.core.errors import InvalidDocument, UsageError
 from archiver.core.reference import is_loopback
 from archiver.offline.exitcodes import FAILURES, INTERNAL_ERROR, USAGE, exit_code, worst
 from archiver.offline.verbs.inputs import add_signers, existing, opened, opened_bundle
-from archiver.offline.verbs.output import shown
+from archiver.offline.verbs.output import print_json, shown
 from archiver.store.atomic import make_folder, storage_errors, write_atomically
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
         help="write what makes a cluster use the registry to files in this folder",
     )
     add_signers(parser)
+    parser.add_argument("--json", action="store_true", help="print what came of it as JSON")
     parser.set_defaults(run=lambda args: _run(args, progress()))
 
 
@@ -138,12 +139,14 @@ def _run(args: argparse.Namespace, progress: Progress) -> int:
         registry = open_registry(naming.destination.registry, dialling, credentials, progress)
         held.callback(registry.close)
         outcome = push_images(placements, shelf, registry, progress, flatten=args.flatten)
-    if outcome.pushed:
-        files = cluster_files(outcome.pushed, naming, dialling, authority)
-        _print_configuration(files)
-        if args.config_dir is not None:
-            _write_configuration(files, args.config_dir)
-    _print_outcome(outcome, naming)  # last: what went wrong must not scroll away
+    files = cluster_files(outcome.pushed, naming, dialling, authority) if outcome.pushed else {}
+    if args.config_dir is not None:
+        _write_configuration(files, args.config_dir)
+    if args.json:
+        print_json(_document(outcome, naming))
+    else:
+        _print_configuration(files, args.config_dir)
+        _print_outcome(outcome, naming)  # last: what went wrong must not scroll away
     return worst(_code(refusal.error) for refusal in outcome.refused)
 
 
@@ -238,11 +241,40 @@ def _print_outcome(outcome: PushOutcome, naming: Naming) -> None:
         print(f"{count_text(len(outcome.refused), 'image')} not pushed", file=sys.stderr)
 
 
-def _print_configuration(files: Mapping[str, bytes]) -> None:
+def _document(outcome: PushOutcome, naming: Naming) -> dict[str, Any]:
+    tally = outcome.tally
+    return {
+        "registry": str(naming.destination),
+        "images": [
+            {
+                "reference": image.placement.image.reference,
+                "name": image.name,
+                "digest": str(image.digest),
+                "flattened": str(image.platform) if image.platform is not None else "",
+            }
+            for image in outcome.pushed
+        ],
+        "failures": [
+            {
+                "reference": refusal.source,
+                "name": refusal.target,
+                "code": refusal.error.code,
+                "message": str(refusal.error),
+            }
+            for refusal in outcome.refused
+        ],
+        "blobs": {"sent": tally.sent, "mounted": tally.mounted, "present": tally.present},
+        "bytes": tally.bytes,
+    }
+
+
+def _print_configuration(files: Mapping[str, bytes], folder: Path | None) -> None:
     from archiver.offline.pushing.clusterconfig import explained  # noqa: PLC0415 - keeps --help quick
 
     for what, text in explained(files):
         print(f"# ---- {what}\n{text}")
+    if files and folder is not None:
+        print(f"written to {shown(str(folder))}; README.txt there says what belongs where")
 
 
 def _write_configuration(files: Mapping[str, bytes], folder: Path) -> None:
@@ -251,4 +283,3 @@ def _write_configuration(files: Mapping[str, bytes], folder: Path) -> None:
         with storage_errors(target):
             make_folder(target.parent)
         write_atomically(target, data)
-    print(f"written to {shown(str(folder))}; README.txt there says what belongs where")

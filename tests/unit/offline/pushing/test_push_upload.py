@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from contextlib import closing
 from typing import TYPE_CHECKING, Iterator
@@ -270,7 +271,13 @@ def test_endless_answers_are_refused(server: Registry) -> None:
 
 
 def test_a_manifest_that_the_registry_calls_otherwise_is_an_error(server: Registry) -> None:
-    """Its Docker-Content-Digest is compared with ours."""
-    server.answers["PUT /v2/a/manifests/1"] = Reply(b"", 201, {"Docker-Content-Digest": "sha256:" + "0" * 64})
-    with closing(opened(server)) as registry, pytest.raises(DigestMismatch, match="took it for"):
-        TargetRepository(registry, "a").put_manifest("1", b"{}", "application/x", Digest.of(b"{}"))
+    """Its Docker-Content-Digest must be one of the manifest's bytes, by whatever algorithm it prefers."""
+    with closing(opened(server)) as registry:
+        repository = TargetRepository(registry, "a")
+        for told in ("sha256:" + "0" * 64, "nonsense"):
+            server.answers["PUT /v2/a/manifests/1"] = Reply(b"", 201, {"Docker-Content-Digest": told})
+            with pytest.raises(RegistryError, match="took sha256:"):
+                repository.put_manifest("1", b"{}", "application/x", Digest.of(b"{}"))
+        long = "sha512:" + hashlib.sha512(b"{}").hexdigest()
+        server.answers["PUT /v2/a/manifests/1"] = Reply(b"", 201, {"Docker-Content-Digest": long})
+        assert not repository.put_manifest("1", b"{}", "application/x", Digest.of(b"{}"))
