@@ -110,7 +110,7 @@ def write_bundle(
     size = plan.size
     try:
         with staging_folder(target) as folder, closing(open_output(folder, size)) as output:
-            check_room(output, target.absolute().parent)
+            check_room(output, target)
             with closing(progress.task(target.name, "B", size)) as task:
                 tar = TarWriter(_Reported(output, task))
                 sums = _write_members(plan, tar, task)

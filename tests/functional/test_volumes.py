@@ -335,6 +335,17 @@ def test_too_little_room_is_said_before_anything_is_written(
     assert _names(stick) == []
 
 
+def test_an_earlier_bundle_that_takes_the_room_is_named(console: Console, stick: Path) -> None:
+    """The earlier bundle stays until the new one is whole; where there is no room for both, that is what to remove."""
+    console.succeed("bundle", "small", "-o", stick / "b.tar", "--volume-size", "1MiB")
+    before = _names(stick)
+    outcome = console.run("bundle", "small", "-o", stick / "b.tar")
+    assert outcome.code == 7
+    assert "of the earlier bundle of this name" in outcome.err
+    assert _names(stick) == before
+    assert "whole" in console.succeed("verify", stick / "b.tar").out
+
+
 @pytest.mark.parametrize("volumes", [(), ("--volume-size", "1MiB")])
 def test_a_disk_that_fills_up_meanwhile_leaves_nothing(
     console: Console, stick: Path, single: bytes, volumes: tuple[str, ...]

@@ -49,6 +49,11 @@ def staging_folder(target: Path) -> Iterator[Path]:
             os.close(descriptor)
 
 
+def earlier_files(target: Path) -> tuple[Path, ...]:
+    """Return what is there of a bundle of this name: the single tar first, then volumes in their order."""
+    return tuple(path for path in (target, *present_volumes(target).values()) if path.is_file())
+
+
 def publish(target: Path, files: Sequence[Path], listing: Path | None) -> tuple[Path, ...]:
     """Give finished files, all in one folder, their names beside ``target``, in place of what an earlier run made there.
 
@@ -67,7 +72,7 @@ def publish(target: Path, files: Sequence[Path], listing: Path | None) -> tuple[
         OSError: what the file system refuses; callers stand inside ``staging_folder``.
     """
     folder = target.absolute().parent
-    earlier = [*present_volumes(target).values(), target]
+    earlier = earlier_files(target)
     names = [file.name for file in files]
     list_path(target).unlink(missing_ok=True)
     sync_folder(folder)

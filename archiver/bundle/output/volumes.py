@@ -9,7 +9,8 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Protocol
 
 from archiver.bundle.hashing import HashingSink
-from archiver.bundle.output.staging import publish
+from archiver.bundle.output.staging import earlier_files, publish
+from archiver.core.amounts import size_text
 from archiver.core.errors import StorageFull, UsageError
 from archiver.offline.sums import sums_text
 from archiver.offline.volumelist import MOST_VOLUMES, list_path, volume_path
@@ -154,16 +155,19 @@ def volume_bytes(asked: int) -> int:
     return FAT32_MOST if asked == FAT32_MOST + 1 else asked
 
 
-def check_room(output: Output, folder: Path) -> None:
+def check_room(output: Output, target: Path) -> None:
     """Refuse to begin what cannot fit.
 
     Raises:
         StorageFull: fewer bytes are free than the output takes, or the file system has no files of that size.
         StoreError: it cannot be asked.
     """
-    check_space(
-        folder, output.size, "the bundle", hint="free some space, or name another place with --output"
-    )
+    folder = target.absolute().parent
+    with storage_errors(target):
+        earlier = sum(path.stat().st_size for path in earlier_files(target))
+    instead = f", or remove the {size_text(earlier)} of the earlier bundle of this name" if earlier else ""
+    hint = f"free some space, or name another place with --output{instead}"
+    check_space(folder, output.size, "the bundle", hint=hint)
     with storage_errors(folder), TemporaryFile(dir=folder) as probe:
         try:
             os.lseek(probe.fileno(), output.largest, os.SEEK_SET)  # no further than files can be long

@@ -84,10 +84,10 @@ def test_a_file_system_of_small_files_is_told_at_once(
         closing(WholeFile(tmp_path, tmp_path / "b.tar", 4 * GIB)) as output,
         pytest.raises(StorageFull, match=f"needs {4 * GIB} bytes") as raised,
     ):
-        check_room(output, tmp_path)
+        check_room(output, tmp_path / "b.tar")
     assert "--volume-size 4GiB" in str(raised.value.hint)
     with closing(Volumes(tmp_path, tmp_path / "b.tar", 4 * GIB, volume_bytes(4 * GIB))) as volumes:
-        check_room(volumes, tmp_path)
+        check_room(volumes, tmp_path / "b.tar")
 
 
 class _PowerCut(BaseException):
