@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import tarfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Iterator, cast
 from urllib.parse import urljoin
@@ -13,7 +15,7 @@ from urllib.parse import urljoin
 import pytest
 
 from servers.console import Console, fetch
-from servers.podman import empty_podman
+from servers.podman import Podman, empty_podman
 from servers.processes import accepts, end, free_port, need, running, wait_until
 from servers.real import debian_root, docker_registry, umoci
 from servers.registry import Registry
@@ -87,10 +89,12 @@ def test_one_that_cannot_be_had_is_a_failure_like_any(console: Console, registry
 
 @dataclass(frozen=True)
 class Handed:
-    """A bundle of a doc site and an image with Debian's Python, and its README.txt."""
+    """A bundle of a doc site and an image with Debian's Python, an update of it, and the README.txt of each."""
 
     path: Path
     readme: str
+    update: Path
+    update_readme: str
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +115,18 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> Handed:
         docs = [{"seeds": [f"{site.origin}/docs/"]}]
         spec = _spec(console, docs=docs, reader_image=f"{registry.host}/debian/python:3")
         console.succeed("archive", spec)
-    console.succeed("bundle", "sample")
-    (path,) = folder.glob("sample-*.tar")
-    with tarfile.open(path) as tar:
-        return Handed(path, cast("IO[bytes]", tar.extractfile("README.txt")).read().decode())
+        console.succeed("bundle", "sample")
+        (path,) = folder.glob("sample-*.tar")
+        site.answers["/docs/"] = html("more.html", text="Welcome back, reader")
+        console.succeed("archive", spec)
+        console.succeed("bundle", "sample", "--since", path)
+    (update,) = folder.glob("sample-*-since-*.tar")
+    return Handed(path, _readme(path), update, _readme(update))
+
+
+def _readme(bundle: Path) -> str:
+    with tarfile.open(bundle) as tar:
+        return cast("IO[bytes]", tar.extractfile("README.txt")).read().decode()
 
 
 @pytest.mark.parametrize("volumes", [False, True])
@@ -122,38 +134,68 @@ def test_a_reader_with_podman_alone_reads_by_the_readme_s_lines(
     handed: Handed, tmp_path: Path, volumes: bool
 ) -> None:
     """Copied into a shell they load the image and serve, also from volumes: landing page and docs answer, from the container."""
-    lines = re.findall(r"^  Podman:\n\n((?:    .*\n)+)", handed.readme, re.MULTILINE)
-    (script,) = [each for each in lines if "podman run" in each]
+    script = _script(handed.readme)
     if volumes:
         script = _for_volumes(handed, script, tmp_path)
     else:
         os.link(handed.path, tmp_path / handed.path.name)
+    with empty_podman() as podman, _typed(script, podman, tmp_path) as docs:
+        assert b"Welcome, reader" in fetch(docs)
+        assert b"More" in fetch(urljoin(docs, "more.html"))
+
+
+def test_an_update_is_read_by_its_readme_s_lines_with_the_image_that_came_earlier(
+    handed: Handed, tmp_path: Path
+) -> None:
+    """In a container both bundles are put together, and in another one the result is served."""
+    for bundle in (handed.path, handed.update):
+        os.link(bundle, tmp_path / bundle.name)
+    with empty_podman() as podman:
+        subprocess.run(["tar", "xf", handed.path.name, "images/images.tar"], cwd=tmp_path, check=True)
+        podman.run("load", "--input", str(tmp_path / "images/images.tar"))
+        with _typed(_script(handed.update_readme), podman, tmp_path) as docs:
+            assert b"Welcome back, reader" in fetch(docs)
+            assert b"More" in fetch(urljoin(docs, "more.html"))
+
+
+def _script(readme: str) -> str:
+    """Return what a README says to type for podman."""
+    lines = re.findall(r"^  Podman:\n\n((?:    .*\n)+)", readme, re.MULTILINE)
+    (script,) = [each for each in lines if "podman run" in each]
+    return script
+
+
+@contextmanager
+def _typed(script: str, podman: Podman, folder: Path) -> Iterator[str]:
+    """Type a script while the block lasts, with free ports in place of its own; give the address of the docs."""
     first = _free_ports(2)
     assert ":8080-8081:8080-8081 " in script
+    *others, last = script.strip().splitlines()
     for said, instead in (
         ("8080-8081:8080-8081", f"{first}-{first + 1}:{first}-{first + 1}"),
         (" --host 0.0.0.0", f" --host 0.0.0.0 --port {first}"),
-        ("    podman run", "    exec podman run"),  # so that what ends the shell ends the container
+        ("    podman run", "exec podman run"),  # so that what ends the shell ends the container
     ):
-        script = script.replace(said, instead)
-    with empty_podman() as podman:
-        environment = {"HOME": str(tmp_path), **podman.installed(tmp_path / "bin")}
-        log = tmp_path / "podman.log"
-        with running(["bash", "-ec", script], log=log, env=environment, cwd=tmp_path) as process:
-            url = f"http://127.0.0.1:{first}"
-            wait_until(lambda: _answers(url), process, what=f"the reader in a container ({log})")
-            contents = json.loads(fetch(f"{url}/-/bundle.json"))
-            docs = contents["docs"][0]["url"]
-            assert docs.startswith(f"http://127.0.0.1:{first + 1}/")
-            assert b"Welcome, reader" in fetch(docs)
-            assert b"More" in fetch(urljoin(docs, "more.html"))
-            assert end(process) == 0
+        last = last.replace(said, instead)
+    script = "\n".join((*others, last))
+    environment = {"HOME": str(folder), **podman.installed(folder / "bin")}
+    log = folder / "podman.log"
+    with running(["bash", "-ec", script], log=log, env=environment, cwd=folder) as process:
+        url = f"http://127.0.0.1:{first}"
+        wait_until(lambda: _answers(url), process, what=f"the reader in a container ({log})")
+        docs = json.loads(fetch(f"{url}/-/bundle.json"))["docs"][0]["url"]
+        assert docs.startswith(f"http://127.0.0.1:{first + 1}/")
+        yield docs
+        assert end(process) == 0
     assert "Traceback" not in log.read_text()
 
 
 def _for_volumes(handed: Handed, script: str, folder: Path) -> str:
     """Make volumes in a folder, and return the script that takes out of them what it needs as the README says."""
-    Console(handed.path.parent).succeed("bundle", "sample", "-o", folder, "--volume-size", "20MB")
+    snapshot = handed.path.stem.partition("-")[2]
+    Console(handed.path.parent).succeed(
+        "bundle", "sample", "--snapshot", snapshot, "-o", folder, "--volume-size", "20MB"
+    )
     assert not (folder / handed.path.name).exists()
     (taking,) = re.findall(r"^    cat .* \| tar xf - .*\n", handed.readme, re.MULTILINE)
     first, *others = script.splitlines(keepends=True)

@@ -22,6 +22,7 @@ _IMAGES = "images/images.tar"
 _MAIN_PORT = 8080  # where serve listens unless it is told otherwise
 _MOST_PORTS = 200  # that a runtime is asked to publish; each costs some of them a process
 _ANYONE = "you@example.org"  # stands for whoever signed
+_NAMES = {"docker": "Docker", "podman": "Podman"}
 _MIRROR = "registry.example.org/mirror"  # stands for the reader's own registry
 
 
@@ -151,17 +152,26 @@ class CommandBook:
         return with_python("Search", f'python3 archiver.pyz search {self.served} "some words"')
 
     def read_in_container(self, runtime: str) -> Commands:
-        """Load the reader's image and read with it, by ``docker``, ``podman`` or ``nerdctl``."""
+        """Read with the reader's image, by ``docker``, ``podman`` or ``nerdctl``; of a full bundle load it first."""
         last = _MAIN_PORT + self._origin_ports
-        ports = f"127.0.0.1:{_MAIN_PORT}-{last}:{_MAIN_PORT}-{last}"
+        ports = f"-p 127.0.0.1:{_MAIN_PORT}-{last}:{_MAIN_PORT}-{last} "
+        serve = self._run(runtime, f"serve --host 0.0.0.0 /bundle/{self.served}", ports, "ro")
+        given = " ".join(f"/bundle/{name}" for name in self.given.split())
+        join = self._run(runtime, f"load {given} --into /bundle/{self.served}")
+        return everywhere(
+            _NAMES.get(runtime, runtime),
+            f"tar xf {self.name} archiver.pyz" + ("" if self.base else f" {_IMAGES}"),
+            join if self.base else f"{runtime} load -i {_IMAGES}",
+            serve,
+        )
+
+    def _run(self, runtime: str, words: str, ports: str = "", access: str = "rw") -> str:
+        """Return the line that runs the reading program in a container which sees the current folder."""
         # Where SELinux is on, a container sees a folder only if that is labelled, which a USB stick cannot be.
         label = " --security-opt label=disable" if runtime == "podman" else ""
-        return everywhere(
-            runtime.capitalize() if runtime != "nerdctl" else runtime,
-            f"tar xf {self.name} archiver.pyz {_IMAGES}",
-            f"{runtime} load -i {_IMAGES}",
-            f'{runtime} run --rm -p {ports} -v "${{PWD}}:/bundle:ro"{label} --entrypoint python3 '
-            f"{self.contents.reader_image} -I /bundle/archiver.pyz serve --host 0.0.0.0 /bundle/{self.name}",
+        return (
+            f'{runtime} run --rm {ports}-v "${{PWD}}:/bundle:{access}"{label} --entrypoint python3 '
+            f"{self.contents.reader_image} -I /bundle/archiver.pyz {words}"
         )
 
     @property
@@ -183,7 +193,7 @@ class CommandBook:
         """Load the images by the reading program."""
         words = " --namespace k8s.io" if runtime == "containerd" else ""
         made = with_python(
-            runtime.capitalize() if runtime != "containerd" else "Kubernetes nodes with containerd, as root",
+            _NAMES.get(runtime, "Kubernetes nodes with containerd, as root"),
             f"python3 archiver.pyz load {self.given} --into {runtime}{words}",
         )
         return made if runtime != "containerd" else replace(made, macos=(), windows=())

@@ -115,7 +115,7 @@ class _Text:
                 book.serve_network(),
             ),
         )
-        if self._contents.reader_image and not self._is_delta:
+        if self._contents.reader_image:
             yield Fold("Without Python: with a container runtime", tuple(self._read_in_container()))
         if not self._is_delta:
             yield Fold(
@@ -130,10 +130,16 @@ class _Text:
 
     def _read_in_container(self) -> Iterator[Block]:
         platform = facts.reader_platform(self._contents)
+        image = f"The image `{self._contents.reader_image}`"
+        done = (
+            f"{image}, which came with an earlier bundle, has Python. In the folder where both bundles are, these lines put them "
+            "together"
+            if self._is_delta
+            else f"{image} in here has Python. In the folder where the bundle is, these lines load it"
+            + (f", for {platform}," if platform else "")
+        )
         yield Paragraph(
-            f"The image `{self._contents.reader_image}` in here has Python. In the folder where the bundle is, these lines "
-            f"load it{f', for {platform},' if platform else ''} and start the reading program in it. Then open "
-            "`http://localhost:8080/` in your browser."
+            f"{done} and start the reading program in it. Then open `http://localhost:8080/` in your browser."
         )
         for runtime in ("docker", "podman", "nerdctl"):
             yield self._book.read_in_container(runtime)
