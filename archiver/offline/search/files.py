@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from archiver.offline.search.query import Query
 
 MEMORY_LIMIT = 512 << 20
+_PATIENCE = 1.0  # seconds
+
+
+class _Connection:
+    """A database, and the turn that whoever uses or closes it takes."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+        self.turn = threading.Lock()
 
 
 class SearchFile:
@@ -38,12 +47,11 @@ class SearchFile:
         self._holding = holding
         self._cache = cache
         self._preparing = threading.Lock()
-        self._in_memory: sqlite3.Connection | None = None
-        self._memory_turn = threading.Lock()
+        self._in_memory: _Connection | None = None
         self._path: Path | None = None
         self._failure: SearchUnavailable | None = None
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[_Connection] = []
 
     @property
     def present(self) -> bool:
@@ -79,9 +87,11 @@ class SearchFile:
             return search(database, query, limit=limit, offset=offset, source=source)
 
     def close(self) -> None:
-        """Close what is open; no search may be under way."""
-        for database in self._opened:
-            database.close()
+        """Close what is open. What is in use for longer than a moment is left alone: SQLite would crash."""
+        for connection in self._opened:
+            if connection.turn.acquire(timeout=_PATIENCE):
+                connection.database.close()
+                connection.turn.release()
         self._opened.clear()
 
     def _place(self) -> None:
@@ -114,7 +124,7 @@ class SearchFile:
                 target.write(chunk)
         return path
 
-    def _loaded(self, index: SearchIndex, digest: Digest) -> sqlite3.Connection:
+    def _loaded(self, index: SearchIndex, digest: Digest) -> _Connection:
         if index.size > MEMORY_LIMIT:
             raise SearchUnavailable(
                 f"the search index has {index.size} bytes and there is no place to copy it to",
@@ -129,22 +139,22 @@ class SearchFile:
             )
         with self._holding.open_search() as source:
             load(b"".join(verified_chunks(source, digest, index.size)))
-        self._opened.append(database)
-        return prepare(database)
+        return self._kept(prepare(database))
+
+    def _kept(self, database: sqlite3.Connection) -> _Connection:
+        """Have a connection closed in the end. Nobody may be using it: whoever closes does not know of that."""
+        connection = _Connection(database)
+        self._opened.append(connection)
+        return connection
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
-        if self._in_memory is not None:
-            with self._memory_turn:  # one connection, one thread at a time
-                yield self._in_memory
-            return
-        database: sqlite3.Connection | None = getattr(self._local, "database", None)
-        if database is None:
+        connection: _Connection | None = self._in_memory or getattr(self._local, "connection", None)
+        if connection is None:
             assert self._path is not None
-            database = open_database(self._path)
-            self._local.database = database
-            self._opened.append(database)
-        yield database
+            connection = self._local.connection = self._kept(open_database(self._path))
+        with connection.turn:  # one connection, one thread at a time
+            yield connection.database
 
 
 def search_all(

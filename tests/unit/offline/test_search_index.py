@@ -1,5 +1,7 @@
 import io
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +14,7 @@ from archiver.core.errors import SearchUnavailable
 from archiver.offline.holdings import SearchIndex
 from archiver.offline.search import files
 from archiver.offline.search.files import SearchFile, search_all
-from archiver.offline.search.index import SearchResults, open_database, search
+from archiver.offline.search.index import SearchResults, open_database, prepare, search
 from archiver.offline.search.query import parse_query
 from archiver.offline.search.segment import characters, index_text
 
@@ -240,3 +242,29 @@ def _folders(tmp_path: Path) -> list[str]:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     return ["a", "b"]
+
+
+def test_what_is_being_opened_or_searched_is_not_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ends while an index is being made ready, or searched, leaves that alone: SQLite would crash."""
+    monkeypatch.setattr(files, "_PATIENCE", 0.01)
+    file = SearchFile(_holding(tmp_path), None)
+    begun, closed = threading.Event(), threading.Event()
+
+    def waiting(database: sqlite3.Connection) -> sqlite3.Connection:
+        begun.set()
+        assert closed.wait(60)
+        return prepare(database)
+
+    monkeypatch.setattr(files, "prepare", waiting)
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(_search, file)
+        assert begun.wait(60)
+        file.close()
+        closed.set()
+        assert found.result(60) == ["zh/"]
+    with file._database() as database:
+        file.close()
+        assert database.execute("SELECT 1").fetchone() == (1,)
+    file.close()
