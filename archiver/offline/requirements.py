@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Iterable, Iterator, Protocol, Sequence
 from archiver.core.amounts import count_text, size_text
 from archiver.core.descriptor import INDEXES, MANIFESTS, Descriptor
 from archiver.core.errors import ArchiverError, BundleDamaged, DeltaIncomplete, RecordCorrupt
-from archiver.offline.loading.shelf import joined_images
+from archiver.offline.loading.shelf import absent_bases, joined_images
 from archiver.offline.names import CAPTURES
 from archiver.offline.problems import inside, refuse
 from archiver.offline.records import RESPONSE, REVISIT
@@ -138,12 +138,8 @@ def missing(
     if not deltas:
         return NOTHING
     blobs = _missing_blobs(deltas, bundles, held)
-    given = {(bundle.contents.project, bundle.contents.snapshot) for bundle in bundles}
-    bases = {
-        (delta.contents.project, delta.contents.since.snapshot) for delta in deltas if delta.contents.since
-    }
     return Missing(
-        tuple(f"{project}-{snapshot}.tar" for project, snapshot in sorted(bases - given)),
+        absent_bases(deltas, bundles),
         tuple(_missing_images(deltas, bundles, blobs)),
         tuple(
             dict.fromkeys(

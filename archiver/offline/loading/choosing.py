@@ -14,6 +14,7 @@ from archiver.core.descriptor import (
 from archiver.core.errors import (
     ArchiverError,
     BundleDamaged,
+    BundleError,
     DeltaIncomplete,
     NotArchived,
     UsageError,
@@ -108,15 +109,15 @@ def choices(shelf: JoinedImages, entries: Iterable[ImageEntry], wanted: Platform
 
     Raises:
         DeltaIncomplete: an image needs blobs that none of the bundles has; ``more`` are the other images.
-        BundleDamaged: a manifest is not what it should be.
+        BundleDamaged: a manifest is not what it should be, or a full bundle lacks something.
     """
     found: list[Choice] = []
-    incomplete: list[ArchiverError] = []
+    incomplete: list[BundleError] = []
     for entry in entries:
         try:
             choice = _choice(shelf, entry, wanted)
         except NotArchived:
-            incomplete.append(_incomplete(entry.reference))
+            incomplete.append(_incomplete(entry.reference, shelf))
             continue
         except ArchiverError as error:
             raise BundleDamaged(
@@ -125,7 +126,7 @@ def choices(shelf: JoinedImages, entries: Iterable[ImageEntry], wanted: Platform
         if choice is None:
             continue
         if any(shelf.size(digest) is None for digest in choice.blobs):
-            incomplete.append(_incomplete(entry.reference))
+            incomplete.append(_incomplete(entry.reference, shelf))
         found.append(choice)
     if incomplete:
         first, *more = incomplete
@@ -134,11 +135,18 @@ def choices(shelf: JoinedImages, entries: Iterable[ImageEntry], wanted: Platform
     return tuple(found)
 
 
-def _incomplete(reference: str) -> DeltaIncomplete:
+def _incomplete(reference: str, shelf: JoinedImages) -> BundleError:
+    if not shelf.lacking:
+        return BundleDamaged(
+            "the image is not whole, and no delta builds on what is missing", place=reference
+        )
+    bases = " and ".join(shelf.bases)
     return DeltaIncomplete(
         "the image is not whole in what was given: a delta has only what is new in it",
         place=reference,
-        hint="give the bundle that the delta builds on as well: archiver load BASE.tar DELTA.tar --into …",
+        hint=f"give the bundle that the delta builds on as well: {bases}"
+        if bases
+        else "give the earlier bundles as well",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Sequence
+from typing import IO, TYPE_CHECKING, Iterable, Sequence
 
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.offline.bundle import image_of
@@ -21,6 +21,7 @@ class JoinedImages:
         entries: what bundle.json says of the images: one a reference, that of the newest snapshot.
         images: the same, as other shelves have it.
         lacking: blobs that deltas build on and that none of the bundles has.
+        bases: names of the bundles that deltas build on and that were not given.
     """
 
     def __init__(self, bundles: Sequence[OpenBundle]) -> None:
@@ -39,6 +40,7 @@ class JoinedImages:
         }
         required = {digest for bundle in bundles for digest in bundle.contents.requires}
         self.lacking: frozenset[Digest] = frozenset(required - set(self._blobs))
+        self.bases = absent_bases(bundles, bundles)
 
     def size(self, digest: Digest) -> int | None:
         """See holdings.ImageShelf."""
@@ -72,3 +74,17 @@ def joined_images(bundles: Sequence[OpenBundle]) -> JoinedImages:
     What deltas among them need of bundles that are not is missing from it: ``size`` is None for that.
     """
     return JoinedImages(bundles)
+
+
+def absent_bases(deltas: Iterable[OpenBundle], given: Iterable[OpenBundle]) -> tuple[str, ...]:
+    """Return the names, of the default form, of the bundles that deltas build on and that were not given.
+
+    Args:
+        deltas: bundles of either kind; full ones build on nothing.
+        given: all bundles that there are.
+    """
+    there = {(bundle.contents.project, bundle.contents.snapshot) for bundle in given}
+    bases = {
+        (delta.contents.project, delta.contents.since.snapshot) for delta in deltas if delta.contents.since
+    }
+    return tuple(f"{project}-{snapshot}.tar" for project, snapshot in sorted(bases - there))
