@@ -146,6 +146,14 @@ def test_one_name_for_two_images_is_refused_before_anything_is_sent(
     assert target.requests() == []
 
 
+def test_a_bundle_in_place_of_the_registry_is_told(console: Console, archive: ImageArchive) -> None:
+    """Its name could be a host's."""
+    bundle = archive.bundle()
+    outcome = console.run("push", bundle, bundle.name)
+    assert outcome.code == 2
+    assert "the registry comes last" in outcome.err
+
+
 def test_one_image_alone_can_be_pushed(console: Console, archive: ImageArchive, target: Registry) -> None:
     """By its name as people write it; a name that is not there is an error that lists others."""
     console.succeed("push", archive.root, target.host, "--image", "redis:7")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from archiver.core.digest import Digest
@@ -87,8 +86,3 @@ def layers_of(path: Path) -> list[str]:
 def writes(registry: Registry) -> list[str]:
     """Return the requests to a registry that were more than looking."""
     return [line for line in registry.requests() if not line.startswith("HEAD ")]
-
-
-def environment_of(folder: Path) -> dict[str, str]:
-    """Return an environment for other clients, with nothing of this user's."""
-    return {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "HOME": str(folder), "LC_ALL": "C.UTF-8"}

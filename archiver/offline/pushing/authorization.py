@@ -73,6 +73,7 @@ class Authorizer:
         self._registry, self._root = registry, root
         self._client, self._credentials, self._clock = client, credentials, clock
         self._grants: dict[Access, _Grant] = {}
+        self._denied: dict[Access, AuthenticationFailed] = {}
         self._bearer: Challenge | None = None
         self._basic = False
         self._lock = threading.Lock()
@@ -81,9 +82,12 @@ class Authorizer:
         """Return the header's value to send; empty as long as the registry did not ask for a login.
 
         Raises:
-            AuthenticationFailed, FetchError: the token server gives no token.
+            AuthenticationFailed: it was denied before: a registry is not asked again and again, blob by blob.
+            FetchError: the token server gives no token.
         """
         with self._lock:
+            if access in self._denied:
+                raise self._denied[access]
             if self._basic:
                 return self._name_and_password(access)
             grant = self._grants.get(access)
@@ -123,7 +127,11 @@ class Authorizer:
             return found
 
     def denied(self, access: Access) -> AuthenticationFailed:
-        """Return the error for a registry that lets us not in."""
+        """Return the error for a registry that lets us not in, and remember it."""
+        error = self._denied[access] = self._denial(access)
+        return error
+
+    def _denial(self, access: Access) -> AuthenticationFailed:
         credential = self._credential(access)
         if credential is None:
             return AuthenticationFailed(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archiver.offline.pushing.registry import Dialling
     from archiver.offline.verbs.inputs import ProgressFactory
 
+_ORDER = "the registry comes last: push BUNDLE... REGISTRY"
 _VARIABLE = "REGISTRY_AUTH"
 _LONGEST_PASSWORD = 1 << 16
 _LARGEST_CA = 4 << 20  # bytes; all authorities that browsers trust are a quarter of a megabyte
@@ -123,10 +124,12 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
 def _run(args: argparse.Namespace, progress: Progress) -> int:
     from archiver.offline.pushing.choosing import choose_images  # noqa: PLC0415 - keeps --help quick
     from archiver.offline.pushing.clusterconfig import cluster_files  # noqa: PLC0415 - see above
-    from archiver.offline.pushing.names import Destination, Naming, Rename, place_images  # noqa: PLC0415 - keeps --help quick
+    from archiver.offline.pushing.names import Destination, Naming, Rename, place_images  # noqa: PLC0415 - see above
     from archiver.offline.pushing.push import push_images  # noqa: PLC0415 - see above
     from archiver.offline.pushing.registry import open_registry  # noqa: PLC0415 - see above
 
+    if Path(args.destination).is_file():
+        raise UsageError("is a file, and not the registry to push to", place=args.destination, hint=_ORDER)
     naming = Naming(
         Destination.parse(args.destination), tuple(map(Rename.parse, args.rename)), args.keep_host
     )

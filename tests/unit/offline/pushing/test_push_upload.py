@@ -204,6 +204,19 @@ def test_a_login_that_does_not_count_is_told_once(server: Registry) -> None:
     assert len(server.asked) == 2
 
 
+def test_a_denial_holds_for_the_repository(server: Registry) -> None:
+    """Where a token does not do, the next blob is not asked for with one token after the other."""
+    server.answers[BEGIN] = lambda _: Reply(
+        b"", 401, {"WWW-Authenticate": f'Bearer realm="http://{server.host}/token",service="tests"'}
+    )
+    with closing(opened(server, Credential("keeper", "secret", origin="a file"))) as registry:
+        repository = TargetRepository(registry, "a")
+        for _ in range(5):
+            with pytest.raises(AuthenticationFailed, match="push to a"):
+                repository.begin(DIGEST)
+    assert len(server.lines("POST")) == 3
+
+
 def test_what_passes_is_tried_again_and_what_does_not_is_not(server: Registry) -> None:
     """503 as often as there is patience, 400 once."""
     server.answers[f"PUT /u?digest={DIGEST}"] = Reply(b"", 503)
