@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import errno
+import os
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,12 +13,14 @@ from archiver.bundle import searchindex
 from archiver.bundle.build import build_bundle
 from archiver.bundle.searchindex import ensure_search_index
 from archiver.core.digest import Digest
+from archiver.core.errors import StorageFull
 from archiver.core.progress import NullProgress
 from archiver.offline.bundle import read_bundle
 from archiver.offline.loading import records as module
 from archiver.offline.loading.archive import load_archive
 from archiver.offline.opening import open_holdings
 from archiver.offline.search.provenance import loaded_index, side_file
+from archiver.store.atomic import TEMPORARY_PREFIX
 from archiver.store.locator import open_locator
 from archiver.store.paths import open_archive
 from archiver.store.warcfiles import scan_members
@@ -170,3 +174,33 @@ def test_a_delta_whose_base_has_no_index_is_loaded_without_one(tmp_path: Path) -
     assert not side_file(open_archive(folder).project("small").search("20260302T120000Z")).exists()
     again = build_bundle(open_archive(folder), "small", output=tmp_path / "again.tar").path
     assert again.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("call", ["pwrite", "fsync"])
+def test_a_disk_that_fills_up_on_the_way_is_told_and_the_next_load_goes_on(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """It is an error of its own at whatever moment; with room again the load completes what it began, and leaves no scraps."""
+    folder = tmp_path / "archives"
+    real, left = getattr(os, call), 0
+
+    def full(*args: object) -> object:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*args)
+
+    failures = 0
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, full)
+        for left in (1, 3, 9, 20, 30):  # noqa: B007 - what the function above counts down
+            with suppress(StorageFull):
+                _load(bundle, folder)
+                continue
+            failures += 1
+    assert failures >= 2
+    _load(bundle, folder)
+    again = build_bundle(open_archive(folder), "small", output=tmp_path / "again.tar")
+    assert again.path.read_bytes() == bundle.read_bytes()
+    assert not [path for path in folder.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
