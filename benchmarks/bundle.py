@@ -170,15 +170,25 @@ def opening(bundle: Path, scratch: Path, rounds: int) -> bool:
     """Open a large bundle for serving: from the start of the command to its first answer."""
     large = scratch / "large.tar"
     grown(bundle, large, LARGE, BLOBS, FILES)
-    times, read = [], 0
+    warm, cold, read = [], [], 0
     for _ in range(rounds):
+        forget(large)
+        cold.append(until_served(large, scratch / "output")[0])
         taken, read = until_served(large, scratch / "output")
-        times.append(taken)
+        warm.append(taken)
     print(f"Opening {large.stat().st_size / 1e9:.0f} GB, {BLOBS} blobs and {FILES} files more, for serving:")
     print(
-        f"{statistics.median(times):.2f} s until the first answer, {read / 1e6:.0f} MB read; the goal is 1 s"
+        f"{statistics.median(warm):.2f} s until the first answer, {read / 1e6:.0f} MB read; the goal is 1 s"
     )
-    return min(times) <= PROMISED_OPENING
+    print(f"{statistics.median(cold):.2f} s with nothing of it in the page cache")
+    return min(warm) <= PROMISED_OPENING
+
+
+def forget(path: Path) -> None:
+    """Take a file out of the page cache."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def until_served(bundle: Path, output: Path) -> tuple[float, int]:
