@@ -191,7 +191,7 @@ def image_rows(contents: Contents) -> list[Sequence[Cell]]:
                 (
                     image.result.reference,
                     image.result.digest,
-                    "packed with zstd" if _ZSTD in image.compressions else "",
+                    f"layers packed with zstd: {ZSTD_NOTE}" if _ZSTD in image.compressions else "",
                 ),
                 (
                     ", ".join(platforms)

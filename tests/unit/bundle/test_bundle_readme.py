@@ -278,6 +278,18 @@ def test_windows_gets_what_windows_has(builder: ArchiveBuilder, render: object) 
     assert "Get-FileHash -LiteralPath $file" in text
 
 
+@pytest.mark.parametrize("render", [webpage.render, plaintext.render])
+def test_who_refuses_an_image_is_told(builder: ArchiveBuilder, render: object) -> None:
+    """Layers packed with zstd are named with the runtimes that cannot load them, above and at the image itself."""
+    contents = _contents(builder)
+    assert b"zstd" not in render(contents)  # type: ignore[operator]  # see above
+    first, *others = contents.images
+    images = (replace(first, compressions=("gzip", "zstd")), *others)
+    text = " ".join(render(replace(contents, images=images)).decode().split())  # type: ignore[operator]  # see above
+    assert "1 image has layers packed with zstd: Docker before version 23 cannot load them" in text
+    assert text.count("Docker before version 23 cannot load them") == 2
+
+
 _POWERSHELL = re.compile(
     r"""^(?:(?:tar|py|mkdir|cd|docker|podman|nerdctl|ssh-keygen)\ [^<>|&;*]*  # programs, without what its own shell would take
     |cmd\ /c\ "[^"]*"
