@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import socket
 import subprocess
 import tarfile
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Iterator
 
@@ -23,6 +25,14 @@ _AT_A_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
+"""
+# Opens a key with a passphrase, writes down where its agent is, and is killed.
+_KILLED_WITH_AN_AGENT = """
+import os, pathlib, signal, sys
+from archiver.bundle.signing import signing_key
+with signing_key(pathlib.Path(sys.argv[1])) as key:
+    pathlib.Path("agent").write_text(key.environment["SSH_AUTH_SOCK"])
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -173,6 +183,28 @@ def test_a_passphrase_is_asked_for_once(console: Console, shared: Console, key: 
     assert (console.folder / "asked").read_text() == "asked\n"
     signers = _allowed(console, shared.folder / "locked", name="locked")
     assert "signed by locked" in console.succeed("verify", "b.tar", "--signers", signers).out
+
+
+def test_no_agent_outlives_its_run(console: Console, shared: Console) -> None:
+    """A run that is killed while its own ssh-agent has the opened key leaves no such agent behind."""
+    asking = console.write("ask", "#!/bin/sh\necho open sesame\n")
+    asking.chmod(0o755)
+    killed = Console(
+        console.folder,
+        (console.program[0], "-c", _KILLED_WITH_AN_AGENT),
+        **{**console.environment, "SSH_ASKPASS": str(asking), "SSH_ASKPASS_REQUIRE": "force"},
+    )
+    assert killed.run(shared.folder / "locked").code == -9
+    agent = (console.folder / "agent").read_text()
+    deadline = time.monotonic() + 60
+    while _listens(agent) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _listens(agent)
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(path) == 0
 
 
 def test_the_passphrase_is_asked_for_on_the_terminal(console: Console, shared: Console) -> None:

@@ -314,11 +314,11 @@ def test_a_file_that_cannot_grow_ends_the_run(
 @pytest.fixture
 def stick(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MiB of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system")
     folder = tmp_path / "stick"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "stick", folder], check=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "stick", folder]
+    if os.geteuid() != 0 or subprocess.run(command, check=False).returncode != 0:
+        pytest.skip("no file system can be mounted here: only root can, and not in every container")
     yield folder
     subprocess.run(["umount", folder], check=True)
 

@@ -121,6 +121,14 @@ def test_a_file_of_the_name_is_what_was_asked_for(tmp_path: Path) -> None:
     source.close()
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """What a shell puts in place of <(command), or a folder, is refused at once: a bundle is read at any place."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(StoreError, match="no regular file"):
+            open_source(path)
+
+
 def test_nothing_there_is_a_store_error(tmp_path: Path) -> None:
     """A name without a file or volumes is an error of its own, not one about volumes."""
     assert not source_exists(tmp_path / "whole.tar")
