@@ -173,6 +173,28 @@ def test_containerd_takes_platforms_of_other_machines(
     assert containerd.images()[reference] == packed.pushed.roots[reference].digest
 
 
+def test_containerd_takes_dockers_image_of_another_machine(
+    console: Console, containerd: Containerd, tmp_path: Path
+) -> None:
+    """Where ctr by hand ends with an error behind all images, at the entry that stands there for skopeo, load does not."""
+    with serving() as registry:
+        for architecture in ("amd64", "arm64"):
+            name = f"team/tool:1-{architecture}"
+            registry.image(name, SHARED, layer(name), platform=f"linux/{architecture}", **DOCKER)
+        names = {f"{registry.host}/team/tool:1-{architecture}" for architecture in ("amd64", "arm64")}
+        Project(console).archive(images={"refs": sorted(names), "platforms": list(PLATFORMS)})
+    bundle = tmp_path / "tools.tar"
+    console.succeed("bundle", "sample", "-o", bundle)
+    with tarfile.open(bundle) as tar:
+        tar.extract("images/images.tar", tmp_path, filter="data")
+    assert containerd.load(tmp_path / "images/images.tar").returncode != 0
+    assert names <= set(containerd.images())
+    containerd.empty()
+    _reader(tmp_path, containerd).succeed("load", bundle, "--into", "containerd")
+    assert set(containerd.images()) == names
+    assert containerd.unpacked() == names
+
+
 def test_only_what_is_named_is_loaded(packed: Packed, docker: Docker, tmp_path: Path) -> None:
     """With --image nothing but that is sent, and the rest of the bundle does not matter: neither zstd nor artifacts."""
     wanted = [packed.pushed.named("schema2"), packed.pushed.named("list")]
