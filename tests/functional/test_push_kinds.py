@@ -18,7 +18,7 @@ from servers.mirroring import Project
 from servers.processes import need
 from servers.pushing import digest_of, writes
 from servers.real import docker_registry, skopeo
-from servers.registry import serving
+from servers.registry import Reply, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,6 +126,22 @@ def test_a_registry_that_lists_by_itself_gets_no_list(
         console.succeed("push", packed.bundle, front.host, "--keep-host")
         tag = packed.pushed.roots[packed.signed].digest.replace(":", "-")
         assert front.lines(f"* */manifests/{tag}") == []
+
+
+def test_what_refers_to_an_image_that_failed_is_not_pushed(
+    packed: Packed, target: Registry, console: Console
+) -> None:
+    """A signature of nothing helps nobody: it is listed with its reason; the other images arrive."""
+    with fronting(target) as front:
+        front.instead("PUT */team/single/manifests/1", Reply(b"", 403))
+        outcome = console.run("push", packed.bundle, front.host, "--keep-host")
+        assert outcome.code == 3
+        assert outcome.err.count("what it refers to could not be pushed") == 2
+        signed = packed.pushed.roots[packed.signed].digest.replace(":", "-")
+        repository = placed(packed.signed).partition(":1")[0]
+        assert front.lines(f"PUT /v2/{repository}/manifests/{signed}.sig") == []
+    index = next(reference for reference in packed.pushed.roots if "/team/index:" in reference)
+    assert digest_of(target, placed(index)) == packed.pushed.roots[index].digest
 
 
 # ---- deltas
