@@ -369,9 +369,15 @@ def test_loads_that_are_killed_end_in_the_same_archive(console: Console, kept: K
     changes = _load_until(console, kept, 0)
     expected = _files(archives)
     assert changes > 100
-    for number in range(ROUNDS):
+    moments = [random.Random(f"{SEED}-{number}").randint(1, changes) for number in range(ROUNDS)]
+    for moment in (
+        2,
+        3,
+        *moments,
+        changes,
+    ):  # archive.json has its temporary name, and its own; the very last change
         shutil.rmtree(archives)
-        _load_until(console, kept, random.Random(f"{SEED}-{number}").randint(1, changes))
+        _load_until(console, kept, moment)
         _check_pointers(archives)
         _load_until(console, kept, 0)
         assert _files(archives) == expected

@@ -17,7 +17,7 @@ from archiver.core.progress import NullProgress, Progress
 from archiver.offline.loading.incoming import check_same
 from archiver.offline.loading.plan import planned
 from archiver.offline.loading.project import LoadedArchive, ProjectLoad
-from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors
+from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors, sweep_temporaries
 from archiver.store.images import ImageLayout
 from archiver.store.locks import locked
 from archiver.store.paths import ArchivePaths, create_archive, is_archive, open_archive
@@ -57,6 +57,7 @@ def load_archive(
     with ExitStack() as held:
         for plan in plans:
             held.enter_context(locked(archive.project(plan.project).lock, plan.project))
+        sweep_temporaries(archive.root)  # archive.json is all that is ever written there
         layout = ImageLayout(archive.images)
         layout.sweep()
         held.enter_context(layout.writing())
