@@ -51,7 +51,7 @@ def reader(request: pytest.FixtureRequest, made: Path) -> Console:
 def test_the_standard_check_passes_afterwards(reader: Console, made: Path, tmp_path: Path, name: str) -> None:
     """One file or volumes, by whatever name: the same files, which sha256sum finds in order, and who signed is told."""
     outcome = reader.succeed("extract", made / name, tmp_path / "out", "--signers", made / "signers")
-    assert "keeper@example.org" in outcome.out
+    assert "keeper@example.org" in outcome.said
     subprocess.run(["sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path / "out", check=True)
     listed = subprocess.run(
         ["tar", "tf", made / "signed.tar"], capture_output=True, text=True, check=True

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.core.amounts import count_text, size_text
-from archiver.core.errors import UsageError
 from archiver.offline.exitcodes import exit_code, worst
 from archiver.offline.names import SUMS
-from archiver.offline.verbs.inputs import add_signers, existing
+from archiver.offline.verbs.inputs import add_signers, opened_bundle
 from archiver.offline.verbs.output import print_json, shown
 
 if TYPE_CHECKING:
@@ -62,20 +60,14 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
 
 
 def _run(args: argparse.Namespace, progress: Progress) -> int:
-    from archiver.offline.bundle import read_bundle  # noqa: PLC0415 - keeps the other commands quick
-    from archiver.offline.extract import extract_bundle  # noqa: PLC0415 - see above
-    from archiver.offline.signature import check_signer  # noqa: PLC0415 - see above
+    from archiver.offline.extract import extract_bundle  # noqa: PLC0415 - keeps the other commands quick
 
-    if existing(args.bundle).is_dir():
-        raise UsageError("extract takes a bundle, not a folder", place=str(args.bundle))
-    with read_bundle(args.bundle) as bundle:
-        signer = check_signer(bundle, args.signers) if args.signers else None
+    with opened_bundle(args.bundle, args.signers, progress) as bundle:
         done = extract_bundle(bundle, args.folder, args.names, progress)
     if args.json:
         print_json(
             {
                 "folder": str(done.folder),
-                "signer": asdict(signer) if signer else None,
                 "written": list(done.written),
                 "present": list(done.present),
                 "failed": [
@@ -85,8 +77,6 @@ def _run(args: argparse.Namespace, progress: Progress) -> int:
             }
         )
     else:
-        if signer is not None:
-            print(shown(f"{args.bundle}: signed by {signer}"))
         _print_done(done, whole=not args.names)
     return worst(exit_code(error) for error in done.failed)
 
