@@ -63,7 +63,7 @@ class CommandBook:
     @property
     def served(self) -> str:
         """What can be served: the bundle, or the archive that a delta and its base were loaded into."""
-        return self.contents.snapshot.project if self.base else self.name
+        return f"./{self.contents.snapshot.project}" if self.base else self.name
 
     # Checking
 
@@ -155,9 +155,10 @@ class CommandBook:
         """Read with the reader's image, by ``docker``, ``podman`` or ``nerdctl``; of a full bundle load it first."""
         last = _MAIN_PORT + self._origin_ports
         ports = f"-p 127.0.0.1:{_MAIN_PORT}-{last}:{_MAIN_PORT}-{last} "
-        serve = self._run(runtime, f"serve --host 0.0.0.0 /bundle/{self.served}", ports, "ro")
+        served = f"/bundle/{self.served.removeprefix('./')}"
+        serve = self._run(runtime, f"serve --host 0.0.0.0 {served}", ports, "ro")
         given = " ".join(f"/bundle/{name}" for name in self.given.split())
-        join = self._run(runtime, f"load {given} --into /bundle/{self.served}")
+        join = self._run(runtime, f"load {given} --into {served}")
         return everywhere(
             _NAMES.get(runtime, runtime),
             f"tar xf {self.name} archiver.pyz" + ("" if self.base else f" {_IMAGES}"),

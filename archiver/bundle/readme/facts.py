@@ -119,7 +119,9 @@ def state(contents: Contents) -> tuple[str, ...]:
         f"{count_text(left_out, 'image')} left out: not archived for what was packed." if left_out else ""
     ]
     if not contents.failures:
-        whole = ["Everything that was asked for is here."]
+        whole = [
+            f"Everything that was asked for is here{', or in what it builds on' if contents.base else ''}."
+        ]
     broken = len(contents.snapshot.broken_links)
     links = (
         f"{count_text(broken, 'link')} of the documentation {'was' if broken == 1 else 'were'} broken already: "

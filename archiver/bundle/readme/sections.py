@@ -96,7 +96,8 @@ class _Text:
         book = self._book
         if self._is_delta:
             yield Paragraph(
-                "This bundle has what is new. Put it together with the one that it builds on, in a folder, and read there:"
+                "This bundle has what is new. Put it together with the one that it builds on, in a folder, and read there. "
+                "Where that folder is still there from the last time, the new bundle alone is enough:"
             )
             yield book.join_archive()
         yield Paragraph(

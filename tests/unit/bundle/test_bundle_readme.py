@@ -243,8 +243,9 @@ def test_a_delta_names_what_it_builds_on(builder: ArchiveBuilder, render: object
     for wanted in (
         "what is new since the copy of 1 February 2026",
         f"archiver.pyz verify {base} {contents.name}",
-        f"archiver.pyz load {base} {contents.name} --into small",
-        "archiver.pyz serve small",
+        f"archiver.pyz load {base} {contents.name} --into ./small",
+        "archiver.pyz serve ./small",
+        "Everything that was asked for is here, or in what it builds on.",
         f"archiver.pyz load {base} {contents.name} --into docker",
         f"archiver.pyz push {base} {contents.name} registry.example.org/mirror",
         "unchanged: in an earlier bundle",
