@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Iterator
 import pytest
 
 from servers.console import Console
+from servers.keeper import keeping
 from servers.processes import need, running, wait_until
 from servers.small_archive import small_archive
 
@@ -266,7 +267,7 @@ def test_other_signers_than_those_allowed_are_refused(
     assert said in outcome.out
 
 
-def test_a_revoked_key_in_an_empty_list_is_nobody_s(console: Console, shared: Console) -> None:
+def test_an_empty_list_allows_nobody(console: Console, shared: Console) -> None:
     """A list without a line, or with lines that are none, allows nobody."""
     for text in ("", "# nobody\n", "garbage\n"):
         signers = console.write("allowed_signers", text)
@@ -373,3 +374,24 @@ def test_an_ssh_keygen_that_does_not_work_is_no_verdict(console: Console, shared
     outcome = limited.run("verify", shared.folder / "signed.tar", "--signers", signers)
     assert outcome.code == 5
     assert "No user exists for uid 12345) [signature.unchecked]" in outcome.out
+
+
+def test_a_base_and_its_update_in_volumes_are_all_signed(shared: Console, tmp_path: Path) -> None:
+    """Volumes, updates and signatures together: one command says of both who signed them; one that is not spoils it."""
+    console = Console(tmp_path)
+    with keeping(console) as keeper:
+        signing = ("--sign", shared.folder / "alice", "--volume-size", "1MiB")
+        keeper.archive(1)
+        console.succeed("bundle", "sample", "-o", "base.tar", *signing)
+        keeper.archive(2)
+        console.succeed("bundle", "sample", "--since", "base.tar", "-o", "delta.tar", *signing)
+        console.succeed("bundle", "sample", "--since", "base.tar.001", "-o", "unsigned.tar")
+    signers = _allowed(console, shared.folder / "alice")
+    outcome = console.succeed("verify", "base.tar.001", "delta.tar.sha256", "--signers", signers)
+    assert outcome.out.count(f"signed by {ALICE}") == 2
+    assert "builds on" in console.succeed("verify", "delta.tar", "--signers", signers).out
+    assert console.run("verify", "base.tar", "unsigned.tar", "--signers", signers).code == 5
+    load = ("load", "base.tar", "--into", "./archive", "--signers", signers)
+    assert console.run(*load[:2], "unsigned.tar", *load[2:]).code == 5
+    assert not (console.folder / "archive").exists()
+    console.succeed(*load[:2], "delta.tar", *load[2:])
