@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Sequence
 
 from archiver.bundle import manifest
@@ -16,7 +16,7 @@ from archiver.bundle.packing import Plan, write_bundle
 from archiver.bundle.readme import facts, plaintext, webpage
 from archiver.bundle.record import record_members
 from archiver.bundle.runtime import build_runtime
-from archiver.bundle.searchindex import narrowed_index, page_titles, search_index
+from archiver.bundle.searchindex import index_digest, new_documents, page_titles, search_index
 from archiver.bundle.signing import signing_key
 from archiver.bundle.since import read_base
 from archiver.core.digest import CHUNK, Digest
@@ -24,7 +24,7 @@ from archiver.core.errors import UsageError
 from archiver.core.progress import NullProgress, Progress
 from archiver.core.tarstream import Member, Sink, small_member
 from archiver.offline import names
-from archiver.offline.volumelist import list_path
+from archiver.offline.volumelist import list_path, whole_of
 from archiver.store.atomic import storage_errors
 from archiver.store.images import blob_reader
 from archiver.store.imagestar import blob_member
@@ -124,7 +124,7 @@ def build_bundle(
     most = volume_bytes(volume_size) if volume_size is not None else None
     base = read_base(since, paths, record, progress) if since is not None else None
     target = target_path(output, bundle_name(record, base), archive)
-    if since is not None and target.exists() and target.samefile(since):
+    if since is not None and whole_of(since).resolve() == target.resolve():
         raise UsageError(
             "the delta would take the place of its base", place=str(target), hint="choose another name"
         )
@@ -139,7 +139,8 @@ def build_bundle(
         if sentence := facts.zstd_sentence(contents):
             progress.note(sentence)
         if base is not None and index is not None:
-            index = held.enter_context(narrowed_index(index, base.documents, target))
+            contents = replace(contents, search_digest=index_digest(index))
+            index = held.enter_context(new_documents(index, paths, base, progress, target))
         store = blob_reader(archive.images)
         readmes = (
             small_member(names.FIRST, webpage.render(contents, signed=key is not None)),

@@ -44,6 +44,7 @@ class Contents:
         files: the downloaded files, by path; in a delta also those that its readers have.
         failures: the snapshot's failures and what packing adds to them.
         base: the bundle that a delta builds on; None for a full bundle.
+        search_digest: of the index of all documents, where not all of it is packed.
     """
 
     snapshot: Snapshot
@@ -54,6 +55,7 @@ class Contents:
     files: tuple[FileResult, ...]
     failures: tuple[Failure, ...]
     base: Base | None = None
+    search_digest: Digest | None = None
 
     @property
     def name(self) -> str:

@@ -30,6 +30,7 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
     """
     snapshot = contents.snapshot
     blobs = contents.images_tar.blobs if contents.images_tar else ()
+    index = next((member.digest for member in members if member.path == names.SEARCH), "")
     return jsontext.dump(
         {
             "format": FORMAT,
@@ -50,6 +51,7 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
             "failures": [asdict(failure) for failure in contents.failures],
             "broken_links": [asdict(link) for link in snapshot.broken_links],
             "captures_digest": snapshot.captures_digest,
+            "search_digest": str(contents.search_digest or index),
             "reader_image": contents.reader_image,
             "since": _since(contents.base),
             "requires": [str(digest) for digest in contents.requires],

@@ -10,7 +10,7 @@ import platform
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Container, Iterator, Sequence
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 import selectolax
 
@@ -24,7 +24,7 @@ from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
 from archiver.offline.search.index import VERSION
 from archiver.offline.search.provenance import loaded_index, side_file
-from archiver.offline.search.reading import Key, open_index
+from archiver.offline.search.reading import open_index
 from archiver.offline.search.writer import IndexedDocument, write_index
 from archiver.store.atomic import storage_errors, sweep_temporaries, temporary_folder, write_atomically
 from archiver.store.locks import waiting_lock
@@ -33,6 +33,7 @@ from archiver.version import PROGRAM
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.bundle.since import Base
     from archiver.core.capture import Capture
     from archiver.offline.holdings import Site
     from archiver.store.paths import ProjectPaths
@@ -62,7 +63,7 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
         if not _is_current(path):  # another process may have built it meanwhile
             if not _build(paths, snapshot, path, progress or NullProgress()):
                 return None
-            write_atomically(side_file(path), _provenance(_digest(path)))
+            write_atomically(side_file(path), _provenance(index_digest(path)))
     return path
 
 
@@ -87,22 +88,48 @@ def search_index(
 
 
 @contextmanager
-def narrowed_index(index: Path, held: Container[Key], output: Path) -> Iterator[Path]:
-    """Give an index of the documents that a reader does not have, for as long as the block lasts.
+def new_documents(
+    index: Path, paths: ProjectPaths, base: Base, progress: Progress, output: Path
+) -> Iterator[Path]:
+    """Give an index of the documents that readers of a base lack, for as long as the block lasts.
 
-    It is made in a temporary folder beside ``output``.
+    A page that was captured again and has the same text is no such document. Where it cannot be known what index those
+    readers have, all documents are.
 
     Args:
         index: the index of all documents.
-        held: doc site, URL and timestamp of those that the reader has.
-        output: what the index is made for.
+        paths: the project's files.
+        base: the bundle that those readers have.
+        progress: is told of the pages indexed, where the base's index has to be made again.
+        output: what the index is made for; it is made in a temporary folder beside that.
 
     Raises:
         StoreError: there is no room for it.
     """
-    with temporary_folder(output) as folder, open_index(index) as whole:
-        write_index(folder / "new.sqlite", (each for each in whole.documents() if each.key not in held))
+    with ExitStack() as opened:
+        known = opened.enter_context(_index_of(paths, base, progress, output))
+        if known is None:
+            yield index
+            return
+        folder = opened.enter_context(temporary_folder(output))
+        held, whole = opened.enter_context(open_index(known)), opened.enter_context(open_index(index))
+        new = (
+            each for each in whole.documents() if each not in (held.get(each.key), held.elsewhen(each.key))
+        )
+        write_index(folder / "new.sqlite", new)
         yield folder / "new.sqlite"
+
+
+@contextmanager
+def _index_of(paths: ProjectPaths, base: Base, progress: Progress, output: Path) -> Iterator[Path | None]:
+    """Give the very index that readers of a base have; None where the archive has another one, or not that snapshot."""
+    with ExitStack() as held:
+        path: Path | None = paths.search(base.snapshot)
+        if base.search_digest is None or not base.records:
+            path = None
+        elif path is not None and not path.is_file():
+            path = held.enter_context(search_index(paths, base.snapshot, progress, output))
+        yield path if path is not None and index_digest(path) == base.search_digest else None
 
 
 def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:
@@ -140,11 +167,12 @@ def _is_current(path: Path) -> bool:
         if not (path.is_file() and side.is_file()):
             return False
         said = side.read_bytes()
-    digest = _digest(path)
+    digest = index_digest(path)
     return said in (_provenance(digest), loaded_index(digest, PROGRAM))
 
 
-def _digest(path: Path) -> Digest:
+def index_digest(path: Path) -> Digest:
+    """Return the digest of an index. Raises StoreError where it cannot be read."""
     with storage_errors(path), path.open("rb") as stream:
         return Digest.of_stream(stream)[0]
 

@@ -6,9 +6,8 @@ Source: docs/format.md, "Deltas".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Iterator
 
-from archiver.core.capture import distinct_pages
 from archiver.core.errors import BundleDamaged, FormatUnsupported, NotArchived, UsageError
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline import bundlejson
@@ -40,7 +39,7 @@ class Base:
         blobs: the digests of its images' blobs and of its files.
         records: the WARC-Record-IDs of its captures and of the originals behind them; empty where the archive
             does not know any more what that snapshot had.
-        documents: doc site, URL and timestamp of the pages that its search index has; empty likewise.
+        search_digest: the digest of the search index of its whole view; None where there is none.
         since: the snapshot of its own base where it is a delta itself; else empty.
     """
 
@@ -48,7 +47,7 @@ class Base:
     captures_digest: Digest
     blobs: frozenset[Digest]
     records: frozenset[str]
-    documents: frozenset[tuple[str, str, str]]
+    search_digest: Digest | None
     since: str = ""
 
 
@@ -70,9 +69,6 @@ def read_base(path: Path, paths: ProjectPaths, snapshot: Snapshot, progress: Pro
     contents = _contents(path)
     _check_fits(contents, snapshot, path)
     captures = _captures(paths, contents, path, progress or NullProgress())
-    by_site: dict[str, list[Capture]] = {}
-    for capture in captures:
-        by_site.setdefault(capture.source, []).append(capture)
     return Base(
         contents.snapshot,
         contents.captures_digest,
@@ -84,11 +80,7 @@ def read_base(path: Path, paths: ProjectPaths, snapshot: Snapshot, progress: Pro
             )
         ),
         frozenset(record for capture in captures for record in (capture.record, capture.payload_record)),
-        frozenset(
-            (page.source, page.url, page.timestamp)
-            for site in by_site.values()
-            for page in distinct_pages(site)
-        ),
+        contents.search_digest,
         contents.since.snapshot if contents.since else "",
     )
 
@@ -144,7 +136,7 @@ def _check_fits(base: Contents, snapshot: Snapshot, path: Path) -> None:
         )
 
 
-def _captures(paths: ProjectPaths, base: Contents, path: Path, progress: Progress) -> tuple[Capture, ...]:
+def _captures(paths: ProjectPaths, base: Contents, path: Path, progress: Progress) -> Iterator[Capture]:
     """The captures of the base's snapshot, as the archive has them; none where it has that snapshot no longer."""
     try:
         snapshot = read_snapshot(paths, base.snapshot)
@@ -153,11 +145,11 @@ def _captures(paths: ProjectPaths, base: Contents, path: Path, progress: Progres
             progress.warn(
                 f"the archive has no snapshot {base.snapshot} any more: all pages are packed, whether they changed or not"
             )
-        return ()
+        return iter(())
     if snapshot.captures_digest != str(base.captures_digest):
         raise UsageError(
             f"the snapshot {base.snapshot} of this bundle is not the archive's snapshot of that name",
             place=str(path),
             hint="name a bundle that was made from this archive",
         )
-    return tuple(read_captures(paths, snapshot))
+    return read_captures(paths, snapshot)

@@ -92,7 +92,7 @@ def check_references(contents: Contents, members: dict[str, Entry], report: Repo
             report("bundle.reference", path, "bundle.json lists the member, but nothing speaks of it")
     _check_delta(contents, report)
     _check_distinct(contents, report)
-    _check_captures(contents, report)
+    _check_indexes(contents, report)
     _check_files(contents, report)
     _check_blobs(contents, members.get(IMAGES), report)
 
@@ -140,10 +140,15 @@ def _check_distinct(contents: Contents, report: Report) -> None:
             report("bundle.reference", CONTENTS, f"two entries of {what!r} have the same name")
 
 
-def _check_captures(contents: Contents, report: Report) -> None:
-    for member in contents.members:
-        if member.path == CAPTURES and member.digest != contents.captures_digest:
-            report("bundle.reference", CAPTURES, f"it is not the one of 'captures_digest' in {CONTENTS}")
+def _check_indexes(contents: Contents, report: Report) -> None:
+    """Check that the indexes are those that bundle.json names: a delta has the one of captures whole, that of pages in part."""
+    digests = {member.path: member.digest for member in contents.members}
+    if digests.get(CAPTURES, contents.captures_digest) != contents.captures_digest:
+        report("bundle.reference", CAPTURES, f"it is not the one of 'captures_digest' in {CONTENTS}")
+    if not contents.is_delta and digests.get(SEARCH) != contents.search_digest:
+        report("bundle.reference", SEARCH, f"it is not the one of 'search_digest' in {CONTENTS}")
+    if (contents.search_digest is None) == bool(contents.docs):
+        report("bundle.reference", CONTENTS, "'search_digest' goes with docs, and only with them")
 
 
 def _check_files(contents: Contents, report: Report) -> None:

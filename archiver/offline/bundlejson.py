@@ -110,7 +110,8 @@ class Since:
 class Contents:
     """The whole of bundle.json.
 
-    ``platforms`` is None where the bundle was not narrowed. ``captures_digest`` is that of the snapshot's capture index.
+    ``platforms`` is None where the bundle was not narrowed. ``captures_digest`` is that of the snapshot's capture index,
+    ``search_digest`` that of the search index of all its pages, None where there are no docs.
     ``reader_image`` is a reference among ``images``, or empty. ``since`` is None in a full bundle; in a delta ``docs``,
     ``images`` and ``files`` are those of the whole snapshot, ``members`` and ``blobs`` what is in this bundle, and
     ``requires`` the blobs of images and files that are not.
@@ -131,6 +132,7 @@ class Contents:
     broken_links: tuple[BrokenLink, ...]
     requires: tuple[Digest, ...]
     captures_digest: Digest
+    search_digest: Digest | None
     reader_image: str
     since: Since | None
 
@@ -170,7 +172,10 @@ def read_contents(data: bytes, report: Report) -> Contents | None:
         failures=_entries(document, "failures", Failure, report),
         broken_links=_entries(document, "broken_links", BrokenLink, report),
         requires=_digests(document, report),
-        captures_digest=_digest(document, report),
+        captures_digest=_digest(document, "captures_digest", report),
+        search_digest=_digest(document, "search_digest", report)
+        if document.get("search_digest") != ""
+        else None,
         since=_since(document, report),
         **texts,
     )
@@ -254,11 +259,11 @@ def _since(document: dict[str, Any], report: Report) -> Since | None:
     return None
 
 
-def _digest(document: dict[str, Any], report: Report) -> Digest:
+def _digest(document: dict[str, Any], name: str, report: Report) -> Digest:
     try:
-        return Digest.parse(document.get("captures_digest", ""))
+        return Digest.parse(document.get(name, ""))
     except InvalidDigest as error:
-        report("bundle.document", NAME, f"'captures_digest': {error.message}")
+        report("bundle.document", NAME, f"{name!r}: {error.message}")
         return Digest.of(b"")
 
 

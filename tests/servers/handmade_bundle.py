@@ -544,6 +544,10 @@ class Bundle:
                 for digest, data in sorted(self.images.blobs.items())
             ],
         }
+        described.setdefault(
+            "search_digest",
+            sha256(self.members["docs/search.sqlite"]) if "docs/search.sqlite" in self.members else "",
+        )
         document(described)
         members.append(("bundle.json", as_json(described)))
         listed = [(sha256(data).removeprefix("sha256:"), path) for path, data in members]

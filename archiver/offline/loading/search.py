@@ -7,6 +7,7 @@ program it is as good as one that it built itself.
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from itertools import chain
 from typing import TYPE_CHECKING, Iterator, Sequence
 
 from archiver.core.capture import distinct_pages
@@ -118,10 +119,15 @@ def _key(capture: Capture) -> Key:
 def _merged(
     wanted: Sequence[Key], indexes: Sequence[IndexReader], lost: list[Key], progress: Progress
 ) -> Iterator[IndexedDocument]:
-    """Yield the documents wanted, each from the first index that has it; keys of those that none has go to ``lost``."""
+    """Yield the documents wanted, the keys of those that none of the indexes has go to ``lost``.
+
+    Each comes from the first index that has it, else from the first that has one of the page at another time: a delta leaves
+    out what is as it was.
+    """
     with closing(progress.task("search index", "pages", len(wanted))) as task:
         for key in wanted:
-            document = next((found for index in indexes if (found := index.get(key))), None)
+            lookups = chain((index.get for index in indexes), (index.elsewhen for index in indexes[1:]))
+            document = next((found for look in lookups if (found := look(key))), None)
             if document is None:
                 lost.append(key)
             else:

@@ -7,7 +7,9 @@ asked anything, and its rows are taken for text only where they are text.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Iterator, Tuple
 
 from archiver.core.errors import SearchUnavailable
@@ -47,6 +49,7 @@ class IndexReader:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self._numbers: dict[Key, int] | None = None
+        self._pages: dict[tuple[str, str], Key] | None = None
         self._spans: dict[int, tuple[int, int]] | None = None
 
     def titles(self) -> Iterator[tuple[Key, str]]:
@@ -71,6 +74,19 @@ class IndexReader:
         (title,) = self._database.execute("SELECT title FROM documents WHERE id = ?", (number,)).fetchone()
         _check_text(title)
         return IndexedDocument(*key, title, tuple(self._sections(number)))
+
+    def elsewhen(self, key: Key) -> IndexedDocument | None:
+        """Return the document of a capture's doc site and URL, whenever it was captured, as if it were this capture's.
+
+        None where there is none, or more than one.
+        """
+        source, url, timestamp = key
+        if self._pages is None:
+            counts = Counter(known[:2] for known in self._known())
+            self._pages = {known[:2]: known for known in self._known() if counts[known[:2]] == 1}
+        known = self._pages.get((source, url))
+        document = self.get(known) if known else None
+        return replace(document, timestamp=timestamp) if document else None
 
     def __contains__(self, key: Key) -> bool:
         """Say whether the index has a document of a capture."""

@@ -115,7 +115,7 @@ def test_another_builder_s_index_is_built_again(
         connection.execute("UPDATE documents SET title = 'as the other builder saw it'")
     with monkeypatch.context() as other:
         other.setattr(*(sqlite3, "sqlite_version") if name == "sqlite" else (searchindex, name), value)
-        path.with_suffix(".json").write_bytes(searchindex._provenance(searchindex._digest(path)))
+        path.with_suffix(".json").write_bytes(searchindex._provenance(searchindex.index_digest(path)))
     assert path.read_bytes() != good
     assert _index(builder).read_bytes() == good
 

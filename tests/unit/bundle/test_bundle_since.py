@@ -14,6 +14,7 @@ from archiver.core.descriptor import Platform
 from archiver.core.digest import Digest
 from archiver.core.errors import BundleDamaged, FormatUnsupported, NotABundle, UsageError
 from archiver.core.progress import NullProgress
+from archiver.offline.search.reading import open_index
 from archiver.offline.verify import verify_bundle
 from archiver.store.snapshots import read_snapshot
 from servers.small_archive import EARLIER, FILE_URL, IMAGE, SITE, SNAPSHOT, ArchiveBuilder, html
@@ -62,8 +63,20 @@ def test_a_base_is_all_that_its_reader_has(builder: ArchiveBuilder, tmp_path: Pa
     assert first.blobs == both.blobs
     assert Digest.of(b"tool" * 1000) in first.blobs
     assert both.records - first.records == {second.record}
-    assert both.documents - first.documents == {("docs", f"{SITE}/second", second.timestamp)}
+    assert None not in (first.search_digest, both.search_digest)
+    assert first.search_digest != both.search_digest, "of all pages, not of those that are in the delta"
     assert (first.since, both.since) == ("", EARLIER)
+
+
+def _documents(bundle: Path) -> list[tuple[str, str]]:
+    """Return URL and title of what a bundle's search index has."""
+    with tarfile.open(bundle) as tar:
+        member = tar.extractfile("docs/search.sqlite")
+        assert member is not None
+        path = bundle.with_suffix(".sqlite")
+        path.write_bytes(member.read())
+    with open_index(path) as index:
+        return [(url, title) for (_, url, _), title in index.titles()]
 
 
 def test_a_second_name_of_a_page_becomes_a_document_when_the_first_changes(
@@ -75,13 +88,41 @@ def test_a_second_name_of_a_page_becomes_a_document_when_the_first_changes(
     builder.finish(EARLIER)
     base = build_bundle(builder.archive, "small", output=tmp_path).path
     builder.captures.remove(folder)
-    builder.page(f"{SITE}/a/", html("A", "changed"), timestamp="20260301120005")
+    builder.page(f"{SITE}/a/", html("Changed", "text"), timestamp="20260301120005")
     builder.finish(SNAPSHOT)
     delta = build_bundle(builder.archive, "small", output=tmp_path, since=base).path
     assert verify_bundle(delta).problems == ()
-    found = read_base(base, builder.paths, read_snapshot(builder.paths, SNAPSHOT))
-    assert ("docs", f"{SITE}/a/", folder.timestamp) in found.documents
-    assert ("docs", f"{SITE}/a/index.html", folder.timestamp) not in found.documents
+    assert sorted(_documents(delta)) == [(f"{SITE}/a/", "Changed"), (f"{SITE}/a/index.html", "A")]
+
+
+def test_pages_that_were_captured_again_and_say_the_same_are_no_documents(
+    builder: ArchiveBuilder, tmp_path: Path
+) -> None:
+    """A refresh gives every page a new time; readers have the text, and get that of the page that changed only."""
+    old = [builder.page(f"{SITE}/{number}", html(f"Page {number}", "text")) for number in range(5)]
+    builder.finish(EARLIER)
+    base = build_bundle(builder.archive, "small", output=tmp_path).path
+    builder.captures.clear()
+    for page in old[1:]:
+        builder.revisit(page.url, page, not_modified=True)
+    builder.page(old[0].url, html("Page 0, rewritten", "text"), timestamp="20260301120009")
+    builder.finish(SNAPSHOT)
+    delta = build_bundle(builder.archive, "small", output=tmp_path, since=base).path
+    assert _documents(delta) == [(f"{SITE}/0", "Page 0, rewritten")]
+    assert verify_bundle(delta).problems == ()
+
+
+def test_an_index_of_another_builder_is_packed_whole(builder: ArchiveBuilder, tmp_path: Path) -> None:
+    """Where the base's index is not the archive's, its texts may be others: readers get all of the new one."""
+    base = build_bundle(builder.archive, "small", output=tmp_path).path
+    described = {**_manifest(base), "search_digest": str(Digest.of(b"another"))}
+    described["members"] = [each for each in described["members"] if each["role"] != "search"]
+    other = tmp_path / "bundle.json"
+    other.write_text(json.dumps(described))
+    builder.page(f"{SITE}/second", html("Second", "text"))
+    builder.finish(SNAPSHOT)
+    delta = build_bundle(builder.archive, "small", output=tmp_path, since=other).path
+    assert [url for url, _ in _documents(delta)] == [f"{SITE}/", f"{SITE}/second"]
 
 
 def test_what_cannot_be_built_on_is_refused(builder: ArchiveBuilder, tmp_path: Path) -> None:
