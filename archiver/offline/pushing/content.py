@@ -64,10 +64,9 @@ class CheckedBlob:
                 self._check.update(memoryview(piece)[-fresh:])
                 if self._check.received == self.size:
                     self._check.finish()
+                self._told(fresh)
             at += len(piece)
             yield piece
-            if fresh > 0:
-                self._told(fresh)
 
     def _read(self, at: int, most: int) -> bytes:
         try:

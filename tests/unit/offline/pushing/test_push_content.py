@@ -40,6 +40,14 @@ def test_parts_make_the_whole_also_where_some_are_sent_again(cuts: list[int]) ->
     assert sum(told) == blob.given == len(DATA)
 
 
+def test_a_part_that_was_broken_off_is_told_of_once() -> None:
+    """Whoever stops in the middle and begins again ends with the blob's size."""
+    blob, told = opened(DATA)
+    next(iter(blob.body(0, len(DATA)).pieces()))
+    assert sent(blob, 0, len(DATA)) == DATA
+    assert sum(told) == len(DATA)
+
+
 def test_the_last_bytes_of_a_damaged_blob_are_kept_back() -> None:
     """What has another digest never leaves whole, wherever the damage is."""
     damaged = b"X" + DATA[1:]
