@@ -85,6 +85,12 @@ def test_one_that_cannot_be_had_is_a_failure_like_any(console: Console, registry
     outcome = console.run("archive", spec)
     assert outcome.code == 3, outcome.said
     assert f"{registry.host}/none:3" in outcome.out
+    console.succeed("bundle", "sample", "-o", "sample.tar")
+    with tarfile.open(console.folder / "sample.tar") as tar:
+        contents = json.load(cast("IO[bytes]", tar.extractfile("bundle.json")))
+    assert contents["reader_image"] == ""
+    assert "/bundle/archiver.pyz" not in _readme(console.folder / "sample.tar")
+    console.succeed("verify", "sample.tar")
 
 
 @dataclass(frozen=True)
