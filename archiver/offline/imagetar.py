@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDigest
-from archiver.core.tarheader import header
+from archiver.core.tarheader import BLOCK, header
 from archiver.offline.names import IMAGES
 from archiver.offline.problems import inside
 from archiver.offline.tarwalk import Entry, Layout, walk
@@ -67,6 +67,10 @@ def read_image_tar(source: RandomAccess, offset: int, contents: Contents, report
         }
 
     documents = DOCUMENTS if contents.since is None else PART_DOCUMENTS
+    for blob in (
+        contents.blobs
+    ):  # thousands of headers, gigabytes apart: a medium that is asked for one at a time takes long
+        source.prefetch(blob.offset - offset - BLOCK, BLOCK)
     entries = tuple(walk(source, report, known))
     blobs: dict[Digest, Entry] = {}
     for entry in entries:

@@ -92,6 +92,13 @@ class VolumesAccess:
             offset, length = offset + wanted, length - wanted
         return b"".join(parts) if len(parts) != 1 else parts[0]
 
+    def prefetch(self, offset: int, length: int) -> None:
+        """See RandomAccess; of what lies in two volumes, the first part only."""
+        if 0 <= offset < self.size:
+            volume = self.volumes[min(offset // self.volumes[0].size, len(self.volumes) - 1)]
+            with self._handles.borrowed(volume.path) as access:
+                access.prefetch(offset - volume.offset, length)
+
     def ends_early(self) -> VolumeUnfit:
         """Return what is to be said where the tar goes on behind the last volume: that one is cut, or is not the last."""
         last = self.volumes[-1]

@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import threading
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Iterator, Protocol
 
 from archiver.core.errors import RecordCorrupt, StoreError
@@ -31,6 +32,9 @@ class RandomAccess(Protocol):
         Raises:
             StoreError: the medium cannot be read.
         """
+
+    def prefetch(self, offset: int, length: int) -> None:
+        """Say that a range will be read soon, so that a slow medium can begin; of no other effect, wherever it lies."""
 
     def close(self) -> None:
         """Release what is held; reading afterwards is an error."""
@@ -67,6 +71,12 @@ class FileAccess:
                 data += more
         return data
 
+    def prefetch(self, offset: int, length: int) -> None:
+        """See RandomAccess."""
+        if hasattr(os, "posix_fadvise") and 0 <= offset < self._size:
+            with suppress(OSError):  # it is advice
+                os.posix_fadvise(self._stream.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
+
     def _read(self, offset: int, length: int) -> bytes:
         if hasattr(os, "pread"):
             return os.pread(self._stream.fileno(), length, offset)
@@ -93,6 +103,11 @@ class Part:
     def read_at(self, offset: int, length: int) -> bytes:
         """See RandomAccess."""
         return self._source.read_at(self._offset + offset, max(0, min(length, self._size - offset)))
+
+    def prefetch(self, offset: int, length: int) -> None:
+        """See RandomAccess."""
+        if 0 <= offset < self._size:
+            self._source.prefetch(self._offset + offset, length)
 
     def close(self) -> None:
         """Do nothing: whoever opened the whole closes it."""

@@ -57,6 +57,24 @@ def test_they_read_as_one_file(tmp_path: Path, size: int, offset: int, length: i
     source.close()
 
 
+def test_what_will_be_read_is_asked_of_its_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each range is announced to the volume that it begins in, at its place there; what lies outside to none."""
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        FileAccess, "prefetch", lambda self, offset, _length: asked.append((self._path.name, offset))
+    )
+    source = open_source(_write(tmp_path, _cut(DATA, 300)))
+    for offset in (-1, 0, 299, 300, len(DATA) - 1, len(DATA)):
+        source.prefetch(offset, 512)
+    source.close()
+    assert asked == [
+        ("whole.tar.001", 0),
+        ("whole.tar.001", 299),
+        ("whole.tar.002", 0),
+        ("whole.tar.004", 123),
+    ]
+
+
 def test_few_are_open_at_a_time(tmp_path: Path) -> None:
     """A bundle of many volumes does not use up what files a process may have open."""
     source = open_source(_write(tmp_path, _cut(DATA, 4)))

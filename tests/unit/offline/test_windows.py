@@ -38,6 +38,21 @@ def test_reads_at_any_place(source: FileAccess) -> None:
     assert source.read_at(len(CONTENT) + 5, 100) == b""
 
 
+def test_what_will_be_read_is_asked_of_the_system(
+    source: FileAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system is told of ranges that begin inside, at their place in the file, and of no others."""
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _fd, offset, length, _advice: asked.append((offset, length))
+    )
+    part = Part(source, 1000, 100)
+    for offset in (-512, 0, 99, 100, 1 << 70):
+        part.prefetch(offset, 512)
+    source.prefetch(len(CONTENT), 512)
+    assert asked == [(1000, 512), (1099, 512)]
+
+
 def test_threads_do_not_disturb_each_other(source: FileAccess) -> None:
     """Sixteen threads reading at different places each get their own bytes."""
 
