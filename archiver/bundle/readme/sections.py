@@ -180,8 +180,8 @@ class _Text:
         book = self._book
         yield Paragraph(
             "Push all images, with every platform and unchanged digests, to a registry that your machines reach. What is there "
-            "already is not sent again. The folder `for-nodes` then has the settings with which containerd, Podman, CRI-O "
-            "and Docker find the images by their own names."
+            "already is not sent again. The folder `for-nodes` then has the settings with which containerd, Podman and CRI-O "
+            "find the images by the names that they have always had, and the new names for manifests."
         )
         yield book.push()
         first = next((image.result for image in self._contents.images if not image.result.refers_to), None)
