@@ -1,7 +1,8 @@
 """The search index of a loaded snapshot: a full bundle's own, or made of a delta's and its base's.
 
 It is put where an archive keeps such indexes, with a note of the program that made the bundle: for that version of the
-program it is as good as one that it built itself.
+program it is as good as one that it built itself. One that was made of parts has that note where it is the very index
+that the delta speaks of, or where one version made both parts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from archiver.core.capture import distinct_pages
 from archiver.core.digest import Digest, verified_chunks
 from archiver.core.errors import BundleDamaged, ContentError, SearchUnavailable
 from archiver.offline.names import SEARCH
-from archiver.offline.search.provenance import loaded_index, side_file
+from archiver.offline.search.provenance import loaded_index, program_of, side_file
 from archiver.offline.search.reading import open_index
 from archiver.offline.search.writer import write_index
 from archiver.store.atomic import (
@@ -65,13 +66,13 @@ def load_search(paths: ProjectPaths, bundle: OpenBundle, snapshot: Snapshot, pro
             if path.is_file() and side.is_file():
                 return
         try:
-            whole = _make(paths, bundle, snapshot, progress)
+            complete = _make(paths, bundle, snapshot, progress)
         except SearchUnavailable as error:
             progress.warn(f"search is off for {paths.name}: {error}")
             return
-        if whole:
-            with storage_errors(path), path.open("rb") as stream:
-                digest, _ = Digest.of_stream(stream)
+        with storage_errors(path), path.open("rb") as stream:
+            digest, _ = Digest.of_stream(stream)
+        if complete and (digest == bundle.contents.search_digest or _is_of_one_program(paths, bundle)):
             write_atomically(side, loaded_index(digest, bundle.contents.program))
 
 
@@ -101,6 +102,12 @@ def _make(paths: ProjectPaths, bundle: OpenBundle, snapshot: Snapshot, progress:
             f"{len(lost)} pages of {paths.name} are not in the search index: the base's index has them not"
         )
     return not lost
+
+
+def _is_of_one_program(paths: ProjectPaths, bundle: OpenBundle) -> bool:
+    """Say whether a delta and its base were made by one version of the program, though another SQLite put them together."""
+    since = bundle.contents.since
+    return since is None or program_of(paths.search(since.snapshot)) == bundle.contents.program
 
 
 def _readable(paths: ProjectPaths, snapshot: Snapshot) -> list[list[Capture]]:

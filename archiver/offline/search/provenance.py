@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archiver.core import jsontext
+from archiver.core.errors import InvalidDocument
 from archiver.offline.search.index import VERSION
+from archiver.store.atomic import storage_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.core.digest import Digest
+
+_MOST_NOTE = 64 << 10  # bytes
 
 
 def side_file(index: Path) -> Path:
@@ -26,3 +30,17 @@ def loaded_index(digest: Digest, program: str) -> bytes:
         program: what made the bundle, by name and version.
     """
     return jsontext.dump({"digest": str(digest), "format": VERSION, "bundled_by": program})
+
+
+def program_of(index: Path) -> str:
+    """Return which program made an index, or bundled it, by its note; empty where nothing tells."""
+    side = side_file(index)
+    with storage_errors(side):
+        if not side.is_file():
+            return ""
+        data = side.read_bytes()
+    try:
+        said = jsontext.load_object(data, limit=_MOST_NOTE, what=str(side))
+    except InvalidDocument:
+        return ""
+    return str(said.get("bundled_by") or said.get("program") or "")

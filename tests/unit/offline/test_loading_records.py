@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Iterable
 
 import pytest
 
@@ -17,6 +18,7 @@ from archiver.core.errors import StorageFull
 from archiver.core.progress import NullProgress
 from archiver.offline.bundle import read_bundle
 from archiver.offline.loading import records as module
+from archiver.offline.loading import search as search_module
 from archiver.offline.loading.archive import load_archive
 from archiver.offline.opening import open_holdings
 from archiver.offline.search.provenance import loaded_index, side_file
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.offline.loading.project import LoadedArchive
+    from archiver.offline.search.writer import IndexedDocument
 
 CAPTURES = 8  # and originals, in the small archive
 
@@ -204,3 +207,34 @@ def test_a_disk_that_fills_up_on_the_way_is_told_and_the_next_load_goes_on(
     again = build_bundle(open_archive(folder), "small", output=tmp_path / "again.tar")
     assert again.path.read_bytes() == bundle.read_bytes()
     assert not [path for path in folder.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
+
+
+@pytest.mark.parametrize(("other_sqlite", "other_program"), [(False, True), (True, False), (True, True)])
+def test_an_index_made_of_two_says_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_sqlite: bool, other_program: bool
+) -> None:
+    """It is taken for one version's own where it has the bytes that the delta names, or where that version made both parts."""
+    made = small_archive(tmp_path / "keeper")
+    base = build_bundle(made.archive, "small", output=tmp_path / "base.tar").path
+    made.page(f"{SITE}/new.html", b"<title>New</title><p>quick fox", timestamp="20260302120001")
+    made.finish("20260302T120000Z")
+    delta = build_bundle(made.archive, "small", since=base, output=tmp_path / "delta.tar").path
+    folder = tmp_path / "archives"
+    _load(base, folder)
+    paths = open_archive(folder).project("small")
+    if other_program:
+        index = paths.search(SNAPSHOT)
+        side_file(index).write_bytes(loaded_index(Digest.of(index.read_bytes()), "archiver 0.0.1"))
+    if other_sqlite:  # as if it had written other bytes
+        real = search_module.write_index
+
+        def written(target: Path, documents: Iterable[IndexedDocument]) -> None:
+            real(target, documents)
+            with closing(sqlite3.connect(target)) as database:
+                database.execute("PRAGMA application_id = 7")
+                database.commit()
+
+        monkeypatch.setattr(search_module, "write_index", written)
+    _load(delta, folder)
+    note = side_file(paths.search("20260302T120000Z"))
+    assert note.is_file() == (not (other_sqlite and other_program))
