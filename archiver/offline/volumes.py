@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, Sequence, Union
 
-from archiver.core.errors import StoreError, VolumeUnfit
+from archiver.core.errors import VolumeUnfit
 from archiver.offline.volumelist import (
     LIST_SUFFIX,
     list_path,
@@ -168,7 +168,7 @@ def open_source(path: Path) -> Source:
     whole = whole_of(path)
     with storage_errors(path):
         if whole == path and (path.exists() or not _has_volumes(path)):
-            return _open_file(path)
+            return FileAccess(path)
         has_list = list_path(whole).exists()
     return _open_listed(list_path(whole)) if has_list else _open_unlisted(whole)
 
@@ -191,18 +191,11 @@ def _has_volumes(whole: Path) -> bool:
     return list_path(whole).exists() or volume_path(whole, 1).exists()
 
 
-def _open_file(path: Path) -> FileAccess:
-    with storage_errors(path):
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise StoreError("this is no regular file", place=str(path))
-    return FileAccess(path)
-
-
 def _open_listed(listing: Path) -> Source:
     sums = read_list(listing)
     whole = whole_of(listing)
     if list(sums) == [whole.name]:
-        return _open_file(whole)
+        return FileAccess(whole)
     paths = [listing.with_name(name) for name in sums]
     return VolumesAccess(whole, _volumes(paths, list(sums.values())), listed=True)
 

@@ -143,7 +143,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """What a shell puts in place of <(command), or a folder, is refused at once: a bundle is read at any place."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
-        with pytest.raises(StoreError, match="no regular file"):
+        with pytest.raises(StoreError, match="not a regular file"):
             open_source(path)
 
 
