@@ -239,8 +239,8 @@ def test_a_base_in_volumes_is_found_by_any_of_them(days: Days, tmp_path: Path) -
     """The base's volumes, their list, and the name that they would have when joined: all give the delta of the whole file."""
     whole, bundle = tmp_path / "base.tar", ("bundle", "sample", "--snapshot")
     days.console.succeed(*bundle, days.snapshots[0], "--volume-size", "1MiB", "-o", whole)
-    for name in ("base.tar", "base.tar.001", "base.tar.sha256"):
-        target = tmp_path / f"since-{name}"
+    for number, name in enumerate(("base.tar", "base.tar.001", "base.tar.sha256")):
+        target = tmp_path / f"delta{number}.tar"
         days.console.succeed(*bundle, days.snapshots[1], "--since", tmp_path / name, "-o", target)
         assert _contents(target)["since"] == _contents(days.second)["since"]
         assert days.console.run(*bundle, days.snapshots[1], "--since", tmp_path / name, "-o", whole).code == 2
