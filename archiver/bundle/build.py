@@ -70,9 +70,10 @@ class Bundled:
 
 @dataclass(frozen=True)
 class NewSince:
-    """What is in a delta: the snapshot of its base, and counts of WARC pairs, blobs of images, and files."""
+    """What is in a delta: the snapshot of its base and that one's usual name, and counts of WARC pairs, blobs of images, and files."""
 
     snapshot: str
+    bundle: str
     records: int
     blobs: int
     files: int
@@ -173,6 +174,7 @@ def build_bundle(
 def _new(contents: Contents, base: Base) -> NewSince:
     return NewSince(
         base.snapshot,
+        f"{contents.snapshot.project}-{base.snapshot}{f'-since-{base.since}' if base.since else ''}.tar",
         sum(docs.records for docs in contents.docs if isinstance(docs, NewRecords)),
         len(contents.images_tar.blobs) if contents.images_tar else 0,
         len(contents.packed_files),

@@ -143,8 +143,7 @@ def _print_summary(bundled: Bundled, args: argparse.Namespace) -> None:
         print(f"  signed with {bundled.key.key_type} {bundled.key.fingerprint}{again}")
     print(f"  check it:  archiver verify {bundled.path}")
     if bundled.new:
-        base = f"{args.project}-{bundled.new.snapshot}.tar"
-        print(f"  read it:   archiver load {base} {bundled.path} --into ./{args.project}")
+        print(f"  read it:   archiver load {bundled.new.bundle} {bundled.path} --into ./{args.project}")
     else:
         print(f"  read it:   archiver serve {bundled.path}")
     print("  hand it over: its README.html tells whoever gets it what to do")

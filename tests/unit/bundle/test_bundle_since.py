@@ -56,7 +56,10 @@ def test_a_base_is_all_that_its_reader_has(builder: ArchiveBuilder, tmp_path: Pa
     full = build_bundle(builder.archive, "small", output=tmp_path).path
     second = builder.page(f"{SITE}/second", html("Second", "text"))
     builder.finish(SNAPSHOT)
-    delta = build_bundle(builder.archive, "small", output=tmp_path, since=full).path
+    made = build_bundle(builder.archive, "small", output=tmp_path, since=full)
+    assert made.new is not None
+    assert made.new.bundle == full.name
+    delta = made.path
     builder.finish("20260302T120000Z")
     latest = read_snapshot(builder.paths, "20260302T120000Z")
     first, both = (read_base(path, builder.paths, latest) for path in (full, delta))
@@ -66,6 +69,9 @@ def test_a_base_is_all_that_its_reader_has(builder: ArchiveBuilder, tmp_path: Pa
     assert None not in (first.search_digest, both.search_digest)
     assert first.search_digest != both.search_digest, "of all pages, not of those that are in the delta"
     assert (first.since, both.since) == ("", EARLIER)
+    chained = build_bundle(builder.archive, "small", output=tmp_path, since=delta).new
+    assert chained is not None
+    assert chained.bundle == delta.name
 
 
 def _documents(bundle: Path) -> list[tuple[str, str]]:
