@@ -8,7 +8,7 @@ Source: WARC 1.1; docs/format.md, "WARC files" and "docs/<source>.wacz".
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Iterator
 
@@ -19,11 +19,12 @@ from archiver.offline.problems import inside, refuse
 from archiver.offline.records import REQUEST, RESPONSE, REVISIT, WARCINFO, Heading, Record
 from archiver.offline.wacz import ARCHIVE, open_wacz
 from archiver.offline.warcinfo import warcinfo
-from archiver.offline.windows import CHUNK, Part, chunks
+from archiver.offline.windows import CHUNK, FileAccess, Part, chunks
 from archiver.store.atomic import atomic_file, storage_errors
 from archiver.store.locator import Location
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from archiver.core.digest import Digest
@@ -170,8 +171,8 @@ class WarcFiles:
 def load_records(docs: Docs, warcs: WarcFiles, locator: Locator, paths: ProjectPaths, task: Task) -> Tally:
     """Copy the records that an archive does not have.
 
-    What it has, byte for byte, is not copied; where it has other bytes of the same WARC-Record-ID, those that come now
-    count from now on.
+    What it has, byte for byte, is not copied; what it has damaged is copied anew, and counts from now on. A sound record
+    stays what it is: another one of its WARC-Record-ID is refused, for it would take the place of what earlier snapshots have.
 
     Args:
         docs: the records.
@@ -184,8 +185,8 @@ def load_records(docs: Docs, warcs: WarcFiles, locator: Locator, paths: ProjectP
         Counts of response and revisit records.
 
     Raises:
-        BundleDamaged: a record is not whole, not what its digest says, or none that belongs there; or the member is
-            not what its checksum says.
+        BundleDamaged: a record is not whole, not what its digest says, none that belongs there, or another one than the
+            archive has; or the member is not what its checksum says.
         StoreError: or a subclass, where the bundle cannot be read or the archive not be written.
     """
     data, whole = docs.records, docs.digest.hasher()
@@ -205,10 +206,16 @@ def load_records(docs: Docs, warcs: WarcFiles, locator: Locator, paths: ProjectP
     for pair in _pairs(docs):
         if not pair.record:
             skip(data, pair.start, pair.end)
-        elif _is_same(locator.get(pair.record), pair, data, paths):
+        elif _is_same(at := locator.get(pair.record), pair, data, paths):
             skip(data, pair.start, pair.end)
             present += 1
         else:
+            if at is not None and _is_another(at, pair, data, paths):
+                raise BundleDamaged(
+                    f"the record {pair.record:.80} is another one than the folder has by this name",
+                    place=f"{docs.place}, byte {pair.start} of the records",
+                    hint="to have both, load into another folder",
+                )
             warcs.begin(pair.record, pair.middle - pair.start, pair.end - pair.start)
             for chunk in passed(data, pair.start, pair.end):
                 warcs.write(chunk)
@@ -281,12 +288,28 @@ def _is_same(at: Location | None, pair: _Pair, data: Part, paths: ProjectPaths) 
     """Say whether an archive has a record and its request, byte for byte."""
     if at is None or (at.length, at.pair_length) != (pair.middle - pair.start, pair.end - pair.start):
         return False
+    return _is_at(paths.warc / at.file, at.offset, chunks(data, pair.start, at.pair_length))
+
+
+def _is_another(at: Location, pair: _Pair, data: Part, paths: ProjectPaths) -> bool:
+    """Say whether an archive has a sound record, however it is packed, that is not the one of a bundle."""
     path = paths.warc / at.file
     with storage_errors(path):
         if not path.is_file():
             return False
+    with closing(FileAccess(path)) as file:
+        try:
+            heading, _ = _checked(Part(file, at.offset, at.length), 0)
+        except (BundleDamaged, RecordCorrupt):
+            return False
+    return heading.fields != _checked(data, pair.start)[0].fields
+
+
+def _is_at(path: Path, offset: int, content: Iterator[bytes]) -> bool:
+    """Say whether a file, which need not be there, has some bytes at an offset."""
+    with storage_errors(path):
+        if not path.is_file():
+            return False
         with path.open("rb") as stream:
-            stream.seek(at.offset)
-            return all(
-                stream.read(len(chunk)) == chunk for chunk in chunks(data, pair.start, pair.end - pair.start)
-            )
+            stream.seek(offset)
+            return all(stream.read(len(chunk)) == chunk for chunk in content)

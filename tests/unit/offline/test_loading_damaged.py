@@ -171,6 +171,42 @@ def test_docs_that_are_not_what_their_checksum_says_are_refused(tmp_path: Path) 
     assert "checksum" in said
 
 
+def _other_content(docs: Docs) -> None:
+    docs.response("guide", "/guide", b"<title>guide</title>" * 39 + b"<title>forge</title>")
+
+
+def test_a_record_that_is_here_and_sound_is_not_displaced(tmp_path: Path) -> None:
+    """A later bundle has another record of a name that the folder has: it is refused, and what was there is read as before."""
+    _load(tmp_path, Bundle().pack())
+    docs = sample_docs()
+    _other_content(docs)
+    with pytest.raises(BundleDamaged, match="another one than the folder has"):
+        _load(tmp_path, _later(docs))
+    archives = tmp_path / "inside" / "archives"
+    assert list_snapshots(ProjectPaths(archives / "demo")) == (SNAPSHOT,)
+    (archives / "demo" / "locator").unlink()  # made again of the files, it finds the same
+    (holding,) = open_holdings(archives)
+    with closing(holding):
+        (site,) = holding.sites
+        for capture in site.all_captures():
+            with closing(site.response(capture).body) as body:
+                assert b"forge" not in body.read()
+
+
+def test_a_record_that_is_packed_otherwise_is_the_same_record(tmp_path: Path) -> None:
+    """Only what a record says counts: another gzip member of it is no reason to refuse a bundle."""
+    _load(tmp_path, Bundle().pack())
+    docs = sample_docs()
+    docs.records["guide"] = gzip.compress(gzip.decompress(docs.records["guide"]), 1, mtime=0)
+    assert _load(tmp_path, _later(docs)).snapshot == "20260401T120000Z"
+
+
+def _later(docs: Docs) -> bytes:
+    bundle = Bundle(docs)
+    bundle.document["snapshot"] = "20260401T120000Z"
+    return bundle.pack()
+
+
 # What record/ says
 
 
