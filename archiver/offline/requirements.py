@@ -263,15 +263,20 @@ def _missing_docs(
     present = {
         record for bundle in bundles for site in bundle.contents.docs for record in _records(bundle, site)
     }
-    absent: dict[str, dict[str, None]] = defaultdict(dict)  # in order, each URL once
+    absent: dict[str, set[int]] = defaultdict(set)  # hashes stand for URLs: there may be millions
+    named: dict[str, list[str]] = defaultdict(list)
     for delta in deltas:
         with delta.open_member(CAPTURES) as stream:
             for capture in captures_of(stream, f"{delta.path}: {CAPTURES}"):
                 needed = {capture.record, capture.payload_record} - present
-                if any(held is None or not held.has_record(record) for record in needed):
-                    absent[capture.source][capture.url] = None
+                if all(held is not None and held.has_record(record) for record in needed):
+                    continue
+                seen = absent[capture.source]
+                if len(seen) < MOST_NAMED and hash(capture.url) not in seen:
+                    named[capture.source].append(capture.url)
+                seen.add(hash(capture.url))
     for site, urls in absent.items():
-        yield MissingDocs(site, len(urls), tuple(urls)[:MOST_NAMED])
+        yield MissingDocs(site, len(urls), tuple(named[site]))
 
 
 def _records(bundle: OpenBundle, site: DocsEntry) -> Iterable[str]:

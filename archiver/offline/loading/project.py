@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from archiver.core.digest import Digest, verified_chunks
-from archiver.core.errors import BundleDamaged, ContentError, NotArchived
+from archiver.core.errors import BundleDamaged, ContentError, DeltaIncomplete, NotArchived
 from archiver.offline.checks.record import CaptureView
 from archiver.offline.loading.blobs import copy_blobs, image_names, store_artifacts, times_of_names
 from archiver.offline.loading.records import WarcFiles, load_records
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from archiver.offline.bundle import OpenBundle
     from archiver.offline.loading.incoming import Incoming
     from archiver.offline.loading.plan import Arrival, ProjectPlan
+    from archiver.store.blobs import BlobReader
     from archiver.store.images import ImageLayout
     from archiver.store.locator import Locator
     from archiver.store.paths import ArchivePaths
@@ -77,6 +79,7 @@ class ProjectLoad:
 
         Raises:
             BundleDamaged: a bundle is not what its checksums say, or contradicts itself.
+            DeltaIncomplete: what a delta builds on was pruned meanwhile.
             LockHeld: a run is getting one of the blobs.
             StoreError: or a subclass, where a bundle cannot be read or the archive not be written.
         """
@@ -107,6 +110,7 @@ class ProjectLoad:
         paths, incoming = self._paths, arrival.incoming
         record, bundle = incoming.record, incoming.bundle
         _check_captures(incoming, locator)
+        _check_blobs(arrival, self._layout.blobs)
         artifacts = store_artifacts(bundle, self._layout.blobs)
         self._layout.point(
             [*image_names(arrival.images, self._meant), *(("", artifact) for artifact in artifacts)]
@@ -146,6 +150,19 @@ def _check_captures(incoming: Incoming, locator: Locator) -> None:
         view = CaptureView(stream, incoming.record, report)
         view.run(seen)
     view.compare_docs(incoming.bundle.contents.docs)
+
+
+def _check_blobs(arrival: Arrival, store: BlobReader) -> None:
+    """Check that all that a snapshot needs is here: what the plan found here may have been pruned before it was locked."""
+    bundle = arrival.incoming.bundle
+    images = (digest for image in arrival.images for digest in image.blobs)
+    for digest in chain(images, (file.digest for file in bundle.contents.files)):
+        if store.size(digest) is None:
+            raise DeltaIncomplete(
+                f"the blob {digest}, which was here when the load began, is gone",
+                place=str(bundle.path),
+                hint="load it again, together with the bundle that it builds on",
+            )
 
 
 def _copy(bundle: OpenBundle, name: str, path: Path) -> None:

@@ -6,7 +6,7 @@ import errno
 import os
 import sqlite3
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Iterable
+from typing import TYPE_CHECKING, Iterable, Sequence
 
 import pytest
 
@@ -14,9 +14,10 @@ from archiver.bundle import searchindex
 from archiver.bundle.build import build_bundle
 from archiver.bundle.searchindex import ensure_search_index
 from archiver.core.digest import Digest
-from archiver.core.errors import StorageFull
+from archiver.core.errors import DeltaIncomplete, StorageFull
 from archiver.core.progress import NullProgress
 from archiver.offline.bundle import read_bundle
+from archiver.offline.loading import archive as archive_module
 from archiver.offline.loading import records as module
 from archiver.offline.loading import search as search_module
 from archiver.offline.loading.archive import load_archive
@@ -25,6 +26,7 @@ from archiver.offline.search.provenance import loaded_index, side_file
 from archiver.store.atomic import TEMPORARY_PREFIX
 from archiver.store.locator import open_locator
 from archiver.store.paths import open_archive
+from archiver.store.snapshots import list_snapshots
 from archiver.store.warcfiles import scan_members
 from archiver.version import PROGRAM
 from servers.small_archive import SITE, SNAPSHOT, small_archive
@@ -32,8 +34,11 @@ from servers.small_archive import SITE, SNAPSHOT, small_archive
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.offline.bundle import OpenBundle
+    from archiver.offline.loading.plan import ProjectPlan
     from archiver.offline.loading.project import LoadedArchive
     from archiver.offline.search.writer import IndexedDocument
+    from archiver.store.paths import ArchivePaths
 
 CAPTURES = 8  # and originals, in the small archive
 
@@ -177,6 +182,33 @@ def test_a_delta_whose_base_has_no_index_is_loaded_without_one(tmp_path: Path) -
     assert not side_file(open_archive(folder).project("small").search("20260302T120000Z")).exists()
     again = build_bundle(open_archive(folder), "small", output=tmp_path / "again.tar").path
     assert again.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("what", ["an image's layer", "a file"])
+def test_what_is_pruned_before_the_folder_is_locked_is_not_pointed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A delta builds on blobs that are in the folder; where they are gone by the time it is written, no snapshot names them."""
+    made = small_archive(tmp_path / "keeper")
+    base = build_bundle(made.archive, "small", output=tmp_path / "base.tar").path
+    made.finish("20260302T120000Z")
+    delta = build_bundle(made.archive, "small", since=base, output=tmp_path / "delta.tar").path
+    folder = tmp_path / "archives"
+    _load(base, folder)
+    with read_bundle(delta) as opened:
+        files = {file.digest for file in opened.contents.files}
+        gone = next(each for each in opened.contents.requires if (each in files) == (what == "a file"))
+    real = archive_module.planned
+
+    def planned(bundles: Sequence[OpenBundle], archive: ArchivePaths) -> tuple[ProjectPlan, ...]:
+        plans = real(bundles, archive)
+        (archive.images / "blobs" / gone.algorithm / gone.hex).unlink()
+        return plans
+
+    monkeypatch.setattr(archive_module, "planned", planned)
+    with pytest.raises(DeltaIncomplete, match=gone.hex):
+        _load(delta, folder)
+    assert list_snapshots(open_archive(folder).project("small")) == (SNAPSHOT,)
 
 
 @pytest.mark.parametrize("call", ["pwrite", "fsync"])

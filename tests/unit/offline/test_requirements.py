@@ -121,6 +121,7 @@ def test_many_pages_are_counted_and_some_named(tmp_path: Path) -> None:
         assert lacking.docs[0].total == MOST_NAMED + 7
         assert len(lacking.docs[0].urls) == MOST_NAMED
         assert list(lacking.lines())[-1] == "pages of docs: and 7 more"
+        assert missing([delta, delta]).docs == lacking.docs  # each page once, however many updates need it
         with pytest.raises(DeltaIncomplete) as refused:
             require_all([delta])
         assert len(refused.value.message) < 2000
