@@ -60,7 +60,8 @@ class Client:
         """Send a request and return the answer, whatever its status.
 
         Redirects are followed, by a method that changes something only where the status says that it stays the
-        same; the authorization goes along to the same origin alone, and never from https to http.
+        same; the authorization goes along to the same origin alone, and never from https to http. What is posted, which
+        may be a token, goes to no other origin at all.
 
         Args:
             method: the method.
@@ -84,6 +85,8 @@ class Client:
             url = answer.redirect
             if not url:
                 return answer
+            if method == "POST" and body.length and Origin.of(url) != origin:
+                raise RegistryError("redirects a login to another host", place=answer.url)
         raise RegistryError(f"redirects more than {_MOST_REDIRECTS} times", place=url)
 
     def abort(self) -> None:

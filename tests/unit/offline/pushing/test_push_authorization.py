@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from archiver.core.errors import AuthenticationFailed
+from archiver.core.errors import AuthenticationFailed, RegistryError
 from archiver.core.logins import Credential, Credentials
 from archiver.offline.pushing.authorization import Access, Authorizer
 from archiver.offline.pushing.client import Client
@@ -135,3 +135,12 @@ def test_a_token_server_that_redirects_gets_no_login_elsewhere(server: Registry)
         authorizer(server).answer(PUSH, "", challenge(server))
         assert "authorization" in server.asked[0].headers
         assert "authorization" not in elsewhere.asked[0].headers
+
+
+def test_a_refresh_token_is_not_redirected_elsewhere(server: Registry) -> None:
+    """It stands in the request's body: 307 asks to send that again, and another host would have the login then."""
+    with serving() as elsewhere:
+        server.answers["POST /token"] = Reply(b"", 307, {"Location": f"http://{elsewhere.host}/token"})
+        with pytest.raises(RegistryError, match="another host"):
+            authorizer(server, Credential(identity_token="long-lived")).answer(PUSH, "", challenge(server))
+        assert elsewhere.asked == []
