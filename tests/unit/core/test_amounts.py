@@ -21,7 +21,15 @@ def test_counts_agree_with_their_noun():
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("1B", 1), ("20GiB", 20 << 30), ("1.5 MB", 1_500_000), ("2kB", 2000), ("2KiB", 2048), ("3TiB", 3 << 40)],
+    [
+        ("1B", 1),
+        ("20GiB", 20 << 30),
+        ("1.5 MB", 1_500_000),
+        ("4.7GB", 4_700_000_000),
+        ("2kB", 2000),
+        ("2KiB", 2048),
+        ("3TiB", 3 << 40),
+    ],
 )
 def test_sizes_are_read(text: str, size: int) -> None:
     """A number and a unit, a space between them or none; the ``i`` tells 1024 from 1000."""
