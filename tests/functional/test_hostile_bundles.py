@@ -33,8 +33,10 @@ from servers.handmade_bundle import (
     IMAGE,
     INDEX,
     MANIFEST,
+    NEW_GUIDE_PATH,
     SITE,
     Bundle,
+    Delta,
     Docs,
     Images,
     as_json,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 _MEMORY = 768 << 20  # bytes of address space; Python with its threads takes some 200 MB
 _SECONDS = 60  # of the processor, for all commands of one test together
 _FILE = 64 << 20  # bytes of the largest file
+_CAPTURES = 200_000  # of one index; 3 MB as gzip, 80 MB without
 # Runs commands one after the other within the limits, and prints their exit codes as JSON.
 _LIMITED = """
 import json, resource, sys
@@ -387,6 +390,33 @@ def _bomb_block(files: dict[str, bytes]) -> None:
     files["indexes/index.cdx.gz"] = block
 
 
+def _delta(records: bytes) -> bytes:
+    """A delta with these records."""
+    made = Delta()
+    made.members[NEW_GUIDE_PATH] = records
+    return made.pack()
+
+
+def _delta_of_many_captures() -> bytes:
+    """A delta whose capture index is a long one of captures that nobody has; it takes a hundredth."""
+
+    def many(record: dict[str, bytes]) -> None:
+        line = gzip.decompress(record["record/captures.cdxj.gz"]).splitlines()[0]
+        key, _, rest = line.partition(b" ")
+        target = f'"url": "{SITE}/'.encode()
+        assert target in rest
+        lines = b"".join(
+            b"%s%08d %s\n" % (key, number, rest.replace(target, target + b"%08d" % number, 1))
+            for number in range(_CAPTURES)
+        )
+        record["record/captures.cdxj.gz"] = gzip.compress(lines, 1, mtime=0)
+        snapshot = json.loads(record["record/snapshot.json"])
+        snapshot |= {"captures": _CAPTURES, "captures_digest": sha256(record["record/captures.cdxj.gz"])}
+        record["record/snapshot.json"] = as_json(snapshot)
+
+    return Delta().pack(record=many)
+
+
 def _record(path: str, data: bytes) -> bytes:
     return Bundle().pack(record=lambda members: members.update({path: data}))
 
@@ -472,7 +502,17 @@ INSIDE: Mapping[str, Callable[[], bytes]] = {
     "a search index without end": lambda: _search(search_index([], _ENDLESS)),
     "a search index that is none": lambda: _search(b"SQLite format 3\0" + os.urandom(100_000)),
     "a program that is a bomb": _program,
+    "a delta of a record that is a bomb": lambda: _delta(_bomb(_RECORD_HEAD)),
+    "a delta of a record whose head never ends": lambda: _delta(_bomb(b"WARC/1.1\r\nX: ")),
+    "a delta of many captures": _delta_of_many_captures,
+    "a delta that requires a great many blobs": lambda: _delta_requiring(100_000),
 }
+
+
+def _delta_requiring(number: int) -> bytes:
+    made = Delta()
+    made.document["requires"] = sorted(sha256(b"%d" % each) for each in range(number))
+    return made.pack()
 
 
 def _tampered_images(name: str) -> bytes:
