@@ -344,6 +344,7 @@ def test_the_bundle_has_the_members_of_the_format(bundle: Bundle) -> None:
         members = tar.getmembers()
     assert [member.name for member in members] == [
         "README.html", "README.txt", "archiver.pyz", "docs/docs.wacz", "docs/search.sqlite", "images/images.tar",
+        "record/snapshot.json", "record/captures.cdxj.gz", "record/report.json", "record/report.html",
         "bundle.json", "SHA256SUMS",
     ]  # fmt: skip
     assert all(member.isreg() and member.mode == 0o644 and member.mtime == 0 for member in members)
