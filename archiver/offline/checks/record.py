@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Callable, Iterator, Mapping
 
 from archiver.core import jsontext
 from archiver.core.capture import LONGEST_LINE, Capture
+from archiver.core.clock import parse_iso
 from archiver.core.descriptor import Descriptor
 from archiver.core.digest import Digest
 from archiver.core.errors import ArchiverError, InvalidDigest, InvalidDocument, RecordCorrupt
@@ -75,10 +76,23 @@ def read_record(bundle: OpenBundle, report: Report) -> Snapshot | None:
 
 
 def check_snapshot(snapshot: Snapshot, contents: Contents, report: Report) -> None:
-    """Compare the snapshot record with bundle.json."""
+    """Check the snapshot record's times, and compare it with bundle.json."""
+    for name, text in _times(snapshot):
+        try:
+            parse_iso(text)
+        except ValueError:
+            report("record.document", RECORD, f"{name}: {text!r:.40} is not a time")
     for name, there, said in _facts(snapshot, contents):
         if there != said:
             report("record.disagree", RECORD, f"its {name} are not what {CONTENTS} says")
+
+
+def _times(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """When what happened, by name; an archive goes by the times when names were resolved."""
+    yield "started", snapshot.started
+    yield "finished", snapshot.finished
+    yield from ((image.reference, image.resolved) for image in snapshot.images)
+    yield from ((file.url, file.fetched) for file in snapshot.files)
 
 
 def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, Any]]:

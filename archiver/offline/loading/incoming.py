@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, Sequence
 
-from archiver.core.clock import parse_iso
 from archiver.core.digest import Digest
 from archiver.core.errors import BundleDamaged, InvalidDigest, InvalidDocument, NotArchived, SnapshotDiffers
 from archiver.offline.checks.record import check_files, check_report, check_snapshot, read_record
@@ -61,10 +60,6 @@ def _faults(record: Snapshot) -> Iterator[str]:
             Digest.parse(text)
         except InvalidDigest as error:
             yield error.message
-    try:
-        parse_iso(record.finished)
-    except ValueError:
-        yield f"{record.finished!r:.40} is not a time"
     names = [site.name for site in record.sites]
     if len(set(names)) != len(names):
         yield "two doc sites have one name"

@@ -80,6 +80,20 @@ def test_an_images_manifests_are_those_that_it_leads_to(
     assert found(check(Bundle().pack(snapshot=edit)), code, SNAPSHOT)
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda document: document.update(started=""),
+        _first_image(resolved="yesterday"),
+        lambda document: document["files"][0].update(fetched="2026-03-01"),
+    ],
+    ids=["started", "resolved", "fetched"],
+)
+def test_times_are_times(check: Check, edit: Callable[[dict[str, Any]], None]) -> None:
+    """An archive that takes the snapshot in goes by them: of two that name an image, the later one counts."""
+    assert found(check(Bundle().pack(snapshot=edit)), "record.document", SNAPSHOT)
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff", b'{"format": "archiver-snapshot/9"}'])
 def test_a_record_that_is_none_is_found(check: Check, data: bytes) -> None:
     """Anything but the snapshot's record in its place is a malformed document."""
