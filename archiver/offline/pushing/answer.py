@@ -61,6 +61,11 @@ class Answer:
     headers: Message
     body: bytes
 
+    @property
+    def place(self) -> str:
+        """What gave it, for messages."""
+        return shown_url(self.url)
+
     def header(self, name: str) -> str:
         """Return a header's value, several joined by commas; empty where there is none."""
         return ", ".join(str(value) for value in self.headers.get_all(name, []))
@@ -84,18 +89,23 @@ class Answer:
         )
         wait = retry_after(self.header("Retry-After"))
         if self.status == HTTPStatus.TOO_MANY_REQUESTS:
-            return RateLimited(message, place=self.url, wait=wait)
+            return RateLimited(message, place=self.place, wait=wait)
         if self.status in _BUSY:
-            return ServerBusy(message, place=self.url, wait=wait)
+            return ServerBusy(message, place=self.place, wait=wait)
         if self.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            return AuthenticationFailed(f"the registry denies access ({message})", place=self.url)
+            return AuthenticationFailed(f"the registry denies access ({message})", place=self.place)
         if self.status == HTTPStatus.BAD_REQUEST and "HTTPS" in words and urlsplit(self.url).scheme == "http":
             return TlsMissing(
                 f"speaks TLS, and was spoken to in plain HTTP ({message})",
-                place=self.url,
+                place=self.place,
                 hint="give --ca FILE, or --skip-tls-verify: a registry on this machine is spoken to in plain HTTP else",
             )
-        return StatusRefused(message, place=self.url)
+        return StatusRefused(message, place=self.place)
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as messages have it, without its query: those of uploads may hold a signature that lets anybody upload."""
+    return url.partition("?")[0]
 
 
 def joined(url: str, location: str) -> str:
@@ -112,11 +122,15 @@ def joined(url: str, location: str) -> str:
         origin, home = Origin.of(target), Origin.of(url)
         text = urlsplit(target)
     except (InvalidURL, ValueError) as error:
-        raise RegistryError(f"leads to {location!r:.120}, which is no address", place=url) from error
+        raise RegistryError(
+            f"leads to {shown_url(location)!r:.120}, which is no address", place=shown_url(url)
+        ) from error
     if not target.isascii() or not target.isprintable() or " " in target:
-        raise RegistryError(f"leads to {location!r:.120}, which is no address", place=url)
+        raise RegistryError(
+            f"leads to {shown_url(location)!r:.120}, which is no address", place=shown_url(url)
+        )
     if home.scheme == "https" and origin.scheme == "http":
         if urlsplit(url).netloc != text.netloc and origin.host != home.host:
-            raise RegistryError(f"leads from https to {location!r:.120}", place=url)
+            raise RegistryError(f"leads from https to {shown_url(location)!r:.120}", place=shown_url(url))
         return text._replace(scheme="https", netloc=urlsplit(url).netloc).geturl()
     return target

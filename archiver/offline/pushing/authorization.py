@@ -183,7 +183,7 @@ def _no_token(answer: Answer, credential: Credential | None) -> FetchError:
     if isinstance(error, ServerBusy):
         return error
     told = f" to the login of {credential.origin}" if credential is not None and credential.origin else ""
-    return AuthenticationFailed(f"the token server answers HTTP {answer.status}{told}", place=answer.url)
+    return AuthenticationFailed(f"the token server answers HTTP {answer.status}{told}", place=answer.place)
 
 
 def _with_ours(ours: tuple[str, ...], asked: list[str]) -> tuple[str, ...]:

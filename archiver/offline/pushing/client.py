@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from archiver.core.complaint import ERROR_LIMIT
 from archiver.core.errors import FetchError, FetchTimeout, RegistryError, ResponseBroken, Stopped
 from archiver.core.urlkey import Origin
-from archiver.offline.pushing.answer import NOTHING, Answer, Body
+from archiver.offline.pushing.answer import NOTHING, Answer, Body, shown_url
 from archiver.offline.pushing.connections import error_words
 from archiver.version import VERSION
 
@@ -86,8 +86,8 @@ class Client:
             if not url:
                 return answer
             if method == "POST" and body.length and Origin.of(url) != origin:
-                raise RegistryError("redirects a login to another host", place=answer.url)
-        raise RegistryError(f"redirects more than {_MOST_REDIRECTS} times", place=url)
+                raise RegistryError("redirects a login to another host", place=answer.place)
+        raise RegistryError(f"redirects more than {_MOST_REDIRECTS} times", place=shown_url(url))
 
     def abort(self) -> None:
         """End what is under way in other threads, and let nothing new begin."""
@@ -129,11 +129,13 @@ class Client:
         except ConnectionError as error:  # http.client's RemoteDisconnected is one
             if kept and whole:
                 raise _Stale from error
-            raise ResponseBroken("the connection breaks off", place=url) from error
+            raise ResponseBroken("the connection breaks off", place=shown_url(url)) from error
         except socket.timeout as error:  # TimeoutError only from Python 3.10 on
-            raise FetchTimeout(f"does not answer within {self._connections.read:.0f} s", place=url) from error
+            raise FetchTimeout(
+                f"does not answer within {self._connections.read:.0f} s", place=shown_url(url)
+            ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise ResponseBroken(f"the exchange fails: {error_words(error)}", place=url) from error
+            raise ResponseBroken(f"the exchange fails: {error_words(error)}", place=shown_url(url)) from error
         data = self._read(response, request)
         answer = Answer(request.method, url, response.status, response.reason or "", response.headers, data)
         return answer, whole and not response.will_close
@@ -167,10 +169,10 @@ class Client:
                 data += response.read(1)  # the end: what comes next on this connection is another answer
         except socket.timeout as error:
             raise FetchTimeout(
-                f"sends nothing for {self._connections.read:.0f} s", place=request.url
+                f"sends nothing for {self._connections.read:.0f} s", place=shown_url(request.url)
             ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise ResponseBroken("the answer breaks off", place=request.url) from error
+            raise ResponseBroken("the answer breaks off", place=shown_url(request.url)) from error
         if len(data) > request.limit:
-            raise RegistryError(f"answers with more than {request.limit} bytes", place=request.url)
+            raise RegistryError(f"answers with more than {request.limit} bytes", place=shown_url(request.url))
         return data

@@ -20,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 from archiver.core.errors import CertificateRefused, HostUnreachable, Stopped, TlsMissing, UsageError
 from archiver.core.printable import printable
 from archiver.core.urlkey import Origin
+from archiver.offline.pushing.answer import shown_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,19 +181,21 @@ class Connections:
         except ssl.SSLCertVerificationError as error:
             raise CertificateRefused(
                 f"its certificate is not trusted: {error.verify_message}",
-                place=url,
+                place=shown_url(url),
                 hint="--ca FILE names the authority that signed it; --skip-tls-verify takes any",
             ) from error
         except ssl.SSLError as error:
             reason = error.reason or str(error)
             if reason in _NOT_TLS:
                 raise TlsMissing(
-                    "speaks no TLS there", place=url, hint="--plain-http, if it is meant to speak plain HTTP"
+                    "speaks no TLS there",
+                    place=shown_url(url),
+                    hint="--plain-http, if it is meant to speak plain HTTP",
                 ) from error
             words = reason.replace("_", " ").lower()
-            raise HostUnreachable(f"TLS fails: {words}", place=url) from error
+            raise HostUnreachable(f"TLS fails: {words}", place=shown_url(url)) from error
         except (OSError, http.client.HTTPException) as error:
-            raise HostUnreachable(f"cannot be reached: {error_words(error)}", place=url) from error
+            raise HostUnreachable(f"cannot be reached: {error_words(error)}", place=shown_url(url)) from error
 
 
 def _proxy_parts(proxy: str) -> SplitResult:

@@ -219,7 +219,7 @@ class TargetRepository:
         )
         told = answer.header("Docker-Content-Digest")
         if told and not _is_digest_of(told, data):
-            raise RegistryError(f"the registry took {digest} for {told!r:.120}", place=answer.url)
+            raise RegistryError(f"the registry took {digest} for {told!r:.120}", place=answer.place)
         return bool(answer.header("OCI-Subject"))
 
     def lists_referrers(self, digest: Digest) -> bool:

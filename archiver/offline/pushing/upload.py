@@ -44,7 +44,7 @@ class Upload:
         self._url = ""
         self._learn(begun)
         if not self._url:
-            raise RegistryError("does not say where to upload to", place=begun.url)
+            raise RegistryError("does not say where to upload to", place=begun.place)
         least = begun.header("OCI-Chunk-Min-Length")
         self.chunk = min(max(CHUNK, int(least[:12])), _LARGEST_CHUNK) if least.isdigit() else CHUNK
 

@@ -94,3 +94,16 @@ def test_redirects_change_nothing_by_methods_that_do() -> None:
     assert answer(307, Location=there).redirect == there
     assert answer(302, method="HEAD", Location=there).redirect == there
     assert answer(202, Location=there).redirect == ""
+
+
+def test_messages_do_not_have_what_an_upload_is_signed_by() -> None:
+    """Who has the query of such an address may upload as well: it stays out of errors, which end up in logs."""
+    signed = "https://uploads.example.net/a/1?X-Signature=secret"
+    for status in (401, 413, 429, 503):
+        error = answer(status, url=signed).refusal()
+        assert "https://uploads.example.net/a/1" in str(error)
+        assert "secret" not in str(error)
+    for location in ("http://elsewhere.example.net/1?X-Signature=secret", "ftp://x/1?X-Signature=secret"):
+        with pytest.raises(RegistryError) as refused:
+            joined(signed, location)
+        assert "secret" not in str(refused.value)

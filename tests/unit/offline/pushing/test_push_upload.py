@@ -26,6 +26,7 @@ from archiver.offline.pushing.content import CheckedBlob
 from archiver.offline.pushing.registry import Dialling, TargetRegistry, TargetRepository, open_registry
 from archiver.offline.pushing.retrying import Patience
 from archiver.offline.pushing.upload import BlobUpload
+from servers.processes import free_port
 from servers.registry import Asked, Reply, serving
 
 if TYPE_CHECKING:
@@ -180,6 +181,16 @@ def test_an_upload_elsewhere_gets_no_credentials(server: Registry) -> None:
         send(server, DATA, Credential("keeper", "secret"))
         assert [asked.headers.get("authorization") for asked in elsewhere.asked] == [None]
         assert elsewhere.asked[0].body == DATA
+
+
+def test_an_upload_to_where_nobody_answers_is_told_without_its_signature(server: Registry) -> None:
+    """The address is named, so that it can be looked into, but not the query that lets anybody upload there."""
+    there = f"127.0.0.1:{free_port()}"
+    server.answers[BEGIN] = Reply(b"", 202, {"Location": f"http://{there}/u?X-Signature=secret"})
+    with pytest.raises(HostUnreachable) as refused:
+        send(server)
+    assert f"http://{there}/u" in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_redirected_request_takes_its_body_along_and_no_login(server: Registry) -> None:
