@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import sqlite3
+import tarfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -51,6 +53,7 @@ class _Warnings(NullProgress):
 def _load(folder: Path, data: bytes, progress: NullProgress | None = None) -> LoadedArchive:
     """Load a bundle into ``folder/inside/archives``."""
     path = folder / "bundle.tar"
+    folder.mkdir(exist_ok=True)
     path.write_bytes(data)
     with read_bundle(path) as bundle:
         (loaded,) = load_archive([bundle], folder / "inside" / "archives", progress)
@@ -205,6 +208,30 @@ def _later(docs: Docs) -> bytes:
     bundle = Bundle(docs)
     bundle.document["snapshot"] = "20260401T120000Z"
     return bundle.pack()
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        *("docs/guide.wacz", "docs/search.sqlite", "files/dl.example.org/tool.bin"),
+        *(
+            "record/snapshot.json",
+            "record/captures.cdxj.gz",
+            "record/files.jsonl",
+            "bundle.json",
+            "SHA256SUMS",
+        ),
+    ],
+)
+def test_no_byte_is_taken_in_unchecked(tmp_path: Path, member: str) -> None:
+    """A signature is over the checksums: who asked for it must get nothing that they do not cover."""
+    data = Bundle().pack()
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        place = tar.getmember(member)
+    for number in range(12):
+        at = place.offset_data + number * (place.size - 1) // 11
+        with pytest.raises(ArchiverError):
+            _load(tmp_path / str(number), data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
 
 
 # What record/ says
