@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -131,9 +131,15 @@ def _agent_with(path: Path) -> Iterator[str]:
         try:
             assert agent.stdin is not None
             assert agent.stdout is not None
-            agent.stdin.write(b"\n")
-            agent.stdin.flush()
-            agent.stdout.readline()  # the agent listens once its command runs
+            with suppress(BrokenPipeError):  # it has ended
+                agent.stdin.write(b"\n")
+                agent.stdin.flush()
+            if not agent.stdout.readline():  # the agent listens once its command runs
+                raise SigningFailed(
+                    "this key cannot sign: ssh-agent, which is to hold its passphrase, does not start",
+                    place=str(path),
+                    hint="run ssh-agent and ssh-add yourself first; or set TMPDIR, if its path is very long",
+                )
             added = subprocess.run(  # noqa: S603 - see _signed
                 [_program("ssh-add", path), "-q", str(private.absolute())],
                 env={**os.environ, "SSH_AUTH_SOCK": socket, "LC_ALL": "C"},
