@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 
-from archiver.core.errors import UsageError
 from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
 from archiver.offline.verbs.inputs import default_cache_dir, opened
 from archiver.offline.verbs.output import shown
@@ -70,7 +69,9 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
         metavar="DIR",
         help="where the search index of a bundle is copied to (default: the user's cache folder)",
     )
-    parser.add_argument("--verify", action="store_true", help="check every byte of the bundle first")
+    parser.add_argument(
+        "--verify", action="store_true", help="check all that is to be served first, as the verb verify does"
+    )
     parser.set_defaults(run=lambda args: _run(args, progress(), ready(args.path)))
 
 
@@ -99,10 +100,9 @@ def _run(args: argparse.Namespace, progress: Progress, path: Path) -> int:
 
 def _verified_first(path: Path, progress: Progress) -> int:
     from archiver.offline.verify import verify_bundle  # noqa: PLC0415 - keeps the other commands quick
+    from archiver.offline.verifyarchive import verify_archive  # noqa: PLC0415 - see above
 
-    if path.is_dir():
-        raise UsageError("--verify is for bundles", place=str(path))
-    report = verify_bundle(path, progress)
+    report = verify_archive(path, progress) if path.is_dir() else verify_bundle(path, progress)
     for problem in report.problems:
         print(shown(f"{path}: {problem}"), file=sys.stderr)
     return COMPLETE if report.ok else VERIFICATION_FAILED

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 
-from archiver.core.amounts import size_text
+from archiver.core.amounts import count_text, size_text
 from archiver.core.errors import NotABundle, UsageError, VolumeUnfit
 from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
 from archiver.offline.verbs.inputs import add_signers, existing
@@ -15,9 +15,11 @@ from archiver.offline.verbs.output import print_json, shown
 
 if TYPE_CHECKING:
     from archiver.core.progress import Progress
+    from archiver.offline.problems import Problem
     from archiver.offline.requirements import Missing
     from archiver.offline.verbs.inputs import ProgressFactory
     from archiver.offline.verify import VerifyReport
+    from archiver.offline.verifyarchive import ArchiveReport
 
 _MOST_NAMED = 50
 _DESCRIPTION = """\
@@ -25,6 +27,7 @@ Check every byte of a bundle and list all that is wrong, with the file in the
 bundle that it is in; of volumes, which ones to copy again. Of several bundles
 each is checked, and whether the updates among them find what they build on.
 An update alone is well when it is whole; what it builds on is listed.
+Of an archive folder, all that its snapshots have is read.
 """
 _EPILOG = """\
 examples:
@@ -32,6 +35,7 @@ examples:
   %(prog)s project.tar --signers allowed_signers
   %(prog)s project.tar.001           (volumes)
   %(prog)s project.tar update.tar    (an update)
+  %(prog)s ./project                 (an archive folder)
 
 Exit code 0 means that all is well, 5 that it is not.
 """
@@ -51,7 +55,7 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
         metavar="BUNDLE",
         type=Path,
         nargs="+",
-        help="a bundle, or one of its volumes, or the list of them (NAME.tar.sha256)",
+        help="a bundle, or one of its volumes, or the list of them (NAME.tar.sha256); or an archive folder",
     )
     add_signers(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -62,9 +66,9 @@ def _run(args: argparse.Namespace, progress: Progress) -> int:
     from archiver.offline.volumes import distinct_sources  # noqa: PLC0415 - keeps the other commands quick
 
     paths = distinct_sources(args.bundles)
-    for path in paths:
-        if existing(path).is_dir():
-            raise UsageError("verify takes a bundle, not a folder", place=str(path))
+    folders = [path for path in paths if existing(path).is_dir()]
+    if folders:
+        return _run_on_folder(paths, progress, args)
     reports = [_verified(path, progress, args.signers) for path in paths]
     ok = all(report.ok for report in reports)
     alone = len(reports) == 1
@@ -80,6 +84,22 @@ def _run(args: argparse.Namespace, progress: Progress) -> int:
         if lacking:
             _print_lacking(lacking, alone=alone)
     return COMPLETE if complete else VERIFICATION_FAILED
+
+
+def _run_on_folder(paths: Sequence[Path], progress: Progress, args: argparse.Namespace) -> int:
+    """Check an archive folder, which has to be all that was named."""
+    from archiver.offline.verifyarchive import verify_archive  # noqa: PLC0415 - keeps the other commands quick
+
+    if len(paths) > 1:
+        raise UsageError("verify takes one archive folder, or bundles", hint="check one after the other")
+    if args.signers is not None:
+        raise UsageError("--signers is for bundles: an archive folder is not signed", place=str(paths[0]))
+    report = verify_archive(paths[0], progress)
+    if args.json:
+        print_json(_folder_document(report))
+    else:
+        _print_folder(report)
+    return COMPLETE if report.ok else VERIFICATION_FAILED
 
 
 def _verified(path: Path, progress: Progress, signers: Path | None) -> VerifyReport:
@@ -122,11 +142,23 @@ def _document(report: VerifyReport) -> dict[str, Any]:
         }
         if signer
         else None,
-        "problems": [
-            {"code": problem.code, "where": problem.where, "detail": problem.detail}
-            for problem in report.problems
-        ],
+        "problems": _problems(report.problems),
     }
+
+
+def _folder_document(report: ArchiveReport) -> dict[str, Any]:
+    return {
+        "archive": report.path,
+        "ok": report.ok,
+        "projects": [{"project": name, "snapshots": list(ids)} for name, ids in report.projects.items()],
+        "captures": report.captures,
+        "blobs": report.blobs,
+        "problems": _problems(report.problems),
+    }
+
+
+def _problems(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    return [{"code": problem.code, "where": problem.where, "detail": problem.detail} for problem in problems]
 
 
 def _lacking_document(lacking: Missing) -> dict[str, Any]:
@@ -141,12 +173,25 @@ def _lacking_document(lacking: Missing) -> dict[str, Any]:
     }
 
 
-def _print_report(report: VerifyReport) -> None:
+def _print_folder(report: ArchiveReport) -> None:
+    _print_problems(report)
+    if report.ok:
+        counts = f"{count_text(report.captures, 'capture')} and {count_text(report.blobs, 'blob')}"
+        print(shown(f"{report.path}: whole; {counts} are there, and what they were"))
+        for name, snapshots in report.projects.items():
+            print("  " + shown(f"{name}: {count_text(len(snapshots), 'snapshot')}, the last {snapshots[-1]}"))
+
+
+def _print_problems(report: VerifyReport | ArchiveReport) -> None:
     for problem in report.problems:
         print(shown(f"{report.path}: {problem}"))
     if not report.ok:
-        count = len(report.problems)
-        print(shown(f"{report.path}: {count} problem{'' if count == 1 else 's'} found"))
+        print(shown(f"{report.path}: {count_text(len(report.problems), 'problem')} found"))
+
+
+def _print_report(report: VerifyReport) -> None:
+    _print_problems(report)
+    if not report.ok:
         return
     print(shown(f"{report.path}: whole; every byte is as it was made"))
     print("  " + shown(f"{report.project}, snapshot {report.snapshot}, {size_text(report.bytes)}"))
