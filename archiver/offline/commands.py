@@ -7,6 +7,7 @@ complete, exit 0: that is how serving ends; other commands interrupted are 130.
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from pathlib import Path
@@ -39,13 +40,15 @@ them (.tar.001). With an update, name the bundle that it builds on as well.
 COMMAND --help tells more, and so does README.html in the bundle.
 """
 _MOST_PROBLEMS = 50
+_READER = "python3 archiver.pyz"
+_COMMAND = re.compile(r"\barchiver (?=(?:verify|serve|search|load|push|extract)\b)")
 
 
 def run_reader(argv: Sequence[str]) -> int:
     """Run the reader's command line and return its exit code (docs/exit-codes.md)."""
     bear_any_script()
     parser = argparse.ArgumentParser(
-        prog="python3 archiver.pyz",
+        prog=_READER,
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -61,7 +64,7 @@ def run_reader(argv: Sequence[str]) -> int:
         args = parser.parse_args(argv)
     except SystemExit as leaving:  # argparse's own way of ending after --help or a usage error
         return int(leaving.code or 0)
-    return run_command(args)
+    return run_command(args, called=_READER)
 
 
 def bear_any_script() -> None:
@@ -71,13 +74,18 @@ def bear_any_script() -> None:
             stream.reconfigure(errors="replace")
 
 
-def run_command(args: argparse.Namespace) -> int:
-    """Run the command that was parsed, tell of what ends it, and return its exit code."""
+def run_command(args: argparse.Namespace, called: str = "archiver") -> int:
+    """Run the command that was parsed, tell of what ends it, and return its exit code.
+
+    Args:
+        args: what was parsed.
+        called: how this program is started, for hints that say what to type.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cron and systemd end runs with it
     try:
         return int(args.run(args))
     except ArchiverError as error:
-        return report(error)
+        return report(error, called)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -86,13 +94,13 @@ def run_command(args: argparse.Namespace) -> int:
         return COMPLETE
 
 
-def report(error: ArchiverError) -> int:
+def report(error: ArchiverError, called: str = "archiver") -> int:
     """Tell of an error with its hint on standard error, and return the exit code it stands for."""
     problems = (error, *error.more)
     for problem in problems[:_MOST_PROBLEMS]:
         print(f"archiver: {shown(str(problem))}", file=sys.stderr)
         if problem.hint:
-            print(f"  hint: {shown(problem.hint)}", file=sys.stderr)
+            print(f"  hint: {shown(_COMMAND.sub(f'{called} ', problem.hint))}", file=sys.stderr)
     if len(problems) > _MOST_PROBLEMS:
         print(f"archiver: … and {len(problems) - _MOST_PROBLEMS} more", file=sys.stderr)
     return exit_code(error)

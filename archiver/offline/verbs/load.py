@@ -77,7 +77,8 @@ def add(subparsers: Any, progress: ProgressFactory) -> None:
     )
     add_signers(parser)
     parser.add_argument("--json", action="store_true", help="print what is there now as JSON")
-    parser.set_defaults(run=lambda args: _run(args, progress()))
+    called = parser.prog.rsplit(" ", 1)[0]  # what the reader types in front of the verb
+    parser.set_defaults(run=lambda args: _run(args, progress()), called=called)
 
 
 def _run(args: argparse.Namespace, progress: Progress) -> int:
@@ -135,7 +136,7 @@ def _into_folder(args: argparse.Namespace, bundles: list[OpenBundle], progress: 
                 print(f"  {tally.copied:,} {what} copied" + _already(tally))
         if not each.good:
             print("  a newer snapshot is there already, which stays the one that is served")
-    print(shown(f"To read it: archiver serve {args.into}"))
+    print(shown(f"To read it: {args.called} serve {args.into}"))
     return COMPLETE
 
 

@@ -147,8 +147,23 @@ def test_help_fits_a_terminal_and_can_be_typed(
     told = capsys.readouterr().out
     assert not [line for line in told.splitlines() if len(line) > 80]
     parsed: list[object] = []
-    monkeypatch.setattr("archiver.offline.commands.run_command", lambda args: parsed.append(args) or 0)
+    monkeypatch.setattr("archiver.offline.commands.run_command", lambda args, **_: parsed.append(args) or 0)
     examples = re.findall(r"^  python3 archiver\.pyz (.*?)(?:    .*)?$", told, re.MULTILINE)
     for example in examples:
         assert run_reader(shlex.split(example.partition("    ")[0])) == 0, example
     assert len(parsed) == len(examples) >= 2
+
+
+def test_hints_name_the_program_as_the_reader_starts_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who has archiver.pyz and nothing else is told to type that: in hints, and at the end of a load."""
+    bundle = tmp_path / "sample.tar"
+    bundle.write_bytes(Bundle().pack())
+    error = BundleDamaged("damaged", hint="archiver verify lists all; archiver archive is the keeper's")
+    report(error)
+    assert "hint: archiver verify lists all" in capsys.readouterr().err
+    report(error, "python3 archiver.pyz")
+    assert "hint: python3 archiver.pyz verify lists all; archiver archive is" in capsys.readouterr().err
+    assert run_reader(["load", str(bundle), "--into", str(tmp_path / "folder")]) == 0
+    assert f"python3 archiver.pyz serve {tmp_path / 'folder'}" in capsys.readouterr().out
