@@ -126,7 +126,7 @@ def _check_fits(base: Contents, snapshot: Snapshot, path: Path) -> None:
         raise UsageError(
             f"nothing can be new since this bundle: it is of the snapshot {snapshot.id} that is to be packed",
             place=str(path),
-            hint="run archiver refresh first, or leave out --since",
+            hint="run: archiver archive SPEC, first, or leave out --since",
         )
     if base.snapshot > snapshot.id:
         raise UsageError(

@@ -30,8 +30,8 @@ def target_path(output: Path | None, name: str, archive: ArchivePaths) -> Path:
             something that is no bundle.
         StoreError: what is there cannot be read.
     """
-    target = Path(name) if output is None else output / name if output.is_dir() else output
-    with storage_errors(target):
+    with storage_errors(output or Path(name)):
+        target = Path(name) if output is None else output / name if output.is_dir() else output
         above = target.resolve().parents
         inside = {
             archive.images.resolve(),
@@ -61,7 +61,8 @@ def _check_what_is_there(target: Path) -> None:
     first = volumes.get(1, next(iter(volumes.values()), None))
     with storage_errors(target):
         for path in (target, first):
-            if path is not None and path.exists() and not _is_bundle(path):
+            # Opening a pipe would wait for someone to write.
+            if path is not None and path.exists() and not (path.is_file() and _is_bundle(path)):
                 raise UsageError("this file is there already and is no bundle", place=str(path), hint=_CHOOSE)
         for path in (*volumes.values(), list_path(target)):
             if path.exists() and not path.is_file():
