@@ -1,7 +1,7 @@
 """The archive of ``make bench-bundle``: images, doc sites and files, archived once from servers on loopback and kept.
 
 Of 2000 MB, 1600 are images with sizes as Docker Hub's have them, 200 are files, and 200 are Python's documentation, six
-times: WARC records and the search index. Images and files are random bytes made from a seed.
+times (of less, less often): WARC records and the search index. Images and files are random bytes made from a seed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from image_set import put_images
 from servers.real import docker_registry, nginx, python_docs
 
 PROJECT = "bench"
-_COPIES = 6
+_COPIES, _MEGABYTES = 6, 2000  # so many copies of the documentation go with so many megabytes
 _IMAGES, _FILES = 0.8, 0.1
 _FILE_COUNT = 3
 _PIECE = 1 << 18
@@ -41,7 +41,11 @@ def made(folder: Path, megabytes: int) -> Path:
 def _archive(scratch: Path, megabytes: int) -> None:
     size = int(megabytes * 1e6 * _FILES / _FILE_COUNT)
     files = [_random_file(scratch / "files" / f"release-{number}.iso", size) for number in range(_FILE_COUNT)]
-    with docker_registry(scratch) as registry, nginx(scratch / "files", scratch) as site, _pages() as docs:
+    with (
+        docker_registry(scratch) as registry,
+        nginx(scratch / "files", scratch) as site,
+        _pages(megabytes) as docs,
+    ):
         images = put_images(registry, megabytes * _IMAGES)
         spec = {
             "project": PROJECT,
@@ -67,10 +71,11 @@ def _random_file(path: Path, size: int) -> Path:
 
 
 @contextmanager
-def _pages() -> Iterator[str]:
+def _pages(megabytes: int) -> Iterator[str]:
     """Serve copies of Python's documentation, and yield the URL."""
+    copies = max(1, round(_COPIES * megabytes / _MEGABYTES))
     server = [sys.executable, str(Path(__file__).with_name("distant_server.py"))]
-    server += [str(python_docs()), str(_COPIES), "0"]
+    server += [str(python_docs()), str(copies), "0"]
     with subprocess.Popen(server, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
