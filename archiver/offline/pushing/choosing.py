@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Iterable, Sequence
 
 from archiver.core.descriptor import Descriptor
@@ -24,15 +25,14 @@ def choose_images(shelf: ImageShelf, wanted: Sequence[str]) -> tuple[Image, ...]
     if not wanted:
         return shelf.images
     chosen = {image.reference: image for image in selected(shelf.images, wanted)}
-    digests = {digest for image in chosen.values() for digest in _digests(image, shelf)}
-    grown = True
-    while grown:  # signatures of SBOMs refer to what refers to an image
-        further = [
-            image for image in shelf.images if image.refers_to in digests and image.reference not in chosen
-        ]
+    referring: dict[str, list[Image]] = defaultdict(list)
+    for image in shelf.images:
+        referring[image.refers_to].append(image)
+    waiting = [digest for image in chosen.values() for digest in _digests(image, shelf)]
+    while waiting:  # signatures of SBOMs refer to what refers to an image
+        further = referring.pop(waiting.pop(), [])
+        waiting += [str(image.digest) for image in further if image.reference not in chosen]
         chosen.update((image.reference, image) for image in further)
-        digests.update(str(image.digest) for image in further)
-        grown = bool(further)
     return tuple(image for image in shelf.images if image.reference in chosen)
 
 
