@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Callable
 from urllib.parse import urlencode
@@ -179,6 +179,13 @@ class Authorizer:
 
 
 def _no_token(answer: Answer, credential: Credential | None) -> FetchError:
+    sent = (
+        (credential.password, credential.identity_token, credential.basic.partition(" ")[2])
+        if credential
+        else ()
+    )
+    if any(secret and secret.encode() in answer.body for secret in sent):
+        answer = replace(answer, body=b"")  # nothing is told of words that repeat a secret
     error = answer.refusal()
     if isinstance(error, ServerBusy):
         return error

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from archiver.core.errors import AuthenticationFailed, RegistryError
+from archiver.core.errors import AuthenticationFailed, RegistryError, ServerBusy
 from archiver.core.logins import Credential, Credentials
 from archiver.offline.pushing.authorization import Access, Authorizer
 from archiver.offline.pushing.client import Client
@@ -144,3 +144,15 @@ def test_a_refresh_token_is_not_redirected_elsewhere(server: Registry) -> None:
         with pytest.raises(RegistryError, match="another host"):
             authorizer(server, Credential(identity_token="long-lived")).answer(PUSH, "", challenge(server))
         assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("said", ["hunter2", "a2VlcGVyOmh1bnRlcjI="])
+def test_what_repeats_a_secret_is_not_told(server: Registry, said: str) -> None:
+    """A token server in trouble may show the request that it got: neither the password nor the header gets into messages."""
+    words = f"cannot serve {said}".encode()
+    target = "/token?service=tests&scope=repository%3Ateam%2Fapp%3Apull%2Cpush"
+    server.answers[f"GET {target}"] = Reply(words, 503, {"Content-Type": "text/plain"})
+    with pytest.raises(ServerBusy) as caught:
+        authorizer(server, Credential("keeper", "hunter2")).answer(PUSH, "", challenge(server))
+    assert "503" in str(caught.value)
+    assert said not in str(caught.value)
