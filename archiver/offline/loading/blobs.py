@@ -72,7 +72,11 @@ class Source:
                         task.advance(len(chunk))
                 blob.finish()
             except ContentError as error:
-                raise BundleDamaged(f"a blob is damaged: {error.message}", place=self.place) from error
+                raise BundleDamaged(
+                    f"a blob is damaged: {error.message}",
+                    place=self.place,
+                    hint="archiver verify lists all that is damaged, and which volumes to get again",
+                ) from error
             return True
 
 

@@ -31,9 +31,9 @@ def run_quietly(command: Sequence[str]) -> str:
         raise _absent(command[0], error) from error
     if done.returncode != 0:
         raise RuntimeUnavailable(
-            f"{' '.join(command[:2])} fails: {_last_words(done.stderr or done.stdout)}",
+            f"`{' '.join(command)}` fails: {_last_words(done.stderr or done.stdout)}",
             place=command[0],
-            hint=f"is its daemon running, and may this user speak to it? `{' '.join(command[:2])}` has to work",
+            hint="is its daemon running, and may this user speak to it? That command has to work",
         )
     return done.stdout.decode("utf-8", "replace")
 

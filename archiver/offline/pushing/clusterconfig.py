@@ -52,11 +52,14 @@ def cluster_files(
     files[KUSTOMIZE] = _kustomize(images).encode()
     if authority:
         files[AUTHORITY] = authority
-    files["README.txt"] = _readme(naming.destination.registry, authority).encode()
+    files["README.txt"] = _readme(naming.destination.registry, authority, _unheld(images, naming)).encode()
     return files
 
 
-def _readme(registry: str, authority: bytes) -> str:
+def _readme(registry: str, authority: bytes, unheld: Sequence[PushedImage]) -> str:
+    renamed = "".join(f"        {image.placement.image.reference} is {image.name}\n" for image in unheld)
+    if renamed:
+        renamed = f"    Not by these, since containerd changes no names; here the other ways help:\n{renamed}"
     own = (
         f"""\
 {AUTHORITY}
@@ -76,7 +79,7 @@ What makes a cluster pull from {registry}. One of the first three is enough.
         [plugins."io.containerd.grpc.v1.cri".registry]
           config_path = "/etc/containerd/{CONTAINERD}"
     Try it: ctr images pull --hosts-dir /etc/containerd/{CONTAINERD} NAME
-registries.conf.d/
+{renamed}registries.conf.d/
     for Podman and CRI-O, on each machine: copy the file to /etc/containers/registries.conf.d/.
 {REWRITES}, {KUSTOMIZE}
     to change the names in manifests instead: old and new ones, a line an image; and the same as rules of a
@@ -93,12 +96,23 @@ def _containerd(
         mirror = _whole_mirror(naming, host)
         strays = [image for image in images if _strays(image, host, mirror)]
         if len(strays) == sum(image.placement.source.registry == host for image in images):
-            continue  # all of its images were renamed otherwise: hosts.toml has no word for that
+            continue  # see _unheld
         yield from _hosts(host, _host_table(mirror, dialling, authority, strays), authority)
     if authority or dialling.plain or not dialling.trust.verify:
         yield from _hosts(
             registry, _host_table(_Mirror(registry, registry), dialling, authority, ()), authority
         )
+
+
+def _unheld(images: Sequence[PushedImage], naming: Naming) -> list[PushedImage]:
+    """Return the images of registries all of whose images were renamed: hosts.toml has no word for that."""
+    found: list[PushedImage] = []
+    for host in sorted({image.placement.source.registry for image in images} - {naming.destination.registry}):
+        mirror = _whole_mirror(naming, host)
+        held = [image for image in images if image.placement.source.registry == host]
+        if all(_strays(image, host, mirror) for image in held):
+            found += held
+    return found
 
 
 def _hosts(host: str, text: str, authority: bytes) -> Iterator[tuple[str, bytes]]:

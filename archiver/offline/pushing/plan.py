@@ -124,7 +124,7 @@ def plan_image(placement: Placement, blobs: ShelfBlobs, flatten: Platform | None
     image = placement.image
     size = blobs.size(image.digest)
     if size is None:
-        raise NotArchived("its manifest is not here", place=image.reference, hint=_DELTA)
+        raise NotArchived("its manifest is not here", place=str(image.digest), hint=_DELTA)
     root = Descriptor(image.media_type, image.digest, size)
     manifests = walk_image(blobs, root, lambda digest: blobs.size(digest) is not None)
     if not manifests:

@@ -89,6 +89,16 @@ def test_registries_conf_has_renamed_parts_too() -> None:
     assert all(entry["location"] == entry["prefix"] for entry in found)
 
 
+def test_images_that_no_hosts_toml_leads_to_are_named() -> None:
+    """Where all images of a registry were renamed there is no hosts.toml for it: README.txt says which those are."""
+    naming = Naming(Destination("reg.example"), (Rename.parse("docker.io/library=cache"),))
+    made = files(naming, Dialling(), HUB, PINNED)
+    assert "certs.d/docker.io/hosts.toml" not in made
+    assert f"{HUB} is reg.example/cache/redis:7\n" in made["README.txt"]
+    assert PINNED not in made["README.txt"]
+    assert "Not by these" not in files(Naming(Destination("reg.example")), Dialling(), HUB)["README.txt"]
+
+
 def test_new_names_are_of_what_is_asked_for() -> None:
     """Pinned images by digest; no signatures; kustomize gets what runs, in every spelling of Docker Hub's names."""
     made = files(Naming(Destination("reg.example", "m")), Dialling(), HUB, SIGNATURE, CHART, PINNED)
