@@ -104,8 +104,8 @@ def test_what_the_guide_only_mentions_is_what_the_program_takes(
 ) -> None:
     """Verbs and options exist: what serves, or needs a runtime or a registry, is parsed and not run."""
     parsed: list[object] = []
-    monkeypatch.setattr("archiver.offline.commands.run_command", lambda args: parsed.append(args) or 0)
-    monkeypatch.setattr(main, "run_command", lambda args: parsed.append(args) or 0)
+    monkeypatch.setattr("archiver.offline.commands.run_command", lambda args, **_: parsed.append(args) or 0)
+    monkeypatch.setattr(main, "run_command", lambda args, **_: parsed.append(args) or 0)
     program, *words = shlex.split(line.replace("python3 archiver.pyz", "archiver.pyz"))
     assert (run_reader if program == "archiver.pyz" else main.main)(words) == 0
     assert len(parsed) == 1
