@@ -14,6 +14,7 @@ from archiver.offline import bundlejson
 from archiver.offline.bundle import read_bundle
 from archiver.offline.names import CONTENTS
 from archiver.offline.problems import refuse
+from archiver.offline.volumes import source_exists
 from archiver.store.atomic import storage_errors
 from archiver.store.snapshots import read_captures, read_snapshot
 
@@ -86,6 +87,8 @@ def read_base(path: Path, paths: ProjectPaths, snapshot: Snapshot, progress: Pro
 
 
 def _contents(path: Path) -> Contents:
+    if not source_exists(path):
+        raise UsageError("there is no such bundle", place=str(path))
     with storage_errors(path):
         if path.is_dir():
             raise UsageError(

@@ -225,6 +225,13 @@ def _unfit(days: Days, folder: Path, kind: str) -> Path:
     return path
 
 
+def test_a_base_that_is_not_there_is_wrong_usage(days: Days, tmp_path: Path) -> None:
+    """A mistyped name is exit code 2, as for every verb, and no trouble of the storage."""
+    outcome = days.console.run("bundle", "sample", "--since", tmp_path / "nothing")
+    assert outcome.code == 2, outcome.said
+    assert "there is no such bundle" in outcome.err
+
+
 def test_the_base_is_not_overwritten(days: Days, tmp_path: Path) -> None:
     """-o that names the base itself is refused: the delta would be of no use without it."""
     copy = shutil.copyfile(days.base, tmp_path / "base.tar")
