@@ -19,6 +19,7 @@ from archiver.bundle.runtime import build_runtime
 from archiver.bundle.searchindex import index_digest, new_documents, page_titles, search_index
 from archiver.bundle.signing import signing_key
 from archiver.bundle.since import read_base
+from archiver.core.descriptor import Platform
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.errors import UsageError
 from archiver.core.progress import NullProgress, Progress
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from archiver.bundle.output.volumes import Output, Volume
     from archiver.bundle.signing import SigningKey
     from archiver.bundle.since import Base
-    from archiver.core.descriptor import Platform
+    from archiver.core.snapshot import Snapshot
     from archiver.store.blobs import BlobReader
     from archiver.store.paths import ArchivePaths
 
@@ -109,8 +110,8 @@ def build_bundle(
 
     Raises:
         NotArchived: no such project or snapshot.
-        UsageError: the file to make is there and is no bundle, or would lie among the archive's own files; there is
-            nothing for the platforms; the volumes are too small; nothing can build on ``since``.
+        UsageError: the file to make is there and is no bundle, or would lie among the archive's own files; no
+            image is archived for one of the platforms; the volumes are too small; nothing can build on ``since``.
         NotABundle, BundleDamaged: ``since`` is no sound bundle.
         SigningFailed: the key cannot sign; this is found out before anything is packed.
         LockHeld: another run is making the same bundle.
@@ -122,6 +123,7 @@ def build_bundle(
     progress = progress or NullProgress()
     paths = archive.project(project)
     record = read_snapshot(paths, snapshot or good_snapshot(paths))
+    _check_platforms(record, platforms)
     most = volume_bytes(volume_size) if volume_size is not None else None
     base = read_base(since, paths, record, progress) if since is not None else None
     target = target_path(output, bundle_name(record, base), archive)
@@ -135,8 +137,6 @@ def build_bundle(
         contents = closure(archive, record, platforms, page_titles(index) if index else None, base)
         for failure in contents.failures[len(record.failures) :]:
             progress.warn(f"{failure.subject} is left out: {failure.message}")
-        if platforms and not (contents.docs or contents.images or contents.files):
-            raise _nothing_left(contents)
         if sentence := facts.zstd_sentence(contents):
             progress.note(sentence)
         if base is not None and index is not None:
@@ -181,12 +181,15 @@ def _new(contents: Contents, base: Base) -> NewSince:
     )
 
 
-def _nothing_left(contents: Contents) -> UsageError:
-    archived = sorted({name for image in contents.snapshot.images for name in image.platforms if name})
-    return UsageError(
-        f"nothing of {contents.snapshot.project} is for {', '.join(map(str, contents.platforms))}",
-        hint=f"archived are: {', '.join(archived):.300}",
-    )
+def _check_platforms(record: Snapshot, wanted: Sequence[Platform]) -> None:
+    """Refuse a platform that no image has been archived for: it is misspelt, or the spec does not ask for it."""
+    archived = sorted({name for image in record.images for name in image.platforms if name})
+    for platform in wanted if archived else ():
+        if not any(Platform.parse(name).matches(platform) for name in archived):
+            raise UsageError(
+                f"no image of {record.project} is archived for {platform}",
+                hint=f"archived are: {', '.join(archived):.300}",
+            )
 
 
 def _members(contents: Contents, index: Path | None, store: BlobReader) -> tuple[Member, ...]:

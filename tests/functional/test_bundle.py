@@ -77,15 +77,15 @@ def test_a_platform_leaves_out_what_has_nothing_for_it(console: Console, builder
     console.succeed("verify", NAME)
 
 
-def test_platforms_that_leave_nothing_make_no_bundle(console: Console) -> None:
-    """Nothing but a description is no bundle: a usage error that names the platforms that there are."""
-    made = ArchiveBuilder(console.folder / "archives")
-    made.image("registry.example.org/a/b:1", ("linux/amd64", "linux/arm64"))
-    made.finish()
-    outcome = console.run("bundle", "small", "--platform", "linux/s390x")
-    assert outcome.code == 2, outcome.said
-    assert "linux/s390x" in outcome.err
-    assert "archived are: linux/amd64, linux/arm64" in outcome.err
+def test_a_platform_that_nothing_is_archived_for_makes_no_bundle(
+    console: Console, builder: ArchiveBuilder
+) -> None:
+    """A misspelt platform is a usage error that names those that there are, also beside one that is right."""
+    for more in ((), ("--platform", "linux/arm64")):
+        outcome = console.run("bundle", "small", "--platform", "linux/amd46", *more)
+        assert outcome.code == 2, outcome.said
+        assert "no image of small is archived for linux/amd46" in outcome.err
+        assert "archived are: linux/amd64, linux/arm64" in outcome.err
     assert not list(console.folder.glob("*.tar"))
 
 
