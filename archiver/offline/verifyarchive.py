@@ -138,7 +138,9 @@ class _Check:
                 continue
             try:
                 _read_capture(site, capture, whole=capture.original not in read)
-                members.check(capture.record)
+                for record in filter(None, (capture.record, capture.original)):
+                    if record not in read:
+                        members.check(record)
             except _DAMAGED as error:
                 self._report("archive.capture", f"{site.project}: {capture.url}", error)
             read.update(filter(None, (capture.record, capture.original)))
