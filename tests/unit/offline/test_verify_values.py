@@ -20,8 +20,9 @@ from archiver.core.errors import BundleDamaged, FormatUnsupported, NotABundle, R
 from archiver.offline.addresses import AddressBook, View
 from archiver.offline.bundle import open_bundle
 from archiver.offline.landing import landing_page
+from archiver.offline.landingsite import contents
 from archiver.offline.registry import Repositories
-from archiver.offline.server import contents, share_out
+from archiver.offline.server import share_out
 from archiver.offline.verify import verify_bundle
 from archiver.offline.wsgi import Host
 from servers.handmade_bundle import GUIDE_PATH, Bundle, as_json
