@@ -124,6 +124,9 @@ class _ImageHolding:
     def open_search(self) -> IO[bytes]:
         raise NotArchived("the demo's registry has no search index")
 
+    def report(self) -> None:
+        """There was no run."""
+
     def close(self) -> None:
         """Nothing is open."""
 

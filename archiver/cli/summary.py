@@ -6,9 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Sequence
 
 from archiver.collect.web.limits import REASONS
-from archiver.collect.web.reasons import CATCH_ALL, SCRIPT_ONLY
 from archiver.core.amounts import count_text, size_text
 from archiver.core.printable import printable
+from archiver.core.reasons import CATCH_ALL, SCRIPT_ONLY
 from archiver.core.report import KEPT_CODES
 from archiver.core.snapshot import HEALTHY
 

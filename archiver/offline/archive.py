@@ -8,6 +8,8 @@ from archiver.core.capture import Capture
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDigest, InvalidReference, NotArchived, RecordCorrupt
 from archiver.core.reference import Reference
+from archiver.core.reportjson import LIMIT as REPORT_LIMIT
+from archiver.core.reportjson import read_report
 from archiver.offline.cdxj import lines_of_key
 from archiver.offline.holdings import File, Image, SearchIndex
 from archiver.offline.records import Place, open_response
@@ -18,6 +20,7 @@ from archiver.store.locator import ReadOnlyLocator
 from archiver.store.snapshots import good_snapshot, read_captures, read_snapshot
 
 if TYPE_CHECKING:
+    from archiver.core.report import Report
     from archiver.core.snapshot import FileResult, ImageResult, SiteResult, Snapshot
     from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
     from archiver.store.paths import ProjectPaths
@@ -141,6 +144,7 @@ class ArchiveHolding:
         self.created = snapshot.finished
         self.failures = snapshot.failures
         self.record = snapshot
+        self._paths = paths
         self._records = ArchiveRecords(paths)
         self.sites: Sequence[Site] = _sites(paths, snapshot, self._records)
         blobs = BlobReader(paths.root.parent / "images")
@@ -159,6 +163,17 @@ class ArchiveHolding:
             raise NotArchived("the snapshot has no search index", place=str(self._search))
         with storage_errors(self._search):
             return self._search.open("rb")
+
+    def report(self) -> Report | None:
+        """See holdings.Holding. Raises RecordCorrupt, InvalidDocument or StoreError."""
+        path = self._paths.report(self.snapshot)
+        if not self.record.report_digest or not path.is_file():
+            return None
+        with storage_errors(path), path.open("rb") as stream:
+            data = stream.read(REPORT_LIMIT + 1)
+        if str(Digest.of(data)) != self.record.report_digest:
+            raise RecordCorrupt("the report is not the one that the snapshot names", place=str(path))
+        return read_report(data, what=str(path))
 
     def close(self) -> None:
         """Close the locator; other files are closed with what is read from them."""

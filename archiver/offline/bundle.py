@@ -8,10 +8,12 @@ from typing import IO, TYPE_CHECKING, Iterator, Sequence
 
 from archiver.core.digest import Digest
 from archiver.core.errors import BundleDamaged, DeltaIncomplete, FormatUnsupported, NotArchived
+from archiver.core.reportjson import LIMIT as REPORT_LIMIT
+from archiver.core.reportjson import read_report
 from archiver.offline.cdxj import ORIGINAL
 from archiver.offline.holdings import File, Image, SearchIndex
 from archiver.offline.imagetar import read_image_tar
-from archiver.offline.names import CONTENTS, FILES, IMAGES, SEARCH, SUMS
+from archiver.offline.names import CONTENTS, FILES, IMAGES, REPORT, SEARCH, SUMS
 from archiver.offline.problems import inside, refuse
 from archiver.offline.structure import Structure, read_structure
 from archiver.offline.volumes import VolumesAccess, open_source
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.core.capture import Capture
+    from archiver.core.report import Report as CrawlReport
     from archiver.core.snapshot import Failure
     from archiver.offline.bundlejson import Contents, DocsEntry, ImageEntry
     from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
@@ -118,12 +121,14 @@ class BundleFiles:
 class BundleHolding:
     """A bundle open for reading; see holdings.Holding. Get one from ``open_bundle``."""
 
-    def __init__(self, source: RandomAccess, structure: Structure, contents: Contents) -> None:
+    def __init__(self, bundle: OpenBundle) -> None:
+        source, structure, contents = bundle.source, bundle.structure, bundle.contents
         self.project = contents.project
         self.title = contents.title
         self.snapshot = contents.snapshot
         self.created = contents.created
         self.failures: tuple[Failure, ...] = contents.failures
+        self._bundle = bundle
         self._source = source
         self._search = structure.members.get(SEARCH)
         self.sites: Sequence[Site] = tuple(
@@ -140,6 +145,12 @@ class BundleHolding:
         if self._search is None:
             raise NotArchived("the bundle has no search index", place=self.project)
         return open_window(self._source, self._search.offset, self._search.size)
+
+    def report(self) -> CrawlReport | None:
+        """See holdings.Holding. Raises BundleDamaged or InvalidDocument."""
+        if REPORT not in self._bundle.structure.members:
+            return None
+        return read_report(self._bundle.read_member(REPORT, REPORT_LIMIT), what=REPORT)
 
     def close(self) -> None:
         """Close the file."""
@@ -228,7 +239,7 @@ def open_bundle(path: Path) -> BundleHolding:
     with _closed_on_error(bundle.source, path):
         if bundle.contents.since is not None:
             raise DeltaIncomplete.of(path, bundle.contents.project, bundle.contents.since.snapshot)
-        return BundleHolding(bundle.source, bundle.structure, bundle.contents)
+        return BundleHolding(bundle)
 
 
 def _refusing(source: Source) -> Report:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Iterator, Protocol, Sequence
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.core.digest import Digest
+    from archiver.core.report import Report
     from archiver.core.snapshot import Failure
 
 
@@ -137,6 +138,13 @@ class Holding(Protocol):
 
     def open_search(self) -> IO[bytes]:
         """Open the bytes of the search index. Raises NotArchived where there is none."""
+
+    def report(self) -> Report | None:
+        """Read the report of the run; None where there is none.
+
+        Raises:
+            ArchiverError: it is damaged.
+        """
 
     def close(self) -> None:
         """Close what is open."""

@@ -13,10 +13,10 @@ from archiver.collect.web.documents.mediatype import is_html, media_type
 from archiver.collect.web.documents.sitemap import NOT_A_SITEMAP
 from archiver.collect.web.examination import has_content, refusal
 from archiver.collect.web.frontier import SITEMAP
-from archiver.collect.web.reasons import NOT_WEB
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.errors import FetchError, PageMoved, ResponseTruncated, StatusRefused, Unreadable
 from archiver.core.printable import printable
+from archiver.core.reasons import NOT_WEB
 
 if TYPE_CHECKING:
     from archiver.collect.web.discovery import Discovery

@@ -20,7 +20,6 @@ from archiver.collect.web.documents.pool import Reading
 from archiver.collect.web.frontier import SITEMAP, Found
 from archiver.collect.web.lanes import Arrival, Job
 from archiver.collect.web.limits import PAGES
-from archiver.collect.web.reasons import BUSY_HOST, DEAD_HOST, PRIVATE, ROBOTS
 from archiver.collect.web.robots import RobotsPolicy
 from archiver.collect.web.urls import origin_of
 from archiver.core.capture import PAGE
@@ -38,6 +37,7 @@ from archiver.core.errors import (
     Unreadable,
 )
 from archiver.core.printable import printable
+from archiver.core.reasons import BUSY_HOST, DEAD_HOST, PRIVATE, ROBOTS
 from archiver.core.retryafter import retry_after
 
 if TYPE_CHECKING:

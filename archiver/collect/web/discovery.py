@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archiver.collect.web.frontier import Found
-from archiver.collect.web.reasons import NOT_WEB, REDIRECT_LOOP, TOO_LONG
 from archiver.collect.web.scope import Scope
 from archiver.collect.web.traps import TrapGuard
 from archiver.collect.web.urls import LONGEST, is_web, resolve
 from archiver.core.capture import PAGE, REQUISITE
+from archiver.core.reasons import NOT_WEB, REDIRECT_LOOP, TOO_LONG
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:

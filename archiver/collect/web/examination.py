@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Iterable, Mapping
 
 from archiver.collect.web.documents.mediatype import is_html
 from archiver.collect.web.probe import MOST_PROBE_REDIRECTS, ProbeAnswer, led_away, probe_urls
-from archiver.collect.web.reasons import CATCH_ALL, LOGIN, NOT_THE_FILE, PARKED, SOFT_404
 from archiver.collect.web.urls import origin_of
 from archiver.collect.web.verdicts import (
     Answer,
@@ -20,6 +19,7 @@ from archiver.collect.web.verdicts import (
 )
 from archiver.core.capture import PAGE, REQUISITE
 from archiver.core.errors import DomainParked, LoginRequired, SoftNotFound, UnexpectedContent
+from archiver.core.reasons import CATCH_ALL, LOGIN, NOT_THE_FILE, PARKED, SOFT_404
 from archiver.core.urlidentity import twins_key
 from archiver.core.urlkey import Origin
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Iterator
 
-from archiver.collect.web.reasons import NOT_THERE, REDIRECT_LOOP, TOO_MANY_REDIRECTS
 from archiver.collect.web.urls import origin_of
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.reasons import NOT_THERE, REDIRECT_LOOP, TOO_MANY_REDIRECTS
 from archiver.core.snapshot import BrokenLink, Failure
 from archiver.store.atomic import make_folder, storage_errors
 from archiver.store.databases import database_errors, translated

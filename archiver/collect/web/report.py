@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from archiver.collect.web.editions import found_editions
 from archiver.collect.web.limits import REASONS
-from archiver.collect.web.reasons import (
+from archiver.collect.web.urls import is_web, origin_of, resolve
+from archiver.core.capture import PAGE
+from archiver.core.reasons import (
     BUSY_HOST,
     DEAD_HOST,
     OTHER_LOCALE,
@@ -20,8 +22,6 @@ from archiver.collect.web.reasons import (
     TOO_LONG,
     TOO_MANY_REDIRECTS,
 )
-from archiver.collect.web.urls import is_web, origin_of, resolve
-from archiver.core.capture import PAGE
 from archiver.core.report import (
     BROKEN,
     FAILED,

@@ -30,9 +30,9 @@ from archiver.collect.web.documents.facts import (
     likeness,
     without_url,
 )
-from archiver.collect.web.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404
 from archiver.core.capture import PAGE
 from archiver.core.printable import printable
+from archiver.core.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404
 from archiver.core.urlidentity import twins_key
 
 if TYPE_CHECKING:

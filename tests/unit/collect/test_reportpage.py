@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archiver.collect import reportpage as module
 from archiver.collect.reportpage import report_page
+from archiver.core import reportmarkup as module
 from archiver.core.report import (
     Coverage,
     EditionReport,

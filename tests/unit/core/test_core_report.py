@@ -1,8 +1,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from archiver.core.report import Coverage, Entry, Listing, Report, SetReport, SiteReport
+import pytest
+
+from archiver.core.errors import InvalidDocument
+from archiver.core.report import (
+    Coverage,
+    EditionReport,
+    Entry,
+    HostReport,
+    ItemReport,
+    Listing,
+    Report,
+    SetReport,
+    SitemapReport,
+    SiteReport,
+)
+from archiver.core.reportjson import read_report
 from archiver.core.snapshot import HEALTHY
 
 
@@ -44,3 +60,53 @@ def test_the_report_is_json_with_a_format() -> None:
         }
     ]
     assert document["sets"][0]["name"] == "files"
+
+
+def test_a_report_reads_back_as_it_was_written() -> None:
+    """Every member, records inside of records as well; a site without sitemaps has no coverage."""
+    item = ItemReport(
+        "docker.io/x/y:1", "sha256:ab", 7, ("linux/amd64",), carried=True, gone="2026-01-01T00:00:00Z"
+    )
+    full = SiteReport(
+        **{
+            **{name: getattr(SITE, name) for name in SITE.__dataclass_fields__},
+            "sitemaps": (SitemapReport("https://x.org/s.xml", "guess", 3, 2, 0, 1, "cut"),),
+            "hosts": (HostReport("https://x.org", 3, 2, 1, 99, 1, 2.5),),
+            "editions": (EditionReport("version", "v1", 2, 0),),
+        }
+    )
+    bare = SiteReport(
+        **{**{name: getattr(SITE, name) for name in SITE.__dataclass_fields__}, "coverage": None}
+    )
+    report = Report(
+        "20261123T004400Z",
+        "p",
+        "P",
+        "a",
+        "s",
+        "f",
+        (full, bare),
+        (SetReport("images", 1, 0, (), 2, 1, (item,)),),
+    )
+    assert read_report(report.to_json(), what="report") == report
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("format", "archiver-report/9"), ("sites", {}), ("sets", None), ("title", 3), ("sites.0.seconds", "1"),
+        ("sites.0.seconds", True), ("sites.0.seconds", -1), ("sites.0.pages", "1"), ("sites.0.failed", None),
+        ("sites.0.failed.0", "x"), ("sites.0.failed.0.total", True), ("sites.0.failed.0.entries.0.url", None),
+        ("sites.0.coverage", []), ("sites.0.coverage.unlisted", None), ("sites.0.hosts", [1]), ("sets.0.kept", "x"),
+    ],
+)  # fmt: skip
+def test_a_report_of_another_form_is_refused(place: str, value: Any) -> None:
+    """Whatever member is missing or of the wrong type, at whatever depth, is one typed error."""
+    document = json.loads(REPORT.to_json())
+    *above, name = place.split(".")
+    inside = document
+    for step in above:
+        inside = inside[int(step) if step.isdigit() else step]
+    inside[int(name) if name.isdigit() else name] = value
+    with pytest.raises(InvalidDocument):
+        read_report(json.dumps(document).encode(), what="report")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archiver.collect.web.frontier import SITEMAP, Found, Frontier, RunState
-from archiver.collect.web.reasons import NOT_THERE
 from archiver.collect.web.warc import Position
 from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.reasons import NOT_THERE
 from archiver.core.snapshot import BrokenLink, Failure
 
 if TYPE_CHECKING:

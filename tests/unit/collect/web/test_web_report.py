@@ -8,10 +8,10 @@ import pytest
 from archiver.collect.web import report as module
 from archiver.collect.web.documents.sitemap import Sitemap
 from archiver.collect.web.frontier import SITEMAP, Found, Frontier, RunState
-from archiver.collect.web.reasons import NOT_THERE, REDIRECT_LOOP
 from archiver.collect.web.report import is_missed, site_report
 from archiver.collect.web.sitemaps import Sitemaps
 from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.reasons import NOT_THERE, REDIRECT_LOOP
 from archiver.core.report import (
     Coverage,
     EditionReport,

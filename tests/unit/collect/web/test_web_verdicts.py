@@ -9,7 +9,6 @@ import pytest
 
 from archiver.collect.web.documents.read import read_document
 from archiver.collect.web.probe import ProbeAnswer
-from archiver.collect.web.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404
 from archiver.collect.web.verdicts import (
     Answer,
     asks_to_log_in,
@@ -19,6 +18,7 @@ from archiver.collect.web.verdicts import (
 )
 from archiver.core.capture import PAGE, REQUISITE
 from archiver.core.digest import Digest
+from archiver.core.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404
 
 if TYPE_CHECKING:
     from archiver.collect.web.documents.document import Facts
