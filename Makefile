@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 GENERATOR_SITES ?= build/generators
 JUDGES ?= build/judges
 
-.PHONY: demo test generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle clean
+.PHONY: demo test generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle bench-serve clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -61,6 +61,10 @@ bench-images: $(VENV)/.installed-test
 # build/bench-bundle, 2 GB; 6 GB more are needed for the time.
 bench-bundle: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python benchmarks/bundle.py
+
+# Side by side with nginx and pywb; needs nginx, python3-doc and wrk.
+bench-serve: $(VENV)/.installed-test judges
+	PYTHONPATH=tests JUDGES=$(JUDGES) $(BIN)/python benchmarks/serve.py
 
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -48,9 +48,10 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Pywb:
-    """A pywb with collections, serving."""
+    """A pywb with collections, serving; ``process`` is its id."""
 
     port: int
+    process: int
 
     def replay(self, collection: str, url: str, timestamp: str = "") -> Replayed:
         """Return what it replays of a URL, unaltered (``id_``), as nearest to a timestamp14 as it can."""
@@ -94,7 +95,7 @@ def pywb(folder: Path, collections: Mapping[str, Path]) -> Iterator[Pywb]:
     command = [str(server), "--bind", "127.0.0.1", "--port", str(port), "--directory", str(folder)]
     with running(command, log=folder / "pywb.log", cwd=folder) as process:
         wait_until(lambda: accepts(port), process, what=f"pywb ({folder / 'pywb.log'})")
-        yield Pywb(port)
+        yield Pywb(port, process.pid)
 
 
 def wacz_validate(path: Path) -> tuple[bool, str]:
