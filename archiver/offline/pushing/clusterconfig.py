@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
 from archiver.core.reference import DOCKER_HUB
+from archiver.offline.clientfiles import Endpoint, host_table, hosts_folder, mirror_table
 from archiver.offline.pushing.registry import registry_root
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def cluster_files(
     """
     images = [image for image in pushed if not image.placement.image.refers_to]
     files = dict(_containerd(images, naming, dialling, authority))
-    files[f"registries.conf.d/50-{_file_name(naming.destination.registry)}.conf"] = _registries(
+    files[f"registries.conf.d/50-{hosts_folder(naming.destination.registry)}.conf"] = _registries(
         images, naming, dialling
     ).encode()
     files[REWRITES] = "".join(f"{old} {new}\n" for old, new in _rewrites(images)).encode()
@@ -116,44 +117,30 @@ def _unheld(images: Sequence[PushedImage], naming: Naming) -> list[PushedImage]:
 
 
 def _hosts(host: str, text: str, authority: bytes) -> Iterator[tuple[str, bytes]]:
-    folder = f"{CONTAINERD}/{_file_name(host)}"
+    folder = f"{CONTAINERD}/{hosts_folder(host)}"
     yield f"{folder}/hosts.toml", text.encode()
     if authority:
         yield f"{folder}/{AUTHORITY}", authority
 
 
-def _file_name(host: str) -> str:
-    """Return a host as containerd also takes it for a folder: no system refuses it for its colon."""
-    name, colon, port = host.rpartition(":")
-    return f"{name}_{port}_" if colon and port.isdigit() else host
-
-
 def _host_table(mirror: _Mirror, dialling: Dialling, authority: bytes, strays: Iterable[PushedImage]) -> str:
     registry, _, path = mirror.location.partition("/")
-    address = registry_root(registry, dialling) + (f"/v2/{path}" if path else "")
     lines = [f"# {mirror.source} from {mirror.location}"]
     lines += [f"# not from there: {image.placement.image.reference} is {image.name}" for image in strays]
-    lines += [f'[host."{address}"]', '  capabilities = ["pull", "resolve"]']
-    if path:
-        lines.append("  override_path = true")
-    if authority:
-        lines.append(f'  ca = "{AUTHORITY}"')
-    if not dialling.trust.verify:
-        lines.append("  skip_verify = true")
-    return "\n".join(lines) + "\n"
+    ca = AUTHORITY if authority else ""
+    return "\n".join(
+        [*lines, host_table(Endpoint(registry_root(registry, dialling), path, ca, dialling.trust.verify))]
+    )
 
 
 def _registries(images: Sequence[PushedImage], naming: Naming, dialling: Dialling) -> str:
-    insecure = "insecure = true" if dialling.plain or not dialling.trust.verify else ""
-    registry = naming.destination.registry
-    parts = []
-    for mirror in _mirrors(images, naming):
-        lines = ["[[registry]]", f'prefix = "{mirror.source}"', f'location = "{mirror.source}"']
-        lines += ["[[registry.mirror]]", f'location = "{mirror.location}"', *filter(None, (insecure,))]
-        parts.append("\n".join(lines))
+    insecure = dialling.plain or not dialling.trust.verify
+    parts = [
+        mirror_table(mirror.source, mirror.location, insecure=insecure) for mirror in _mirrors(images, naming)
+    ]
     if insecure:
-        parts.append(f'[[registry]]\nlocation = "{registry}"\n{insecure}')
-    return "\n\n".join(parts) + "\n"
+        parts.append(f'[[registry]]\nlocation = "{naming.destination.registry}"\ninsecure = true\n')
+    return "\n".join(parts)
 
 
 def _mirrors(images: Sequence[PushedImage], naming: Naming) -> Iterator[_Mirror]:
