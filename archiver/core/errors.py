@@ -452,6 +452,12 @@ class SigningFailed(UsageError):
     code = "usage.key"
 
 
+class CertificateUnusable(UsageError):
+    """What the server is to show by TLS cannot be read, does not fit together, or cannot be made; ``place`` is the file."""
+
+    code = "usage.certificate"
+
+
 class FileInTheWay(UsageError):
     """Something else is where a file is to be written; ``more`` are the others. Nothing is overwritten."""
 

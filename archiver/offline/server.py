@@ -7,6 +7,7 @@ others do.
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import socket
@@ -28,6 +29,7 @@ from archiver.offline.addresses import AddressBook, View, make_labels
 from archiver.offline.library import Library
 from archiver.offline.requisites import needs_own_origin
 from archiver.offline.search.files import SearchFile
+from archiver.offline.tls.channel import TlsChannel
 from archiver.offline.wsgi import Host
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from archiver.offline.holdings import Holding
+    from archiver.offline.tls.identity import Identity
 
 Log = Callable[[str], None]
 
@@ -70,6 +73,10 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type infor
     parser_class = _Parser
 
 
+class _SecureChannel(TlsChannel, _Channel):
+    pass
+
+
 @dataclass(frozen=True)
 class Address:
     """Where an archived origin is served."""
@@ -90,6 +97,7 @@ class Served:
         sockets: Sequence[socket.socket],
         library: Library,
         view: View,
+        tls: Identity | None = None,
     ) -> None:
         self.view = view
         self._library = library
@@ -110,12 +118,13 @@ class Served:
             outbuf_overflow=_IN_MEMORY,
             inbuf_overflow=_IN_MEMORY,
             asyncore_use_poll=True,
+            url_scheme="https" if tls else "http",
             log_socket_errors=False,
             ident="archiver",
         )
         for listener in self._map.values():
             if isinstance(listener, waitress.server.BaseWSGIServer):
-                listener.channel_class = _Channel
+                listener.channel_class = functools.partial(_SecureChannel, identity=tls) if tls else _Channel
         self._loop = threading.Thread(target=self._run, name="archiver-serve", daemon=True)
         self._loop.start()
         threading.Thread(target=library.prepare, name="archiver-search", daemon=True).start()
@@ -164,6 +173,7 @@ def start(
     port: int = 8080,
     domain: str = "",
     cache_dir: Path | None = None,
+    tls: Identity | None = None,
     log: Log,
 ) -> Served:
     """Start serving and return at once; every port answers when this returns.
@@ -174,6 +184,7 @@ def start(
         port: the main port; 0 for any free one. Archived origins get the next free ones.
         domain: serve all origins on the main port, at host names below this domain.
         cache_dir: where to copy search indexes to; None for nowhere.
+        tls: what to show by TLS, which all ports speak then; None for plain HTTP.
         log: takes a line whenever something is wrong; called from several threads.
 
     Raises:
@@ -193,7 +204,8 @@ def start(
         search = [SearchFile(holding, cache_dir) for holding in holdings]
         library = Library(holdings, book, search, log)
         shown = Host(domain.lower() if domain else _shown(host), main_port)
-        return Served(sockets[1:] + sockets[:1], library, book.view(shown))
+        view = book.view(shown, "https" if tls else "http")
+        return Served(sockets[1:] + sockets[:1], library, view, tls)
     except BaseException as error:
         for one in sockets:
             one.close()
@@ -209,6 +221,7 @@ def serve(
     port: int = 8080,
     domain: str = "",
     cache_dir: Path | None = None,
+    tls: Identity | None = None,
     ready: Callable[[Served], None],
     log: Log,
     stop: threading.Event | None = None,
@@ -221,6 +234,7 @@ def serve(
         port: the main port; 0 for any free one.
         domain: as for ``start``.
         cache_dir: where to copy search indexes to; None for nowhere.
+        tls: as for ``start``.
         log: takes a line whenever something is wrong; called from several threads.
         ready: called once, when every port answers.
         stop: ends the serving.
@@ -230,7 +244,9 @@ def serve(
         KeyboardInterrupt: Ctrl-C, after everything is closed.
     """
     ended = stop or threading.Event()
-    with start(holdings, host=host, port=port, domain=domain, cache_dir=cache_dir, log=log) as served:
+    with start(
+        holdings, host=host, port=port, domain=domain, cache_dir=cache_dir, tls=tls, log=log
+    ) as served:
         ready(served)
         while not ended.wait(3600):  # a wait without an end cannot be interrupted on Windows
             pass

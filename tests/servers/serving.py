@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from archiver.offline.opening import open_holdings
 from archiver.offline.server import Served, start
+from archiver.offline.tls.identity import GivenIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from servers.certificates import Certificates
 
 _PATIENCE = 20  # seconds until a connection that hangs is a failure
 
@@ -39,6 +43,7 @@ class Running:
 
     served: Served
     log: list[str] = field(default_factory=list)
+    certificates: Certificates | None = None
 
     @property
     def port(self) -> int:
@@ -52,7 +57,7 @@ class Running:
 
     def get(self, path: str, *, port: int = 0, method: str = "GET", **headers: str) -> Answer:
         """Ask the main port, or another one. ``Accept_Encoding="gzip"`` sends that header."""
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=_PATIENCE)
+        connection = self._connection(port or self.port)
         with contextlib.closing(connection):
             connection.request(
                 method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
@@ -65,6 +70,12 @@ class Running:
             received = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, received, body, complete)
 
+    def _connection(self, port: int) -> http.client.HTTPConnection:
+        if self.certificates is None:
+            return http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        trust = ssl.create_default_context(cafile=self.certificates.authority)
+        return http.client.HTTPSConnection("127.0.0.1", port, timeout=_PATIENCE, context=trust)
+
     def raw(self, request: bytes, *, port: int = 0) -> bytes:
         """Send bytes as they are and return all that comes back until the server closes."""
         with socket.create_connection(("127.0.0.1", port or self.port), timeout=_PATIENCE) as connection:
@@ -74,12 +85,17 @@ class Running:
 
 
 @contextlib.contextmanager
-def serving(path: Path, *, cache: Path | None = None, domain: str = "") -> Iterator[Running]:
-    """Serve a bundle or an archive on free ports while a block lasts."""
+def serving(
+    path: Path, *, cache: Path | None = None, domain: str = "", tls: Certificates | None = None
+) -> Iterator[Running]:
+    """Serve a bundle or an archive on free ports while a block lasts; by TLS with certificates."""
     log: list[str] = []
     with contextlib.ExitStack() as stack:
         holdings = open_holdings(path)
         for holding in holdings:
             stack.callback(holding.close)
-        served = stack.enter_context(start(holdings, port=0, domain=domain, cache_dir=cache, log=log.append))
-        yield Running(served, log)
+        identity = GivenIdentity(tls.certificate, tls.key) if tls else None
+        served = stack.enter_context(
+            start(holdings, port=0, domain=domain, cache_dir=cache, tls=identity, log=log.append)
+        )
+        yield Running(served, log, tls)

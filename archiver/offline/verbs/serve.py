@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 
+from archiver.core.errors import UsageError
 from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
 from archiver.offline.verbs.inputs import default_cache_dir, opened
 from archiver.offline.verbs.output import shown
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from archiver.core.progress import Progress
     from archiver.offline.holdings import Holding
     from archiver.offline.server import Served
+    from archiver.offline.tls.identity import Identity
     from archiver.offline.verbs.inputs import ProgressFactory, Ready
 
 _MOST_SHOWN_ORIGINS = 20
@@ -64,6 +66,13 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
         help="serve all sites on the main port, at host names below this domain (needs wildcard DNS)",
     )
     parser.add_argument(
+        "--tls-cert",
+        type=Path,
+        metavar="FILE",
+        help="serve by https, with this certificate (PEM, followed by those between it and its authority)",
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
+    parser.add_argument(
         "--cache-dir",
         type=Path,
         metavar="DIR",
@@ -78,6 +87,7 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
 def _run(args: argparse.Namespace, progress: Progress, path: Path) -> int:
     from archiver.offline.server import serve  # noqa: PLC0415 - keeps the other commands quick
 
+    identity = _identity(args)
     if args.verify:
         code = _verified_first(path, progress)
         if code != COMPLETE:
@@ -90,12 +100,24 @@ def _run(args: argparse.Namespace, progress: Progress, path: Path) -> int:
                 port=args.port,
                 domain=args.domain,
                 cache_dir=args.cache_dir or default_cache_dir(),
+                tls=identity,
                 ready=lambda served: _print_served(served, holdings, args),
                 log=lambda line: progress.warn(shown(line)),
             )
         except KeyboardInterrupt:
             print("\nstopped")
     return COMPLETE
+
+
+def _identity(args: argparse.Namespace) -> Identity | None:
+    """Return what is to be shown by TLS, or None for plain HTTP."""
+    from archiver.offline.tls.identity import GivenIdentity  # noqa: PLC0415 - keeps the other commands quick
+
+    if args.tls_cert is None and args.tls_key is None:
+        return None
+    if args.tls_cert is None:
+        raise UsageError("--tls-key goes with --tls-cert")
+    return GivenIdentity(args.tls_cert, args.tls_key or args.tls_cert)
 
 
 def _verified_first(path: Path, progress: Progress) -> int:
