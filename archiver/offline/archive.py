@@ -10,7 +10,7 @@ from archiver.core.errors import InvalidDigest, InvalidReference, NotArchived, R
 from archiver.core.reference import Reference
 from archiver.core.reportjson import LIMIT as REPORT_LIMIT
 from archiver.core.reportjson import read_report
-from archiver.offline.cdxj import lines_of_key
+from archiver.offline.cdxj import lines_near, lines_of_key
 from archiver.offline.holdings import File, Image, SearchIndex
 from archiver.offline.records import Place, open_response
 from archiver.offline.windows import FileAccess
@@ -43,6 +43,10 @@ class ArchiveSite:
     def captures(self, key: str) -> Sequence[Capture]:
         """See holdings.Site."""
         return tuple(map(_capture, lines_of_key(self._lines, key)))
+
+    def captures_near(self, key: str, before: int, after: int) -> Sequence[Capture]:
+        """See holdings.Site."""
+        return tuple(map(_capture, lines_near(self._lines, key, before, after)))
 
     def all_captures(self) -> Iterator[Capture]:
         """See holdings.Site."""
@@ -143,6 +147,7 @@ class ArchiveHolding:
         self.snapshot = snapshot.id
         self.created = snapshot.finished
         self.failures = snapshot.failures
+        self.broken_links = snapshot.broken_links
         self.record = snapshot
         self._paths = paths
         self._records = ArchiveRecords(paths)

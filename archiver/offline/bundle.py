@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from archiver.core.capture import Capture
     from archiver.core.report import Report as CrawlReport
-    from archiver.core.snapshot import Failure
+    from archiver.core.snapshot import BrokenLink, Failure
     from archiver.offline.bundlejson import Contents, DocsEntry, ImageEntry
     from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
     from archiver.offline.problems import Report
@@ -49,6 +49,11 @@ class BundleSite:
     def captures(self, key: str) -> Sequence[Capture]:
         """See holdings.Site. Raises RecordCorrupt where the index cannot be read."""
         return tuple(line.capture for line in self._wacz.lines(key) if line.capture.kind != ORIGINAL)
+
+    def captures_near(self, key: str, before: int, after: int) -> Sequence[Capture]:
+        """See holdings.Site. Raises RecordCorrupt where the index cannot be read."""
+        lines = self._wacz.lines_near(key, before, after)
+        return tuple(line.capture for line in lines if line.capture.kind != ORIGINAL)
 
     def all_captures(self) -> Iterator[Capture]:
         """See holdings.Site. Raises RecordCorrupt where the index cannot be read."""
@@ -128,6 +133,7 @@ class BundleHolding:
         self.snapshot = contents.snapshot
         self.created = contents.created
         self.failures: tuple[Failure, ...] = contents.failures
+        self.broken_links: tuple[BrokenLink, ...] = contents.broken_links
         self._bundle = bundle
         self._source = source
         self._search = structure.members.get(SEARCH)

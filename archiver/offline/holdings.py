@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.core.digest import Digest
     from archiver.core.report import Report
-    from archiver.core.snapshot import Failure
+    from archiver.core.snapshot import BrokenLink, Failure
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class Site(Protocol):
 
     def captures(self, key: str) -> Sequence[Capture]:
         """Return the captures whose SURT key is ``key``, in index order; empty where there are none."""
+
+    def captures_near(self, key: str, before: int, after: int) -> Sequence[Capture]:
+        """Return the captures around the place that a SURT key has in the index, in its order.
+
+        Args:
+            key: it need not be one that there is, nor a whole one: a beginning stands before all that begin so.
+            before: how many captures to return of those in front of the key, at most.
+            after: how many of those at the key and behind it, at most.
+        """
 
     def all_captures(self) -> Iterator[Capture]:
         """Yield every capture in index order."""
@@ -134,6 +143,7 @@ class Holding(Protocol):
     images: ImageShelf
     files: FileShelf
     failures: tuple[Failure, ...]
+    broken_links: tuple[BrokenLink, ...]
     search: SearchIndex | None
 
     def open_search(self) -> IO[bytes]:
@@ -148,3 +158,33 @@ class Holding(Protocol):
 
     def close(self) -> None:
         """Close what is open."""
+
+
+class Project(Protocol):
+    """One project and the snapshots of it that there are to read.
+
+    What there is may change while it is being read: an archive folder gets new snapshots, and may lose old ones.
+    """
+
+    name: str
+
+    def snapshots(self) -> tuple[str, ...]:
+        """Return the ids of all snapshots, oldest first; cheap enough to ask every second."""
+
+    def newest(self) -> str:
+        """Return the id of the newest snapshot fit to hand over, the one that is read where no other is asked for.
+
+        Raises NotArchived where there is none. Cheap enough to ask every second.
+        """
+
+    def open(self, snapshot: str) -> Holding:
+        """Open a snapshot; the caller closes it. Raises NotArchived where there is none of this id."""
+
+    def history(self, key: str) -> Iterator[tuple[str, Capture]]:
+        """Yield the captures of a SURT key in all snapshots, each with its snapshot's id, the newest snapshot first.
+
+        What cannot be read is left out: whoever opens the snapshot is told.
+        """
+
+    def close(self) -> None:
+        """Close what no caller of ``open`` has to close."""

@@ -95,6 +95,34 @@ class Wacz:
             number += 1
         return found
 
+    def lines_near(self, key: str, before: int, after: int) -> list[IndexLine]:
+        """Return what the lines around the place of a SURT key say, or of the beginning of one, in their order.
+
+        Args:
+            key: the SURT key, or the beginning of some.
+            before: how many lines in front of it to read, at most.
+            after: how many lines at it and behind it to read, at most.
+
+        Raises:
+            RecordCorrupt: a part of the index where they would be cannot be read.
+        """
+        if not self.blocks:
+            return []
+        prefix = key.encode("utf-8", "surrogatepass")
+        number = max(0, bisect_left(self._firsts, prefix) - 1)
+        lines = self.block(number)
+        place = bisect_left(lines, prefix)
+        ahead, behind = lines[max(0, place - before) : place], lines[place : place + after]
+        at = number
+        while len(ahead) < before and at > 0:
+            at -= 1
+            ahead = self.block(at)[-(before - len(ahead)) :] + ahead
+        at = number
+        while len(behind) < after and at + 1 < len(self.blocks):
+            at += 1
+            behind = behind + self.block(at)[: after - len(behind)]
+        return [found for line in (*ahead, *behind) for found in self._parsed(line)]
+
     def all_lines(self) -> Iterator[IndexLine]:
         """Yield what it says of all records, in the order of its lines. Raises RecordCorrupt where the index cannot be read."""
         for number in range(len(self.blocks)):

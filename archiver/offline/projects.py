@@ -1,0 +1,97 @@
+"""The snapshots that there are of a project: all those of an archive folder's, or the one that a bundle has."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING, Iterator
+
+from archiver.core.capture import LONGEST_LINE, Capture
+from archiver.core.errors import InvalidDocument, NotArchived
+from archiver.offline.archive import open_project
+from archiver.store.snapshots import good_snapshot, list_snapshots
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.offline.holdings import Holding
+    from archiver.store.paths import ProjectPaths
+
+
+class ArchiveProject:
+    """A project of an archive folder; see holdings.Project."""
+
+    def __init__(self, paths: ProjectPaths) -> None:
+        self.name = paths.name
+        self._paths = paths
+
+    def snapshots(self) -> tuple[str, ...]:
+        """See holdings.Project."""
+        return list_snapshots(self._paths)
+
+    def newest(self) -> str:
+        """See holdings.Project."""
+        return good_snapshot(self._paths)
+
+    def open(self, snapshot: str) -> Holding:
+        """See holdings.Project. Raises RecordCorrupt or InvalidDocument where it is damaged."""
+        return open_project(self._paths, snapshot)
+
+    def history(self, key: str) -> Iterator[tuple[str, Capture]]:
+        """See holdings.Project. The indexes are read through, none is kept."""
+        for snapshot in reversed(self.snapshots()):
+            for capture in _captures_of_key(self._paths.captures(snapshot), key):
+                yield snapshot, capture
+
+    def close(self) -> None:
+        """See holdings.Project: there is nothing."""
+
+
+class BundledProject:
+    """The project of a bundle, which has one snapshot; see holdings.Project.
+
+    Args:
+        holding: the bundle. Who opens the snapshot and closes it closes this.
+    """
+
+    def __init__(self, holding: Holding) -> None:
+        self.name = holding.project
+        self._holding = holding
+
+    def snapshots(self) -> tuple[str, ...]:
+        """See holdings.Project."""
+        return (self._holding.snapshot,)
+
+    def newest(self) -> str:
+        """See holdings.Project."""
+        return self._holding.snapshot
+
+    def open(self, snapshot: str) -> Holding:
+        """See holdings.Project."""
+        if snapshot != self._holding.snapshot:
+            raise NotArchived(f"no snapshot {snapshot!r:.60} in the bundle of {self.name}")
+        return self._holding
+
+    def history(self, key: str) -> Iterator[tuple[str, Capture]]:
+        """See holdings.Project. Raises RecordCorrupt where the index cannot be read."""
+        for site in self._holding.sites:
+            for capture in site.captures(key):
+                yield self._holding.snapshot, capture
+
+    def close(self) -> None:
+        """Close the bundle."""
+        self._holding.close()
+
+
+def _captures_of_key(path: Path, key: str) -> Iterator[Capture]:
+    """Yield the captures of a key in a capture index, which ends where it is damaged."""
+    prefix = key.encode("utf-8", "surrogatepass") + b" "
+    try:
+        with gzip.open(path) as lines:
+            while line := lines.readline(LONGEST_LINE):
+                if line.startswith(prefix):
+                    yield Capture.from_cdxj(line.decode("utf-8"))
+                elif line > prefix:
+                    return
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, InvalidDocument):
+        return
