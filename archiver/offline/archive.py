@@ -109,6 +109,7 @@ class ArchiveImages:
                 image.size,
                 image.platforms,
                 image.refers_to,
+                image.resolved,
             )
             for image in images
         )

@@ -71,6 +71,7 @@ class Image:
     """One image or artifact that can be pulled: its full reference, and what that points to.
 
     ``refers_to`` is the digest of the manifest that a signature, SBOM or attestation is about; else empty.
+    ``resolved`` is when the reference was last asked for (ISO time); empty where that is not known, as in a bundle.
     """
 
     project: str
@@ -80,6 +81,7 @@ class Image:
     size: int
     platforms: tuple[str, ...]
     refers_to: str = ""
+    resolved: str = ""
 
 
 class ImageShelf(Protocol):
