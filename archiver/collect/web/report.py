@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
-from archiver.collect.web.editions import found_editions
 from archiver.collect.web.limits import REASONS
 from archiver.collect.web.urls import is_web, origin_of, resolve
 from archiver.core.capture import PAGE
+from archiver.core.editions import found_editions
 from archiver.core.reasons import (
     BUSY_HOST,
     DEAD_HOST,

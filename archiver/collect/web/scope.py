@@ -12,14 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping
 
-from archiver.collect.web.editions import EditionReader, Selectors, folder_of, language_of, normal_locale
 from archiver.collect.web.patterns import Patterns, absolute, is_relative, schemeless
 from archiver.collect.web.urls import is_web
+from archiver.core.editions import EditionReader, Selectors, folder_of, language_of, normal_locale
 from archiver.core.reasons import EXCLUDED, NOT_WEB, OTHER_LOCALE, OTHER_VERSION, OUTSIDE
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
-    from archiver.collect.web.editions import Edition, Mark
+    from archiver.core.editions import Edition, Mark
     from archiver.spec.model import DocSite
 
 

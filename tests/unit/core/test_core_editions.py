@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archiver.collect.web.editions import EditionReader, Selectors, found_editions, normal_version
+from archiver.core.editions import EditionReader, Selectors, found_editions, normal_version
 
 
 def _read(key: str, *seeds: str) -> tuple[str, str, str]:
