@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Iterable, Mapping
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from archiver.core.errors import InvalidURL
 from archiver.core.urlkey import Origin
+from archiver.offline.ip import parse_ip
 from archiver.offline.wsgi import Host
 
 if TYPE_CHECKING:
-    from archiver.offline.wsgi import Request
+    from archiver.offline.wsgi import Caller
 
 MOUNT = "/-/o/"  # requisite-only origins live below it, on every docs origin
+AUTHORITY = "/-/ca.crt"  # on the main site: the certificate that clients have to trust
 LOCAL_SUFFIX = "localhost"  # browsers resolve *.localhost to this machine (RFC 6761)
+_STANDARD_PORTS = {"http": 80, "https": 443}
+_VIEWS = 256  # readers, by what they call the server, whose addresses are kept ready
 _MOST_LABEL = 50  # of the 63 that DNS allows; leaves room for a number
 
 
@@ -29,14 +34,28 @@ class View:
     """All addresses as one reader sees them.
 
     Attributes:
-        main: base URL of the landing page, search, registry and files, without a final slash.
+        main: base URL of the landing page, search and files, without a final slash; behind a reverse proxy it may
+            have a path.
         bases: base URL of every origin that has an address of its own.
         mounted: origins that live below ``/-/o/`` of whichever docs origin refers to them.
+        has_authority: whether clients have to trust a certificate of this server's own, at ``/-/ca.crt``.
     """
 
     main: str
     bases: Mapping[Origin, str]
     mounted: frozenset[Origin] = field(default_factory=frozenset)
+    has_authority: bool = False
+
+    @property
+    def main_origin(self) -> str:
+        """Scheme, host and port of the main site: where the registry is, and what policies name."""
+        parts = urlsplit(self.main)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def prefix(self) -> str:
+        """The path that the main site's own pages are below, without a final slash; mostly empty."""
+        return urlsplit(self.main).path
 
     def targets(self, here: Origin) -> dict[Origin, str]:
         """Return the base URL of every archived origin, as a page of the origin ``here`` must name it.
@@ -73,6 +92,7 @@ class AddressBook:
         labels: a DNS label for each of the same origins.
         mounted: the origins that have no address of their own.
         domain: where one port serves all, the domain below which the labels stand; else empty.
+        has_authority: as in ``View``.
     """
 
     main_port: int
@@ -80,46 +100,96 @@ class AddressBook:
     labels: Mapping[Origin, str]
     mounted: frozenset[Origin] = field(default_factory=frozenset)
     domain: str = ""
+    has_authority: bool = False
 
-    def route(self, request: Request) -> Origin | None:
-        """Return the origin that a request is for, or None where it is for the landing site."""
-        if request.local_port != self.main_port:
-            return next((origin for origin, port in self.ports.items() if port == request.local_port), None)
-        label, _, suffix = request.host.name.partition(".")
-        if suffix and suffix in self._suffixes:
-            return next((origin for origin, own in self.labels.items() if own == label), None)
-        return self._by_name(request.host)
+    def route(self, caller: Caller) -> Origin | None:
+        """Return the origin that a request is for, or None where it is for the main site."""
+        if caller.port != self.main_port:
+            return self._by_port.get(caller.port)
+        label, _, suffix = caller.host.name.partition(".")
+        labelled = self._by_label.get(label) if suffix in self._suffixes else None
+        return labelled or self._by_name(caller.host.name, caller.host.port)
 
-    def view(self, host: Host, scheme: str = "http") -> View:
-        """Return the addresses for a reader who calls this server by ``host``."""
-        if self._by_name(host) is not None:  # DNS points the original names here
-            tail = f":{host.port}" if host.port else ""
-            bases = {origin: f"{scheme}://{_bracketed(origin.host)}{tail}" for origin in self.labels}
-            return View(f"{scheme}://{self.domain or LOCAL_SUFFIX}{tail}", bases, self.mounted)
-        suffix = self._suffix_of(host)
-        if suffix:
-            tail = f":{host.port}" if host.port else ""
-            bases = {origin: f"{scheme}://{label}.{suffix}{tail}" for origin, label in self.labels.items()}
-            return View(f"{scheme}://{suffix}{tail}", bases, self.mounted)
-        bases = {origin: f"{scheme}://{host.name}:{port}" for origin, port in self.ports.items()}
-        return View(f"{scheme}://{host.name}:{self.main_port}", bases, self.mounted)
+    def view(self, caller: Caller) -> View:
+        """Return the addresses for a reader who reaches this server so."""
+        return self._views(caller)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All host names that this server answers to, beside those that its machine has."""
+        own = (
+            *self._suffixes,
+            *(f"{label}.{suffix}" for suffix in self._suffixes for label in self._by_label),
+        )
+        return tuple(dict.fromkeys((*own, *self._by_host)))
+
+    @cached_property
+    def _views(self) -> Callable[[Caller], View]:
+        return lru_cache(maxsize=_VIEWS)(self._make_view)
+
+    def _make_view(self, caller: Caller) -> View:
+        bases = {origin: self._base(origin, caller) for origin in self.labels}
+        return View(self._main(caller), bases, self.mounted, self.has_authority)
+
+    def _base(self, origin: Origin, caller: Caller) -> str:
+        host = caller.host
+        named = self._by_name(host.name, host.port) is not None
+        if named and self._by_name(_bracketed(origin.host), host.port) == origin:
+            return _url(caller.scheme, _bracketed(origin.host), host.port)
+        suffix = self._suffix_of(host.name) or (self.domain if not self.ports else "")
+        if suffix:
+            return _url(caller.scheme, f"{self.labels[origin]}.{suffix}", host.port)
+        return _url(caller.scheme, host.name, self.ports.get(origin, 0))
+
+    def _main(self, caller: Caller) -> str:
+        host, scheme = caller.host, caller.scheme
+        if self.route(caller) is None:
+            return _url(scheme, host.name, host.port) + caller.prefix  # where they are
+        if caller.port != self.main_port:
+            return _url(scheme, host.name, self.main_port) + caller.prefix
+        suffix = self._suffix_of(host.name) or self.domain
+        if suffix:
+            return _url(scheme, suffix, host.port) + caller.prefix
+        # DNS leads the original names here, and tells no name of the server itself
+        address = parse_ip(caller.address)
+        return _url(scheme, _bracketed(str(address or LOCAL_SUFFIX)), self.main_port) + caller.prefix
+
+    @cached_property
     def _suffixes(self) -> tuple[str, ...]:
         return (self.domain, LOCAL_SUFFIX) if self.domain else (LOCAL_SUFFIX,)
 
-    def _suffix_of(self, host: Host) -> str:
-        for suffix in self._suffixes:
-            if host.name == suffix or host.name.endswith(f".{suffix}"):
-                # plain "localhost" in port mode keeps to ports: not every program resolves *.localhost
-                return suffix if host.name != LOCAL_SUFFIX or not self.ports else ""
-        return self.domain if not self.ports else ""
+    @cached_property
+    def _by_port(self) -> Mapping[int, Origin]:
+        return {port: origin for origin, port in self.ports.items()}
 
-    def _by_name(self, host: Host) -> Origin | None:
-        matching = [origin for origin in self.labels if _bracketed(origin.host) == host.name]
-        if not matching or host.name in ("127.0.0.1", "[::1]", LOCAL_SUFFIX):
-            return None  # a demo's loopback origin must not shadow the landing page
-        return max(matching, key=lambda origin: (origin.port == host.port, origin.scheme == "https"))
+    @cached_property
+    def _by_label(self) -> Mapping[str, Origin]:
+        return {label: origin for origin, label in self.labels.items()}
+
+    @cached_property
+    def _by_host(self) -> Mapping[str, tuple[Origin, ...]]:
+        """The origins of each host name that DNS can lead here: addresses and this machine's own names it cannot."""
+        found: dict[str, tuple[Origin, ...]] = {}
+        for origin in self.labels:
+            if parse_ip(origin.host) is None and origin.host not in self._suffixes:
+                found[origin.host] = (*found.get(origin.host, ()), origin)
+        return found
+
+    def _suffix_of(self, name: str) -> str:
+        """Return what the labels of a reader stand below, or nothing where they are told ports."""
+        for suffix in self._suffixes:
+            if name.endswith(f".{suffix}"):
+                return suffix
+        # plain "localhost" in port mode keeps to ports: not every program resolves *.localhost
+        return name if name in self._suffixes and not self.ports else ""
+
+    def _by_name(self, name: str, port: int) -> Origin | None:
+        """Return the origin that a host name stands for; of several, the one with that port, or the usual one."""
+
+        def fitness(one: Origin) -> tuple[bool, bool, bool]:
+            return one.port == port, one.port in _STANDARD_PORTS.values(), one.scheme == "https"
+
+        return max(self._by_host.get(name, ()), key=fitness, default=None)
 
 
 def make_labels(origins: Iterable[Origin]) -> dict[Origin, str]:
@@ -166,6 +236,10 @@ def path_and_query(url: str, *, fragment: bool = False) -> str:
         f"#{parts.fragment}" if fragment and parts.fragment else ""
     )
     return (parts.path or "/") + tail
+
+
+def _url(scheme: str, name: str, port: int) -> str:
+    return f"{scheme}://{name}" + (f":{port}" if port not in (0, _STANDARD_PORTS.get(scheme)) else "")
 
 
 def _bracketed(host: str) -> str:

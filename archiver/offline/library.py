@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Callable, Iterable, Sequence
 
 from archiver.core.errors import ArchiverError, SearchUnavailable
 from archiver.offline import downloads, registry
-from archiver.offline.addresses import MOUNT, AddressBook, View
+from archiver.offline.addresses import AUTHORITY, MOUNT, AddressBook, View
 from archiver.offline.downloads import Downloads
+from archiver.offline.forwarded import NO_PROXIES, TrustedProxies
 from archiver.offline.landingsite import LandingSite, with_hint
 from archiver.offline.lookup import Finder
 from archiver.offline.markup import ASSETS, asset
 from archiver.offline.registry import Registry
 from archiver.offline.replay import Replay
 from archiver.offline.searchpage import miss_page
-from archiver.offline.wsgi import Reply, Request, method_not_allowed, plain, read_request, send
+from archiver.offline.wsgi import SANDBOX, Reply, Request, method_not_allowed, plain, read_request, send
 
 if TYPE_CHECKING:
     from archiver.offline.holdings import Holding
@@ -32,12 +33,23 @@ class Library:
         book: the addresses given out.
         search: the search indexes of the holdings.
         log: takes lines about damage and internal errors.
+        proxies: the reverse proxies that are believed about who asked for what.
+        authority: the certificate of the server's own authority, as PEM; empty where there is none.
     """
 
     def __init__(
-        self, holdings: Sequence[Holding], book: AddressBook, search: Sequence[SearchFile], log: Log
+        self,
+        holdings: Sequence[Holding],
+        book: AddressBook,
+        search: Sequence[SearchFile],
+        log: Log,
+        *,
+        proxies: TrustedProxies = NO_PROXIES,
+        authority: bytes = b"",
     ) -> None:
         self._book = book
+        self._proxies = proxies
+        self._authority = authority
         self._search = [file for file in search if file.present]
         self._log = log
         self._landing = LandingSite(holdings, self._search)
@@ -64,6 +76,8 @@ class Library:
         """Answer a request (WSGI)."""
         method = str(environ.get("REQUEST_METHOD", ""))
         request = read_request(environ)
+        if not isinstance(request, Reply):
+            request = self._proxies.original(request)
         if isinstance(request, Reply):
             return send(request, method, start_response)
         try:
@@ -75,8 +89,8 @@ class Library:
 
     def answer(self, request: Request) -> Reply:
         """Answer a well-formed request."""
-        view = self._book.view(request.host, request.scheme)
-        origin = self._book.route(request)
+        view = self._book.view(request.caller)
+        origin = self._book.route(request.caller)
         if origin is not None:
             if request.path.startswith("/-/") and not request.path.startswith(MOUNT):
                 return self._own(request) or plain(404, "no such page")
@@ -94,6 +108,8 @@ class Library:
         """Answer what is under ``/-/`` at every address; None where there is no such thing."""
         if not request.is_read:
             return method_not_allowed()
+        if request.path == AUTHORITY and self._authority:
+            return Reply(200, (("Content-Type", "application/x-x509-ca-cert"), *SANDBOX), self._authority)
         return asset(request.path[len(ASSETS) :]) if request.path.startswith(ASSETS) else None
 
     def _miss(self, request: Request, view: View, url: str, reason: str) -> Reply:  # noqa: ARG002 - see MissPage

@@ -20,17 +20,19 @@ import waitress.server
 import waitress.wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
+from waitress.task import WSGITask
 from waitress.trigger import trigger
 from waitress.utilities import BadRequest
 
 from archiver.core.errors import UsageError
 from archiver.core.urlkey import Origin
 from archiver.offline.addresses import AddressBook, View, make_labels
+from archiver.offline.forwarded import NO_PROXIES, TrustedProxies
 from archiver.offline.library import Library
 from archiver.offline.requisites import needs_own_origin
 from archiver.offline.search.files import SearchFile
 from archiver.offline.tls.channel import TlsChannel
-from archiver.offline.wsgi import Host
+from archiver.offline.wsgi import LOCAL_ADDRESS, Caller, Host
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,8 +71,22 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type 
         return int(super().received(data))
 
 
+class _Task(WSGITask):  # type: ignore[misc]  # waitress has no type information
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ[LOCAL_ADDRESS] = self.channel.local_address
+        return environ
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type information
     parser_class = _Parser
+    task_class = _Task
+
+    def __init__(self, server: Any, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        self.local_address = ""
+        with suppress(OSError):  # where the client is gone already
+            self.local_address = sock.getsockname()[0]
+        super().__init__(server, sock, *arguments, **options)
 
 
 class _SecureChannel(TlsChannel, _Channel):
@@ -174,6 +190,7 @@ def start(
     domain: str = "",
     cache_dir: Path | None = None,
     tls: Identity | None = None,
+    proxies: TrustedProxies = NO_PROXIES,
     log: Log,
 ) -> Served:
     """Start serving and return at once; every port answers when this returns.
@@ -185,6 +202,7 @@ def start(
         domain: serve all origins on the main port, at host names below this domain.
         cache_dir: where to copy search indexes to; None for nowhere.
         tls: what to show by TLS, which all ports speak then; None for plain HTTP.
+        proxies: the reverse proxies that are believed about who asked for what.
         log: takes a line whenever something is wrong; called from several threads.
 
     Raises:
@@ -200,11 +218,19 @@ def start(
         for origin in () if domain else own:
             sockets.append(_next_free(host, max((main_port, *ports.values())) + 1))
             ports[origin] = sockets[-1].getsockname()[1]
-        book = AddressBook(main_port, ports, make_labels(own), frozenset(mounted), domain.lower())
+        authority = tls.authority if tls else b""
+        book = AddressBook(
+            main_port,
+            ports,
+            make_labels(own),
+            frozenset(mounted),
+            domain.lower(),
+            has_authority=bool(authority),
+        )
         search = [SearchFile(holding, cache_dir) for holding in holdings]
-        library = Library(holdings, book, search, log)
+        library = Library(holdings, book, search, log, proxies=proxies, authority=authority)
         shown = Host(domain.lower() if domain else _shown(host), main_port)
-        view = book.view(shown, "https" if tls else "http")
+        view = book.view(Caller(shown, "https" if tls else "http", main_port))
         return Served(sockets[1:] + sockets[:1], library, view, tls)
     except BaseException as error:
         for one in sockets:
@@ -222,6 +248,7 @@ def serve(
     domain: str = "",
     cache_dir: Path | None = None,
     tls: Identity | None = None,
+    proxies: TrustedProxies = NO_PROXIES,
     ready: Callable[[Served], None],
     log: Log,
     stop: threading.Event | None = None,
@@ -235,6 +262,7 @@ def serve(
         domain: as for ``start``.
         cache_dir: where to copy search indexes to; None for nowhere.
         tls: as for ``start``.
+        proxies: as for ``start``.
         log: takes a line whenever something is wrong; called from several threads.
         ready: called once, when every port answers.
         stop: ends the serving.
@@ -245,7 +273,7 @@ def serve(
     """
     ended = stop or threading.Event()
     with start(
-        holdings, host=host, port=port, domain=domain, cache_dir=cache_dir, tls=tls, log=log
+        holdings, host=host, port=port, domain=domain, cache_dir=cache_dir, tls=tls, proxies=proxies, log=log
     ) as served:
         ready(served)
         while not ended.wait(3600):  # a wait without an end cannot be interrupted on Windows

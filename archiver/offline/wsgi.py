@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Callable, Iterable, Iterator, Mapping, Union
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,9 +21,15 @@ SANDBOX: Headers = (
     ("X-Content-Type-Options", "nosniff"),
 )
 """For strangers' bytes on the landing page's origin: whatever a browser takes them for, they speak for nobody."""
+LOCAL_ADDRESS = "archiver.local_address"
+"""In the environment of a request: the IP address that the connection came in by."""
 PIECE = 64 << 10  # bytes handed to the server at a time; bounds what one slow reader holds in memory
 
-_HOST = re.compile(r"\A([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?\Z")
+_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
+_HOST = re.compile(
+    rf"\A(?:(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?|\[(?P<v6>[0-9A-Fa-f:.]{{2,45}})\])(?::(?P<port>[0-9]{{1,5}}))?\Z"
+)
+_MOST_HOST = 253  # characters of a host name (RFC 1035 section 2.3.4)
 _TARGET = re.compile(r"\A[\x21-\x7e]{1,16000}\Z")
 _HEADER_NAME = re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
 _HEADER_VALUE = re.compile(r"\A[\t\x20-\x7e\x80-\xff]{0,8000}\Z")
@@ -31,7 +38,12 @@ _MOST_PARAMETERS = 20
 
 @dataclass(frozen=True)
 class Host:
-    """What the client calls this server: ``name`` in lowercase (IPv6 in brackets), ``port`` as written or 0."""
+    """What the client calls this server.
+
+    Attributes:
+        name: in lowercase, without a dot at its end; an IPv6 address in brackets, in its short form.
+        port: as written, or 0.
+    """
 
     name: str
     port: int = 0
@@ -40,25 +52,48 @@ class Host:
     def parse(cls, text: str) -> Host | None:
         """Read a Host header; None where it is malformed."""
         match = _HOST.match(text)
-        if match is None or int(match[2] or 0) > 65535:
+        port = int(match["port"] or 0) if match else 0
+        if match is None or port > 65535 or len(match["name"] or "") > _MOST_HOST:
             return None
-        return cls(match[1].lower(), int(match[2] or 0))
+        if match["name"]:
+            return cls(match["name"].lower(), port)
+        try:
+            return cls(f"[{IPv6Address(match['v6'])}]", port)
+        except AddressValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """How a reader reaches this server, which is what all addresses that are told to them go by.
+
+    Attributes:
+        host: what they call it.
+        scheme: ``http`` or ``https``.
+        port: the local port that the connection came in by.
+        address: the local IP address that it came in by, where that is known.
+        prefix: the path below which a reverse proxy shows the main site, without a final slash; else empty.
+    """
+
+    host: Host
+    scheme: str = "http"
+    port: int = 0
+    address: str = ""
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
 class Request:
     """A well-formed request.
 
-    ``path`` is as the client wrote it, percent-escapes kept, and begins with a slash; ``local_port`` is
-    the port it came in by.
+    ``path`` is as the client wrote it, percent-escapes kept, and begins with a slash; ``caller`` is how they
+    reached this server.
     """
 
     method: str
     path: str
     query: str
-    host: Host
-    scheme: str
-    local_port: int
+    caller: Caller
     environ: Environ
 
     @property
@@ -117,8 +152,13 @@ def read_request(environ: Environ) -> Request | Reply:
     if host is None:
         return plain(400, "missing or malformed Host")
     path, _, query = target.partition("#")[0].partition("?")
-    scheme = str(environ.get("wsgi.url_scheme", "http"))
-    return Request(str(environ.get("REQUEST_METHOD", "")), path, query, host, scheme, local_port, environ)
+    caller = Caller(
+        host,
+        str(environ.get("wsgi.url_scheme", "http")),
+        local_port,
+        str(environ.get(LOCAL_ADDRESS, "")),
+    )
+    return Request(str(environ.get("REQUEST_METHOD", "")), path, query, caller, environ)
 
 
 def send(reply: Reply, method: str, start_response: StartResponse) -> Iterable[bytes]:

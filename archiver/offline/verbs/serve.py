@@ -66,6 +66,14 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
         help="serve all sites on the main port, at host names below this domain (needs wildcard DNS)",
     )
     parser.add_argument(
+        "--trust-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="a reverse proxy, or a network of them, whose Forwarded or X-Forwarded- headers tell what readers call "
+        "this server; may be repeated",
+    )
+    parser.add_argument(
         "--tls-cert",
         type=Path,
         metavar="FILE",
@@ -85,9 +93,10 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
 
 
 def _run(args: argparse.Namespace, progress: Progress, path: Path) -> int:
-    from archiver.offline.server import serve  # noqa: PLC0415 - keeps the other commands quick
+    from archiver.offline.forwarded import TrustedProxies  # noqa: PLC0415 - keeps the other commands quick
+    from archiver.offline.server import serve  # noqa: PLC0415 - see above
 
-    identity = _identity(args)
+    identity, proxies = _identity(args), TrustedProxies.parse(args.trust_proxy)
     if args.verify:
         code = _verified_first(path, progress)
         if code != COMPLETE:
@@ -101,6 +110,7 @@ def _run(args: argparse.Namespace, progress: Progress, path: Path) -> int:
                 domain=args.domain,
                 cache_dir=args.cache_dir or default_cache_dir(),
                 tls=identity,
+                proxies=proxies,
                 ready=lambda served: _print_served(served, holdings, args),
                 log=lambda line: progress.warn(shown(line)),
             )

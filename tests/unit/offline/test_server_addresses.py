@@ -5,7 +5,7 @@ from werkzeug.test import create_environ
 
 from archiver.core.urlkey import Origin
 from archiver.offline.addresses import AddressBook, make_labels, mounted_url
-from archiver.offline.wsgi import Host, Reply, Request, read_request
+from archiver.offline.wsgi import Caller, Host, Reply, Request, read_request
 
 A, B, C = (
     Origin.of(url)
@@ -15,12 +15,10 @@ PORTS = AddressBook(8080, {A: 8081, B: 8082}, {A: "a-example-org", B: "b-example
 DOMAIN = AddressBook(8080, {}, PORTS.labels, frozenset({C}), "docs.corp")
 
 
-def _request(host: str, port: int) -> Request:
-    environ = create_environ(headers={"Host": host})
-    environ["SERVER_PORT"] = str(port)
-    request = read_request(environ)
-    assert isinstance(request, Request)
-    return request
+def _caller(host: str, port: int = 8080, **more: str) -> Caller:
+    parsed = Host.parse(host)
+    assert parsed is not None
+    return Caller(parsed, port=port, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -33,8 +31,12 @@ def _request(host: str, port: int) -> Request:
         (PORTS, "localhost:8080", 8080, None),
         (PORTS, "a.example.org", 8080, A),
         (PORTS, "A.EXAMPLE.ORG:8080", 8080, A),
+        (PORTS, "a.example.org.", 8080, A),
         (DOMAIN, "docs.corp:8080", 8080, None),
+        (DOMAIN, "docs.corp.", 8080, None),
         (DOMAIN, "b-example-org-8000.docs.corp", 8080, B),
+        (DOMAIN, "a-example-org.localhost:8080", 8080, A),
+        (DOMAIN, "nothing-archived.docs.corp", 8080, None),
         (DOMAIN, "10.0.0.7:8080", 8080, None),
     ],
 )
@@ -42,37 +44,163 @@ def test_requests_are_routed_by_port_or_host(
     book: AddressBook, host: str, port: int, expected: Origin | None
 ) -> None:
     """A port of its own takes any Host; the main port looks for a label or an original name."""
-    assert book.route(_request(host, port)) == expected
+    assert book.route(_caller(host, port)) == expected
 
 
 @pytest.mark.parametrize(
-    ("book", "host", "main", "of_a"),
+    ("book", "host", "port", "main", "of_a"),
     [
-        (PORTS, "127.0.0.1:8080", "http://127.0.0.1:8080", "http://127.0.0.1:8081"),
-        (PORTS, "10.0.0.7:8082", "http://10.0.0.7:8080", "http://10.0.0.7:8081"),
-        (PORTS, "[::1]:8080", "http://[::1]:8080", "http://[::1]:8081"),
-        (PORTS, "localhost:8080", "http://localhost:8080", "http://localhost:8081"),
+        (PORTS, "127.0.0.1:8080", 8080, "http://127.0.0.1:8080", "http://127.0.0.1:8081"),
+        (PORTS, "10.0.0.7:8082", 8082, "http://10.0.0.7:8080", "http://10.0.0.7:8081"),
+        (PORTS, "[::1]:8080", 8080, "http://[::1]:8080", "http://[::1]:8081"),
+        (PORTS, "[2001:DB8:0::7]:8081", 8081, "http://[2001:db8::7]:8080", "http://[2001:db8::7]:8081"),
+        (PORTS, "localhost:8080", 8080, "http://localhost:8080", "http://localhost:8081"),
         (
             PORTS,
             "a-example-org.localhost:8080",
+            8080,
             "http://localhost:8080",
             "http://a-example-org.localhost:8080",
         ),
-        (DOMAIN, "docs.corp", "http://docs.corp", "http://a-example-org.docs.corp"),
-        (DOMAIN, "b-example-org-8000.docs.corp:9", "http://docs.corp:9", "http://a-example-org.docs.corp:9"),
+        (DOMAIN, "docs.corp", 8080, "http://docs.corp", "http://a-example-org.docs.corp"),
+        (DOMAIN, "docs.corp:80", 8080, "http://docs.corp", "http://a-example-org.docs.corp"),
+        (
+            DOMAIN,
+            "b-example-org-8000.docs.corp:9",
+            8080,
+            "http://docs.corp:9",
+            "http://a-example-org.docs.corp:9",
+        ),
+        (
+            DOMAIN,
+            "a-example-org.localhost:8080",
+            8080,
+            "http://localhost:8080",
+            "http://a-example-org.localhost:8080",
+        ),
+        (
+            DOMAIN,
+            "10.0.0.7:8080",
+            8080,
+            "http://10.0.0.7:8080",
+            "http://a-example-org.docs.corp:8080",
+        ),
     ],
 )
-def test_addresses_are_given_in_the_readers_terms(book: AddressBook, host: str, main: str, of_a: str) -> None:
+def test_addresses_are_given_in_the_readers_terms(
+    book: AddressBook, host: str, port: int, main: str, of_a: str
+) -> None:
     """Whatever name the reader called, the answer's links use it."""
-    parsed = Host.parse(host)
-    assert parsed is not None
-    view = book.view(parsed)
+    view = book.view(_caller(host, port))
     assert (view.main, view.bases[A]) == (main, of_a)
+
+
+def test_a_forwarded_main_port_leads_back_to_itself() -> None:
+    """Where a tunnel or container shows the main port as another one, the landing page's own links go there."""
+    assert PORTS.view(_caller("laptop:9000")).main == "http://laptop:9000"
+
+
+def test_a_page_behind_a_path_of_a_proxy_has_it_in_the_main_address_only() -> None:
+    """Sites keep their root; what names the origin, such as a policy, gets no path."""
+    view = DOMAIN.view(_caller("docs.corp", scheme="https", prefix="/archive"))
+    assert (view.main, view.main_origin, view.prefix) == (
+        "https://docs.corp/archive",
+        "https://docs.corp",
+        "/archive",
+    )
+    assert view.bases[A] == "https://a-example-org.docs.corp"
+    from_a_site = DOMAIN.view(_caller("a-example-org.docs.corp", scheme="https", prefix="/archive"))
+    assert from_a_site.main == "https://docs.corp/archive"
+
+
+class TestOriginalNames:
+    """DNS leads the names that the sites had to this server."""
+
+    def test_sites_are_at_their_names_and_the_main_site_at_the_servers_address(self) -> None:
+        """No name of the server itself is known then, but the address that the reader got through to is."""
+        view = PORTS.view(_caller("a.example.org:8080", address="10.0.0.7"))
+        assert view.bases == {A: "http://a.example.org:8080", B: "http://b.example.org:8080"}
+        assert view.main == "http://10.0.0.7:8080"
+
+    @pytest.mark.parametrize(
+        ("address", "main"),
+        [
+            ("::ffff:10.0.0.7", "http://10.0.0.7:8080"),
+            ("fe80::1%eth0", "http://[fe80::1]:8080"),
+            ("", "http://localhost:8080"),
+        ],
+    )
+    def test_the_servers_address_is_written_as_in_urls(self, address: str, main: str) -> None:
+        """As sockets tell it, it is not always."""
+        assert PORTS.view(_caller("a.example.org", address=address)).main == main
+
+    def test_the_main_site_is_at_the_domain_where_there_is_one(self) -> None:
+        """The operator has told it then."""
+        view = DOMAIN.view(_caller("a.example.org", scheme="https", address="10.0.0.7"))
+        assert view.main == "https://docs.corp"
+        assert view.bases == {A: "https://a.example.org", B: "https://b.example.org"}
+
+    def test_origins_that_share_a_name_keep_addresses_of_their_own(self) -> None:
+        """A name leads to one of them: the one with the port that was asked for, else that with the usual one."""
+        other = Origin.of("http://a.example.org:8000")
+        labels = {other: "a-example-org-8000", A: "a-example-org"}
+        by_ports = AddressBook(8080, {other: 8081, A: 8082}, labels)
+        assert by_ports.view(_caller("a.example.org")).bases == {
+            A: "http://a.example.org",
+            other: "http://a.example.org:8081",
+        }
+        by_domain = AddressBook(8080, {}, labels, domain="docs.corp")
+        assert by_domain.view(_caller("a.example.org:8000")).bases == {
+            other: "http://a.example.org:8000",
+            A: "http://a-example-org.docs.corp:8000",
+        }
+
+    @pytest.mark.parametrize("origin", ["http://10.0.0.7", "http://localhost:4000", "https://docs.corp"])
+    def test_what_no_dns_leads_here_shadows_nothing(self, origin: str) -> None:
+        """An origin at an address, or at the domain that serves, was archived: the landing page stays."""
+        archived = Origin.of(origin)
+        book = AddressBook(8080, {}, {archived: "archived"}, domain="docs.corp")
+        host = archived.host
+        assert book.route(_caller(host)) is None
+        assert book.view(_caller(host)).bases[archived] == (
+            "http://archived.localhost" if host == "localhost" else "http://archived.docs.corp"
+        )
+
+    def test_every_link_of_every_view_leads_to_its_origin(self) -> None:
+        """Whichever way a reader came: what a view names is routed to what it stands for."""
+        origins = [
+            Origin.of(url)
+            for url in (
+                "https://a.org",
+                "http://a.org",
+                "https://a.org:8443",
+                "http://b.org:81",
+                "http://127.0.0.1:9000",
+                "http://[::1]:9000",
+                "http://localhost:9000",
+                "https://docs.corp",
+                "https://c.docs.corp",
+            )
+        ]
+        labels = make_labels(origins)
+        ports = {origin: 8081 + at for at, origin in enumerate(origins)}
+        hosts = ("127.0.0.1:8080", "[::1]:8080", "localhost:8080", "a.org", "a.org:8443", "b.org:8080",
+                 "docs.corp:8080", "a-org.docs.corp", "a-org.localhost:8080", "c.docs.corp", "pc:8080")  # fmt: skip
+        for book in (AddressBook(8080, ports, labels), AddressBook(8080, {}, labels, domain="docs.corp")):
+            for host in hosts:
+                view = book.view(_caller(host))
+                assert len(set(view.bases.values()) | {view.main}) == len(origins) + 1, (host, view)
+                for origin, base in view.bases.items():
+                    netloc = base.partition("//")[2]
+                    named = Host.parse(netloc)
+                    assert named is not None
+                    port = named.port if named.port in ports.values() else 8080
+                    assert book.route(_caller(netloc, port)) == origin, (host, base)
 
 
 def test_targets_include_twins_and_mounted_hosts() -> None:
     """The other scheme leads to the same place; a host without an address is below the page's own."""
-    view = PORTS.view(Host("h", 8080))
+    view = PORTS.view(Caller(Host("h", 8080), port=8080))
     targets = view.targets(A)
     assert targets[Origin.of("http://a.example.org")] == "http://h:8081"
     assert targets[C] == "http://h:8081/-/o/https/cdn.example.net"
@@ -81,7 +209,7 @@ def test_targets_include_twins_and_mounted_hosts() -> None:
 
 def test_an_archived_url_is_located_with_its_fragment() -> None:
     """Path, query and fragment are kept; what has no address has none."""
-    view = PORTS.view(Host("h", 8080))
+    view = PORTS.view(Caller(Host("h", 8080), port=8080))
     assert view.locate("https://a.example.org/x?y#z") == "http://h:8081/x?y#z"
     assert view.locate("https://other.example.org/") is None
     assert view.locate("mailto:me") is None
@@ -130,11 +258,28 @@ def test_mounted_paths_stand_for_urls(path: str, url: str | None) -> None:
         "a" * 300,
         "user@host",
         "é",
+        "a..b",
+        ".a",
+        "a" * 64,
+        "a.org:",
+        "a.org, b.org",
+        "[::1]:",
+        "[1.2.3.4]",
+        "[::::]",
+        "[fe80::1%25eth0]",
     ],
 )
 def test_malformed_hosts_are_refused(host: str) -> None:
     """No such thing gets into an address of a page."""
     assert Host.parse(host) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("A.Org", "a.org"), ("a.org.", "a.org"), ("a_b", "a_b"), ("[::0001]", "[::1]")]
+)
+def test_hosts_have_one_form(text: str, name: str) -> None:
+    """However a client writes a name: without the dot at its end, in lowercase, short."""
+    assert Host.parse(f"{text}:80") == Host(name, 80)
 
 
 @pytest.mark.parametrize(
@@ -155,4 +300,4 @@ def test_an_absolute_target_names_the_host() -> None:
     environ["REQUEST_URI"] = "http://a.example.org:81/x?y"
     request = read_request(environ)
     assert isinstance(request, Request)
-    assert (request.host, request.path, request.query) == (Host("a.example.org", 81), "/x", "y")
+    assert (request.caller.host, request.path, request.query) == (Host("a.example.org", 81), "/x", "y")

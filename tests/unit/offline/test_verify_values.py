@@ -24,7 +24,7 @@ from archiver.offline.landingsite import contents
 from archiver.offline.registry import Repositories
 from archiver.offline.server import share_out
 from archiver.offline.verify import verify_bundle
-from archiver.offline.wsgi import Host
+from archiver.offline.wsgi import Caller, Host
 from servers.handmade_bundle import GUIDE_PATH, Bundle, as_json
 
 NUMBERS = st.one_of(
@@ -80,7 +80,7 @@ def _verified(data: bytes) -> None:
             verify_bundle(path)
         with suppress(BundleDamaged, NotABundle, FormatUnsupported):
             holding = open_bundle(path)
-            view = AddressBook(80, {}, {}).view(Host("localhost"))
+            view = AddressBook(80, {}, {}).view(Caller(Host("localhost")))
             assert isinstance(view, View)
             landing_page([holding], view)
             contents([holding], view)
