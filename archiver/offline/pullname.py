@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,5 +21,8 @@ def pull_name(reference: Reference, netloc: str) -> str:
 
 
 def host_component(registry: str) -> str:
-    """Return how a registry's host is written as the first component of an image's name."""
-    return registry.replace(":", "_").lower()
+    """Return how a registry's host is written as the first component of an image's name.
+
+    ``registry.example:5000`` is ``registry.example_5000``. The grammar of names has neither colons nor brackets.
+    """
+    return re.sub(r"_{2,}", "__", registry.replace(":", "_").strip("[").replace("]", "")).strip("_").lower()

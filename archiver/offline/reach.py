@@ -7,13 +7,14 @@ belongs to another, nor as a manifest what no manifest is.
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Iterable
 
 from archiver.core.descriptor import INDEXES, MANIFEST_LIMIT, MANIFESTS
 from archiver.core.digest import ContentCheck
-from archiver.core.errors import ArchiverError, InvalidDocument
-from archiver.core.manifest import parse_manifest
+from archiver.core.errors import ArchiverError, InvalidDocument, NotArchived
+from archiver.core.manifest import Manifest, parse_manifest
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
@@ -52,6 +53,14 @@ class HeldManifest(Held):
         return data
 
 
+@dataclass(frozen=True)
+class Referrer:
+    """A manifest or index with a ``subject``, and what kind of artifact it says it is; empty for none."""
+
+    held: HeldManifest
+    kind: str
+
+
 class Reach:
     """Finds things among what the images of one repository point to. May be used by several threads at once.
 
@@ -61,6 +70,7 @@ class Reach:
     def __init__(self, images: Iterable[tuple[Image, ImageShelf]]) -> None:
         self._manifests: dict[Digest, HeldManifest] = {}
         self._blobs: dict[Digest, Held] = {}
+        self._referrers: defaultdict[Digest, dict[Digest, Referrer]] = defaultdict(dict)
         self._unread: list[HeldManifest] = []
         self._turn = threading.Lock()
         for image, shelf in images:
@@ -86,6 +96,19 @@ class Reach:
             self._read_until(lambda: digest in self._blobs or digest in self._manifests)
             return self._blobs.get(digest) or self._manifests.get(digest)
 
+    def referrers(self, subject: Digest) -> tuple[Referrer, ...]:
+        """Return the manifests and indexes of the repository whose ``subject`` is a digest, by their own digests.
+
+        The first call reads every manifest of the repository.
+
+        Raises:
+            ArchiverError: a manifest is damaged, so that nobody knows what it refers to.
+        """
+        with self._turn:
+            self._read_until(lambda: False)
+            found = self._referrers.get(subject, {})
+            return tuple(found[digest] for digest in sorted(found))
+
     def _read_until(self, is_known: Callable[[], bool]) -> None:
         damaged: list[HeldManifest] = []
         failure: ArchiverError | None = None
@@ -93,6 +116,8 @@ class Reach:
             manifest = self._unread.pop()
             try:
                 self._read(manifest)
+            except NotArchived:  # it was here a moment ago: pruned while it was served
+                self._manifests.pop(manifest.digest, None)
             except ArchiverError as error:
                 damaged.append(manifest)
                 failure = failure or error
@@ -104,6 +129,8 @@ class Reach:
         manifest = parse_manifest(held.read(), held.media_type, what=str(held.digest))
         for pointer in manifest.pointers:
             self._take(pointer.digest, pointer.media_type if manifest.is_index else "", held.shelf)
+        if manifest.subject is not None:
+            self._referrers[manifest.subject.digest][held.digest] = Referrer(held, _kind(manifest))
 
     def _take(self, digest: Digest, media_type: str, shelf: ImageShelf) -> None:
         """Remember what a digest stands for, where it is here: an index may list more than was archived."""
@@ -117,3 +144,8 @@ class Reach:
         manifest = HeldManifest(digest, shelf, size, media_type)
         self._manifests[digest] = manifest
         self._unread.append(manifest)
+
+
+def _kind(manifest: Manifest) -> str:
+    """Return the artifact type as the referrers API has it: a manifest that names none has that of its config."""
+    return manifest.artifact_type or (manifest.config.media_type if manifest.config else "")

@@ -15,6 +15,7 @@ PIN = "sha256:" + "1" * 64
     [
         ("redis:7", "localhost:5000/docker.io/library/redis:7"),
         ("localhost:5001/a/b:1", "localhost:5000/localhost_5001/a/b:1"),
+        ("[2001:db8::1]:5001/a:1", "localhost:5000/2001_db8__1_5001/a:1"),
         (f"quay.io/a@{PIN}", f"localhost:5000/quay.io/a@{PIN}"),
         (f"quay.io/a:1@{PIN}", f"localhost:5000/quay.io/a@{PIN}"),
     ],

@@ -1,0 +1,86 @@
+"""The archived repositories, and which one a client means by a name.
+
+Sources: containerd's docs/hosts.md for ``?ns=``; containers-registries.conf(5) for mirrors below a path; Docker's
+short names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Iterable
+
+from archiver.core.reference import DOCKER_HUB, DOCKER_HUB_HOSTS, Reference
+from archiver.offline.pullname import host_component
+from archiver.offline.reach import Reach
+
+if TYPE_CHECKING:
+    from archiver.core.digest import Digest
+    from archiver.offline.holdings import Image, ImageShelf
+
+
+@dataclass(frozen=True)
+class Repository:
+    """One archived repository: what its tags point to, and what can be got to from its images."""
+
+    registry: str
+    path: str
+    tags: dict[str, Digest]
+    reach: Reach
+
+
+class Repositories:
+    """All archived repositories, by name.
+
+    Where projects have the same repository it has the images of all of them. A tag that they know by different
+    digests is the copy that was got last; the other one can be pulled by its digest.
+    """
+
+    def __init__(self, shelves: Iterable[ImageShelf]) -> None:
+        grouped: dict[tuple[str, str], list[tuple[Image, ImageShelf, Reference]]] = {}
+        for shelf in shelves:
+            for image in shelf.images:
+                reference = Reference.parse(image.reference)
+                entry = (image, shelf, reference)
+                grouped.setdefault((reference.registry, reference.repository), []).append(entry)
+        self._known = {
+            name: Repository(*name, _tags(entries), Reach((image, shelf) for image, shelf, _ in entries))
+            for name, entries in grouped.items()
+        }
+        self._by_component = {host_component(registry): registry for registry, _ in self._known}
+        self._registries = frozenset(self._by_component.values())
+
+    def resolve(self, name: str, namespace: str) -> Repository | None:
+        """Return the repository that a client means by a name; None for one that is not here.
+
+        Args:
+            name: as in the request's path.
+            namespace: the registry that the client names by ``?ns=``, or empty. Where nothing of it is archived, a
+                name that begins with the host of one that is archived still says what is meant: of an image that was
+                named by a mirror or by this server to begin with.
+        """
+        if namespace:
+            registry = DOCKER_HUB if namespace in DOCKER_HUB_HOSTS else namespace
+            if registry in self._registries:
+                return self._in_registry(registry, name)
+            return self._below_host(name)
+        return self._below_host(name) or self._in_registry(DOCKER_HUB, name) or self._only_one(name)
+
+    def _below_host(self, name: str) -> Repository | None:
+        first, _, rest = name.partition("/")
+        registry = self._by_component.get(first)
+        return self._in_registry(registry, rest) if registry is not None and rest else None
+
+    def _in_registry(self, registry: str, path: str) -> Repository | None:
+        if registry == DOCKER_HUB and "/" not in path:
+            path = f"library/{path}"
+        return self._known.get((registry, path))
+
+    def _only_one(self, name: str) -> Repository | None:
+        matching = [one for (_, path), one in self._known.items() if path == name]
+        return matching[0] if len(matching) == 1 else None
+
+
+def _tags(entries: Iterable[tuple[Image, ImageShelf, Reference]]) -> dict[str, Digest]:
+    """Return what tags point to; of different copies the one got last, of those got at once the last one given."""
+    in_time = sorted(entries, key=lambda entry: entry[0].resolved)
+    return {reference.named_tag: image.digest for image, _, reference in in_time if reference.named_tag}
