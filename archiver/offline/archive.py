@@ -35,6 +35,7 @@ class ArchiveSite:
         self.seeds = result.seeds
         self.origins = result.origins
         self.requisite_origins = result.requisite_origins
+        self.verdict = result.verdict
         self.pages = result.pages
         self.newest = max((_timestamp(line) for line in lines), default="")
         self._records = records

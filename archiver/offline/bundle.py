@@ -42,6 +42,7 @@ class BundleSite:
         self.seeds = docs.seeds
         self.origins = docs.origins
         self.requisite_origins = docs.requisite_origins
+        self.verdict = docs.verdict
         self.pages = docs.pages
         self.newest = docs.newest
         self._wacz = wacz

@@ -40,6 +40,7 @@ class Site(Protocol):
     seeds: tuple[str, ...]
     origins: tuple[str, ...]
     requisite_origins: tuple[str, ...]
+    verdict: str  # of the last run: healthy, degraded or gone (core.snapshot)
     pages: int
     newest: str  # timestamp14 of the newest capture; empty where there is none
 
@@ -182,11 +183,8 @@ class Project(Protocol):
     def open(self, snapshot: str) -> Holding:
         """Open a snapshot; the caller closes it. Raises NotArchived where there is none of this id."""
 
-    def history(self, key: str) -> Iterator[tuple[str, Capture]]:
-        """Yield the captures of a SURT key in all snapshots, each with its snapshot's id, the newest snapshot first.
-
-        What cannot be read is left out: whoever opens the snapshot is told.
-        """
+    def look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
+        """Return the captures of a SURT key in a snapshot that need not be open; nothing where it cannot be read."""
 
     def close(self) -> None:
         """Close what no caller of ``open`` has to close."""

@@ -2,43 +2,117 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Sequence
 from urllib.parse import quote, urlsplit
 
 from archiver.core.amounts import count_text, size_text
 from archiver.core.reference import Reference
+from archiver.core.snapshot import DEGRADED, GONE
+from archiver.offline.imagelist import FOLDED_FROM, NAMES, images_section
 from archiver.offline.markup import (
+    age_text,
+    badge,
     day_of_timestamp,
+    day_tag,
     day_text,
     esc,
+    groups,
+    narrow_box,
     page,
     search_box,
+    section,
+    time_tag,
 )
-from archiver.offline.pullname import host_component, pull_name
+from archiver.offline.pullname import pull_name
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from archiver.core.snapshot import Failure
     from archiver.offline.addresses import View
     from archiver.offline.holdings import File, Holding, Image, Site
+    from archiver.offline.pulling import Pullable
     from archiver.offline.wsgi import Reply
 
-_LOOPBACK = ("127.", "localhost", "[::1]")
+PROJECTS = "/-/projects/"
+REPORT = "/-/report"
+_MOST_LINKS = 3  # doc sites linked to from a project's card
+_MOST_OPEN = 8  # failures shown without asking
+_VERDICTS = {
+    DEGRADED: "the site was in trouble at the last visit: kept as it was before",
+    GONE: "the site is gone: kept as it was before",
+}
 
 
-def landing_page(holdings: Sequence[Holding], view: View) -> Reply:
-    """Return the landing page of one project, or of an archive with several."""
-    title = holdings[0].title or holdings[0].project if len(holdings) == 1 else "Archive"
-    lead = _when(holdings[0]) if len(holdings) == 1 else f"<p>{count_text(len(holdings), 'project')}</p>"
-    search = search_box() if any(holding.search for holding in holdings) else ""
-    sections = "".join(_project(holding, view, alone=len(holdings) == 1) for holding in holdings)
-    registries = {
-        Reference.parse(image.reference).registry for holding in holdings for image in holding.images.images
-    }
+@dataclass(frozen=True)
+class Shown:
+    """What a page is made for.
+
+    Attributes:
+        view: the addresses as this reader sees them.
+        registry: the registry as this reader's clients see it.
+        root: the path below which this server's own pages are.
+        now: the time that ages are counted to.
+        verified: when every byte was checked before serving, as an ISO time; empty where it was not.
+        images: what the reader narrows the list of images by.
+        files: what the reader narrows the list of files by.
+    """
+
+    view: View
+    registry: Pullable
+    root: str
+    now: datetime
+    verified: str = ""
+    images: str = ""
+    files: str = ""
+
+
+def project_page(holding: Holding, shown: Shown, *, alone: bool, picker: str = "") -> Reply:
+    """Return the page of one project.
+
+    Args:
+        holding: the project.
+        shown: for whom.
+        alone: whether nothing else is served, so that this is the landing page.
+        picker: the markup by which another snapshot is chosen.
+    """
+    title = holding.title or holding.project
+    above = "Offline copy" if alone else f'<a href="{esc(shown.root)}/">All projects</a>'
+    find = search_box(action=f"{shown.root}/-/search", hint=f"Search {title}") if holding.search else ""
+    missing = _missing(holding, _report_address(holding, shown, alone=alone))
     return page(
         f"{title} · offline",
-        f'<header class="top"><div class="wrap"><p class="eyebrow">Offline copy</p><h1>{esc(title)}</h1>'
-        f'{lead}{search}{_nav(holdings)}</div></header><main id="main" class="wrap">{sections}'
-        f"{_mirrors(sorted(registries), view) if registries else ''}</main>",
+        f'<header class="top"><div class="wrap"><p class="eyebrow">{above}</p><h1 dir="auto">{esc(title)}</h1>'
+        f"{_when(holding, shown)}{find}{_numbers(holding)}</div></header>"
+        f'<main id="main" class="wrap">{_docs(holding, shown)}'
+        f"{images_section(holding.images.images, shown.registry, names=_names(holding, shown, alone=alone), find=shown.images)}"
+        f"{_files(holding, shown)}{missing}{_about(holding, shown, picker, alone=alone)}</main>",
+        root=shown.root,
+        foot=_foot(shown),
+    )
+
+
+def overview_page(holdings: Sequence[Holding], shown: Shown) -> Reply:
+    """Return the landing page of an archive with several projects."""
+    find = (
+        search_box(action=f"{shown.root}/-/search", hint="Search all documentation")
+        if any(holding.search for holding in holdings)
+        else ""
+    )
+    cards = "".join(f'<li class="card">{_card(holding, shown)}</li>' for holding in holdings)
+    newest = max(holding.created for holding in holdings)
+    pages = count_text(sum(site.pages for holding in holdings for site in holding.sites), "page")
+    return page(
+        "Archive · offline",
+        '<header class="top"><div class="wrap"><p class="eyebrow">Offline copy</p>'
+        f"<h1>{count_text(len(holdings), 'project')}</h1>"
+        f'<p class="lead">{esc(pages)} of documentation, newest from {time_tag(newest)} {_age(newest, shown)}</p>'
+        f"{find}</div></header>"
+        f'<main id="main" class="wrap"><h2 class="hidden">Projects</h2><ul class="cards projects" role="list">{cards}</ul></main>',
+        root=shown.root,
+        foot=_foot(shown),
     )
 
 
@@ -59,190 +133,201 @@ def site_url(site: Site, view: View) -> str | None:
     )
 
 
-def _nav(holdings: Sequence[Holding]) -> str:
-    """Return links to the page's sections, where there are enough to get lost in."""
-    if len(holdings) > 1:
-        links = [(f"#{holding.project}", holding.title or holding.project) for holding in holdings]
-    else:
-        holding = holdings[0]
-        parts = (
-            ("#docs", "Documentation", holding.sites),
-            ("#images", "Images", holding.images.images),
-            ("#files", "Files", holding.files.files),
-            ("#missing", "Not here, or not renewed", holding.failures),
-        )
-        links = [(target, name) for target, name, content in parts if content]
-    if len(links) < 2:
-        return ""
-    items = "".join(f'<li><a href="{esc(target)}">{esc(name)}</a></li>' for target, name in links)
-    return f'<nav aria-label="On this page"><ul>{items}</ul></nav>'
+def project_address(project: str, root: str) -> str:
+    """Return the path of a project's page, where several are served."""
+    return f"{root}{PROJECTS}{quote(project)}"
 
 
-def _when(holding: Holding) -> str:
-    state = (
-        f'<a class="badge warn" href="#{_id(holding, "missing")}">{count_text(len(holding.failures), "thing")}'
-        " not here, or not renewed</a>"
-        if holding.failures
-        else '<span class="badge good">complete</span>'
+def _names(holding: Holding, shown: Shown, *, alone: bool) -> str:
+    return f"{shown.view.main}{NAMES}" + ("" if alone else f"?project={quote(holding.project)}")
+
+
+def _report_address(holding: Holding, shown: Shown, *, alone: bool) -> str:
+    return f"{shown.root}{REPORT}" + ("" if alone else f"?project={quote(holding.project)}")
+
+
+def _when(holding: Holding, shown: Shown) -> str:
+    checked = (
+        badge(f"every byte verified {day_text(shown.verified)}", "good")
+        if shown.verified
+        else badge("checked as it is read")
     )
     return (
-        f'<p class="when">Archived <time datetime="{esc(holding.created)}">{esc(day_text(holding.created))}</time>'
-        f' <span class="dim">snapshot {esc(holding.snapshot)}</span> {state}</p>'
+        f'<p class="lead">Archived {time_tag(holding.created)} {_age(holding.created, shown)}</p>'
+        f'<p class="badges">{_state(holding, "#missing")}{checked}</p>'
     )
 
 
-def _id(holding: Holding, part: str, *, alone: bool = True) -> str:
-    return part if alone else f"{esc(holding.project)}-{part}"
+def _age(iso: str, shown: Shown) -> str:
+    age = age_text(iso, shown.now)
+    return f'<span class="age">{esc(age)}</span>' if age else ""
 
 
-def _project(holding: Holding, view: View, *, alone: bool) -> str:
-    level = 2 if alone else 3
+def _state(holding: Holding, href: str) -> str:
+    if not holding.failures:
+        return badge("complete", "good")
+    return badge(f"{count_text(len(holding.failures), 'thing')} not here, or not renewed", "warn", href)
+
+
+def _foot(shown: Shown) -> str:
+    if shown.verified:
+        return f"All of it was verified {day_text(shown.verified)}, and is checked against its digest as it is read."
+    return "Everything is checked against its digest as it is read."
+
+
+def _numbers(holding: Holding) -> str:
+    """Return how much there is of each kind, as the way to it."""
+    images = sum(not image.refers_to for image in holding.images.images)
     parts = (
-        _docs(holding, view, level, _id(holding, "docs", alone=alone)),
-        _images(holding.images.images, view, level, _id(holding, "images", alone=alone)),
-        _files(holding.files.files, view, level, _id(holding, "files", alone=alone)),
-        _missing(holding.failures, level, _id(holding, "missing", alone=alone)),
+        ("#docs", sum(site.pages for site in holding.sites), "page", "pages of documentation"),
+        ("#images", images, "container image", "container images"),
+        ("#files", len(holding.files.files), "file", "files"),
     )
-    if alone:
-        return "".join(parts)
-    name = esc(holding.title or holding.project)
-    when = _when(holding).replace('href="#missing"', f'href="#{_id(holding, "missing", alone=False)}"')
-    return f'<section class="project" id="{esc(holding.project)}"><h2>{name}</h2>{when}{"".join(parts)}</section>'
+    items = "".join(
+        f'<li><a href="{target}"><b>{number:,}</b> {one if number == 1 else several}</a></li>'
+        for target, number, one, several in parts
+        if number
+    )
+    return f'<nav aria-label="On this page"><ul class="numbers" role="list">{items}</ul></nav>'
 
 
-def _section(name: str, note: str, level: int, anchor: str, content: str) -> str:
+def _card(holding: Holding, shown: Shown) -> str:
+    """Return what an archive's landing page says of a project."""
+    address = project_address(holding.project, shown.root)
+    images = sum(not image.refers_to for image in holding.images.images)
+    facts = [
+        count_text(number, noun)
+        for number, noun in (
+            (sum(site.pages for site in holding.sites), "page"),
+            (images, "image"),
+            (len(holding.files.files), "file"),
+        )
+        if number
+    ]
+    links = [(site.name, url) for site in holding.sites if (url := site_url(site, shown.view))]
+    items = "".join(f'<li><a href="{esc(url)}">{esc(name)}</a></li>' for name, url in links[:_MOST_LINKS])
+    more = len(links) - _MOST_LINKS
+    rest = f'<li><a href="{esc(address)}#docs">{more:,} more</a></li>' if more > 0 else ""
+    docs = f'<ul class="links" role="list" aria-label="Documentation">{items}{rest}</ul>' if items else ""
+    state = "" if not holding.failures else f'<p class="badges">{_state(holding, f"{address}#missing")}</p>'
     return (
-        f'<section aria-labelledby="{anchor}-h" id="{anchor}"><div class="head"><h{level} id="{anchor}-h">{name}'
-        f'</h{level}><p class="dim">{note}</p></div>{content}</section>'
+        f'<h3 dir="auto"><a href="{esc(address)}">{esc(holding.title or holding.project)}</a></h3>'
+        f'<p class="dim">{esc(" · ".join(facts) or "empty")}</p>'
+        f'<p class="dim">{day_tag(holding.created)} {_age(holding.created, shown)}</p>{state}{docs}'
     )
 
 
-def _docs(holding: Holding, view: View, level: int, anchor: str) -> str:
+def _docs(holding: Holding, shown: Shown) -> str:
     if not holding.sites:
         return ""
-    cards = "".join(f"<li>{_doc(site, view)}</li>" for site in holding.sites)
+    cards = "".join(f"<li>{_doc(site, shown)}</li>" for site in holding.sites)
     pages = count_text(sum(site.pages for site in holding.sites), "page")
-    return _section("Documentation", pages, level, anchor, f'<ul class="cards">{cards}</ul>')
+    return section("docs", "Documentation", pages, f'<ul class="cards" role="list">{cards}</ul>')
 
 
-def _doc(site: Site, view: View) -> str:
+def _doc(site: Site, shown: Shown) -> str:
     day = day_of_timestamp(site.newest)
     facts = " · ".join(filter(None, (count_text(site.pages, "page"), f"as of {day}" if day else "")))
     original = site.seeds[0] if site.seeds else (site.origins or ("",))[0]
-    about = f'<span class="from">{esc(original)}</span><span class="dim">{esc(facts)}</span>'
-    url = site_url(site, view)
-    name = f'<span class="name">{esc(site.name)}</span>'
+    trouble = _VERDICTS.get(site.verdict, "")
+    about = f'<span class="from">{esc(original)}</span><span class="dim">{esc(facts)}</span>' + (
+        f'<span class="trouble">{trouble}</span>' if trouble else ""
+    )
+    url = site_url(site, shown.view)
+    name = f'<span class="name" dir="auto">{esc(site.name)}</span>'
     if url is None:
         return f'<div class="card">{name}{about}</div>'
     return f'<a class="card" href="{esc(url)}">{name}{about}<span class="go">Open</span></a>'
 
 
-def _images(images: Sequence[Image], view: View, level: int, anchor: str) -> str:
-    if not images:
-        return ""
-    listed = sorted(images, key=lambda image: image.reference)
-    rows = "".join(_image(image, view) for image in listed if not image.refers_to)
-    referrers = [image for image in listed if image.refers_to]
-    tools = "".join(
-        f'<input type="radio" class="hidden" name="{anchor}-tool" id="{anchor}-{tool}" data-tool="{tool}"'
-        f'{" checked" if tool == "docker" else ""}><label for="{anchor}-{tool}">{tool}</label>'
-        for tool in ("docker", "podman", "skopeo")
-    )
-    return _section(
-        "Container images",
-        count_text(len(images) - len(referrers), "image"),
-        level,
-        anchor,
-        f'<fieldset class="tools"><legend class="hidden">Show commands for</legend>{tools}</fieldset>'
-        f'<ul class="rows">{rows}</ul>{_referrers(referrers)}',
-    )
-
-
-def _referrers(images: Sequence[Image]) -> str:
-    """Return what signs and describes images, folded away: tools find it by the images themselves."""
-    if not images:
-        return ""
-    rows = "".join(
-        f'<li><h4 class="ref">{esc(image.reference)}</h4><p class="dim">{esc(size_text(image.size))} · '
-        f"about {esc(image.refers_to)}</p></li>"
-        for image in images
-    )
-    summary = f"Signatures, SBOMs and attestations of these images ({len(images):,})"
-    return f'<details class="folded"><summary>{summary}</summary><ul class="rows">{rows}</ul></details>'
-
-
-def _image(image: Image, view: View) -> str:
-    name = image_name(image, view)
-    commands = {
-        "docker": f"docker pull {name}",
-        "podman": f"podman pull --tls-verify=false {name}",
-        "skopeo": f"skopeo copy --src-tls-verify=false docker://{name} dir:DESTINATION",
-    }
-    shown = "".join(
-        f'<p class="cmd {tool}"><code>{esc(command)}</code></p>' for tool, command in commands.items()
-    )
-    facts = " · ".join(filter(None, (size_text(image.size), ", ".join(image.platforms))))
-    return (
-        f'<li><h4 class="ref">{esc(image.reference)}</h4><p class="dim">{esc(facts)}</p>{shown}'
-        f'<p class="digest">{esc(str(image.digest))}</p></li>'
-    )
-
-
-def _mirrors(registries: Sequence[str], view: View) -> str:
-    """Return how to pull by the original names; folded away, for those who run clusters."""
-    netloc = urlsplit(view.main).netloc
-    blocks = "\n\n".join(_mirror_block(registry, netloc) for registry in registries)
-    insecure = (
-        ""
-        if netloc.startswith(_LOOPBACK)
-        else f"""<h3>Docker on another machine</h3><p>This server speaks plain HTTP, so Docker has to be told to trust
-it, in <code>/etc/docker/daemon.json</code>:</p><pre>{{ "insecure-registries": ["{esc(netloc)}"] }}</pre>"""
-    )
-    return f"""<details class="more"><summary>Pull by the original names, for clusters</summary>
-<p>Used as a mirror, this server lets nodes pull every image above by the name it has always had.</p>
-<h3>containerd</h3><p>In <code>/etc/containerd/certs.d/_default/hosts.toml</code>:</p>
-<pre>[host."{esc(view.main)}"]
-  capabilities = ["pull", "resolve"]</pre>
-<h3>Podman and CRI-O</h3><p>In <code>/etc/containers/registries.conf.d/offline.conf</code>:</p>
-<pre>{esc(blocks)}</pre>{insecure}</details>"""
-
-
-def _mirror_block(registry: str, netloc: str) -> str:
-    """Return the entry of containers-registries.conf(5) by which a server stands in for a registry."""
-    return f"""[[registry]]
-location = "{registry}"
-[[registry.mirror]]
-location = "{netloc}/{host_component(registry)}"
-insecure = true"""
-
-
-def _files(files: Sequence[File], view: View, level: int, anchor: str) -> str:
+def _files(holding: Holding, shown: Shown) -> str:
+    files = holding.files.files
     if not files:
         return ""
+    found = [file for file in files if shown.files.casefold() in file.path.casefold()]
+    many = len(files) >= FOLDED_FROM
+    narrow = narrow_box("files", "Find a file", shown.files) if many else ""
+    note = f"{count_text(len(files), 'file')} · {size_text(sum(file.size for file in files))}"
+    if shown.files:
+        note = f"{len(found):,} of {note}"
+    return section(
+        "files",
+        "Files",
+        note,
+        (f'<div class="bar-of-tools">{narrow}</div>' if narrow else "")
+        + f'<div id="files-list">{_file_groups(found, shown, folded=len(found) >= FOLDED_FROM)}</div>',
+    )
+
+
+def _file_groups(files: Sequence[File], shown: Shown, *, folded: bool) -> str:
+    if not files:
+        return '<p class="none">No file has that in its name.</p>'
+    if not folded:
+        return _file_rows(files, shown)
+    places = [(place, list(group)) for place, group in groupby(sorted(files, key=_by_path), _place)]
+    return groups((place, f"{len(group):,}", _file_rows(group, shown)) for place, group in places)
+
+
+def _by_path(file: File) -> str:
+    return file.path
+
+
+def _place(file: File) -> str:
+    """Return the first folders of a file's path: enough to tell projects on one host apart."""
+    return "/".join(file.path.split("/")[:-1][:3])
+
+
+def _file_rows(files: Sequence[File], shown: Shown) -> str:
     rows = "".join(
-        f'<li><h4><a href="{esc(file_url(file, view))}" download>{esc(file.path.rsplit("/", 1)[-1])}</a></h4>'
-        f'<p class="dim">{esc(size_text(file.size))} · from <span class="from">{esc(file.url)}</span></p>'
-        f'<p class="digest">{esc(str(file.digest))}</p></li>'
+        f'<li><div class="what"><p class="ref"><a href="{esc(file_url(file, shown.view))}" download>'
+        f'<b>{esc(file.path.rsplit("/", 1)[-1])}</b></a></p><p class="dim">{esc(size_text(file.size))}</p></div>'
+        f'<p class="from">{esc(file.url)}</p><p class="digest">{esc(str(file.digest))}</p></li>'
         for file in files
     )
-    total = size_text(sum(file.size for file in files))
-    return _section(
-        "Files", f"{count_text(len(files), 'file')} · {total}", level, anchor, f'<ul class="rows">{rows}</ul>'
+    return f'<ul class="rows" role="list">{rows}</ul>'
+
+
+def _missing(holding: Holding, report: str) -> str:
+    failures = holding.failures
+    if not failures:
+        return ""
+    others = failures[_MOST_OPEN:]
+    more = f' <a href="{esc(report)}">The crawl report</a> says more.'
+    return section(
+        "missing",
+        "Not here, or not renewed",
+        count_text(len(failures), "thing"),
+        "<p>These could not be had when the archive was made. Where an earlier copy was there, that one is here."
+        f"{more}</p>{_failed(failures[:_MOST_OPEN])}"
+        + (groups([("The others", f"{len(others):,}", _failed(others))]) if others else ""),
     )
 
 
-def _missing(failures: Sequence[Failure], level: int, anchor: str) -> str:
-    if not failures:
-        return ""
+def _failed(failures: Sequence[Failure]) -> str:
     rows = "".join(
-        f'<li><h4 class="ref">{esc(failure.subject)}</h4><p class="dim">{esc(failure.source)} · '
+        f'<li><p class="ref">{esc(failure.subject)}</p><p class="dim">{esc(failure.source)} · '
         f"{esc(failure.message)}</p></li>"
         for failure in failures
     )
-    return _section(
-        "Not here, or not renewed",
-        f"{count_text(len(failures), 'thing')} in all; of what could not be fetched again, an earlier copy is here",
-        level,
-        anchor,
-        f'<ul class="rows">{rows}</ul>',
+    return f'<ul class="rows" role="list">{rows}</ul>'
+
+
+def _about(holding: Holding, shown: Shown, picker: str, *, alone: bool) -> str:
+    """Return where this copy comes from and how it can be checked."""
+    checked = (
+        f"Every byte, {day_text(shown.verified)}, before it was served"
+        if shown.verified
+        else "Each page, layer and file against its digest, as it is read"
     )
+    report = _report_address(holding, shown, alone=alone)
+    rows = "".join(
+        f"<div><dt>{name}</dt><dd>{value}</dd></div>"
+        for name, value in (
+            ("Project", f"<code>{esc(holding.project)}</code>"),
+            ("Snapshot", f"<code>{esc(holding.snapshot)}</code>"),
+            ("Checked", esc(checked)),
+            ("Crawl report", f'<a href="{esc(report)}">What was found, got, left out and missed</a>'),
+            ("For programs", f'<a href="{esc(shown.root)}/-/bundle.json">All that is here, as JSON</a>'),
+        )
+    )
+    return section("about", "About this copy", "", f'{picker}<dl class="box about">{rows}</dl>')

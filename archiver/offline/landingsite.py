@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence
+from urllib.parse import unquote
 
 from archiver.core import jsontext
-from archiver.core.errors import SearchUnavailable
-from archiver.offline.landing import file_url, image_name, landing_page, site_url
+from archiver.core.clock import utc_now
+from archiver.core.errors import ArchiverError, SearchUnavailable
+from archiver.offline.imagelist import NAMES, image_names
+from archiver.offline.landing import (
+    PROJECTS,
+    REPORT,
+    Shown,
+    file_url,
+    image_name,
+    overview_page,
+    project_address,
+    project_page,
+    site_url,
+)
 from archiver.offline.markup import OWN_POLICY
+from archiver.offline.pulling import Pullable
+from archiver.offline.reportpage import no_report_page, report_page
 from archiver.offline.search.files import search_all
 from archiver.offline.search.query import parse_query
 from archiver.offline.searchpage import PAGE_SIZE, hit_document, search_off_page, search_page
 from archiver.offline.wsgi import Reply
 
 if TYPE_CHECKING:
-    from archiver.core.errors import ArchiverError
     from archiver.offline.addresses import View
     from archiver.offline.holdings import Holding
     from archiver.offline.search.files import SearchFile
     from archiver.offline.search.index import SearchResults
     from archiver.offline.wsgi import Request
+
+
+_LONGEST_NAME = 100  # characters of what a list is narrowed by
 
 
 class LandingSite:
@@ -28,25 +45,85 @@ class LandingSite:
     Args:
         holdings: at least one.
         search: those of their search indexes that are there.
+        verified: when every byte was checked before serving, as an ISO time; empty where it was not.
     """
 
-    def __init__(self, holdings: Sequence[Holding], search: Sequence[SearchFile]) -> None:
+    def __init__(self, holdings: Sequence[Holding], search: Sequence[SearchFile], verified: str = "") -> None:
         self._holdings = holdings
         self._search = search
+        self._verified = verified
         self._sources = tuple(dict.fromkeys(site.name for holding in holdings for site in holding.sites))
         self._title = (holdings[0].title or holdings[0].project) if len(holdings) == 1 else "Archive"
+        self._pages = {
+            "/-/search": self._search_page,
+            "/-/search.json": self._search_json,
+            "/-/bundle.json": self._contents,
+            REPORT: self._report_page,
+            NAMES: self._image_names,
+        }
 
     def answer(self, request: Request, view: View) -> Reply | None:
         """Answer a GET or HEAD; None where there is no such page."""
         if request.path == "/":
-            return landing_page(self._holdings, view)
-        if request.path == "/-/search":
-            return self._search_page(request, view)
-        if request.path == "/-/search.json":
-            return self._search_json(request, view)
-        if request.path == "/-/bundle.json":
-            return _json(contents(self._holdings, view))
-        return None
+            return self._landing_page(request, view)
+        if request.path.startswith(PROJECTS):
+            holding = self._holding(unquote(request.path[len(PROJECTS) :]))
+            return self._project_page(holding, request, view) if holding else None
+        found = self._pages.get(request.path)
+        return found(request, view) if found else None
+
+    def _landing_page(self, request: Request, view: View) -> Reply:
+        if self._alone:
+            return self._project_page(self._holdings[0], request, view)
+        return overview_page(self._holdings, self._shown(request, view))
+
+    def _project_page(self, holding: Holding, request: Request, view: View) -> Reply:
+        return project_page(holding, self._shown(request, view), alone=self._alone)
+
+    def _report_page(self, request: Request, view: View) -> Reply | None:
+        holding = self._holding(request.parameter("project"))
+        if holding is None:
+            return None
+        back = f"{view.prefix}/" if self._alone else project_address(holding.project, view.prefix)
+        title = holding.title or holding.project
+        try:
+            report = holding.report()
+        except ArchiverError as error:
+            return no_report_page(title, f"It is damaged: {error.message}", root=view.prefix, back=back)
+        if report is None:
+            return no_report_page(title, "There is none for this snapshot.", root=view.prefix, back=back)
+        return report_page(report, view.locate, root=view.prefix, back=back)
+
+    def _image_names(self, request: Request, view: View) -> Reply | None:
+        chosen = self._holding(request.parameter("project"))
+        holdings = [chosen] if chosen else self._holdings
+        images = [image for holding in holdings for image in holding.images.images]
+        headers = (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-cache"))
+        return Reply(200, headers + OWN_POLICY, image_names(images, _registry(view)))
+
+    def _contents(self, request: Request, view: View) -> Reply:  # noqa: ARG002 - called as the others are
+        return _json(contents(self._holdings, view))
+
+    @property
+    def _alone(self) -> bool:
+        return len(self._holdings) == 1
+
+    def _holding(self, project: str) -> Holding | None:
+        """Return the project of a name; the only one where none is named."""
+        if not project and self._alone:
+            return self._holdings[0]
+        return next((holding for holding in self._holdings if holding.project == project), None)
+
+    def _shown(self, request: Request, view: View) -> Shown:
+        return Shown(
+            view,
+            _registry(view),
+            view.prefix,
+            utc_now(),
+            self._verified,
+            images=request.parameter("images")[:_LONGEST_NAME],
+            files=request.parameter("files")[:_LONGEST_NAME],
+        )
 
     def _search_page(self, request: Request, view: View) -> Reply:
         text, source = request.parameter("q"), request.parameter("source")
@@ -125,6 +202,10 @@ def contents(holdings: Sequence[Holding], view: View) -> dict[str, Any]:
             for file in holding.files.files
         ],
     }
+
+
+def _registry(view: View) -> Pullable:
+    return Pullable.at(view.main_origin)
 
 
 def _json(document: Any, status: int = 200) -> Reply:

@@ -1,42 +1,109 @@
-// What the pages can do beyond plain HTML: copy commands, search while typing, move with the keyboard.
+// What the pages can do beyond plain HTML: copy commands, remember the client, narrow lists, search while typing.
 "use strict";
+
+const root = document.body.dataset.root || "";
+document.documentElement.classList.add("js");
+
+// What happened, said to those who do not see it.
+const told = document.createElement("p");
+told.className = "hidden";
+told.setAttribute("role", "status");
+document.body.append(told);
+
+const copy = async (text) => {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // The clipboard needs a secure context, which plain HTTP on a LAN is not.
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "hidden";
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+};
 
 for (const line of document.querySelectorAll(".cmd")) {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = "Copy";
-  button.setAttribute("aria-label", "Copy the command");
-  button.addEventListener("click", async () => {
-    const text = line.querySelector("code").textContent;
-    let done = true;
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      // The clipboard needs a secure context, which plain HTTP on a LAN is not.
-      const area = document.createElement("textarea");
-      area.value = text;
-      document.body.append(area);
-      area.select();
-      done = document.execCommand("copy");
-      area.remove();
-      button.focus();
-    }
-    button.textContent = done ? "Copied" : "Press Ctrl-C";
-    setTimeout(() => { button.textContent = "Copy"; }, 1600);
-  });
   line.append(button);
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest(".cmd button");
+  if (!button) return;
+  const text = button.parentElement.querySelector("code").textContent;
+  const done = await copy(text);
+  button.focus({ preventScroll: true });
+  button.textContent = done ? "Copied" : "Press Ctrl-C";
+  button.classList.toggle("done", done);
+  told.textContent = done ? `Copied: ${text}` : "It could not be copied";
+  setTimeout(() => { button.textContent = "Copy"; button.classList.remove("done"); }, 1600);
+});
+
+// A button says what it copies only once somebody comes to it: a page may have thousands of them.
+const name = (event) => {
+  const button = event.target.closest?.(".cmd button");
+  if (button && !button.hasAttribute("aria-label")) {
+    button.setAttribute("aria-label", `Copy ${button.parentElement.querySelector("code").textContent}`);
+  }
+};
+document.addEventListener("focusin", name);
+document.addEventListener("pointerover", name);
+
+// The client chosen is chosen on the next page as well.
+const tools = [...document.querySelectorAll("[data-tool]")];
+try {
+  const before = localStorage.getItem("tool");
+  for (const tool of tools) {
+    if (tool.dataset.tool === before) tool.checked = true;
+    tool.addEventListener("change", () => localStorage.setItem("tool", tool.dataset.tool));
+  }
+} catch {
+  // Without storage each page begins with the first one.
+}
+
+for (const input of document.querySelectorAll("[data-narrows]")) {
+  if (input.value) continue; // the server has narrowed the list: the form asks it again
+  const list = document.getElementById(input.dataset.narrows);
+  const rows = [...list.querySelectorAll(".rows > li")].map((row) => [row, row.querySelector(".ref").textContent.toLowerCase()]);
+  const groups = [...list.querySelectorAll("details")];
+  const narrow = () => {
+    const wanted = input.value.trim().toLowerCase();
+    let left = 0;
+    for (const [row, text] of rows) {
+      row.hidden = !text.includes(wanted);
+      left += !row.hidden;
+    }
+    for (const group of groups) {
+      group.hidden = !group.querySelector(".rows > li:not([hidden])");
+      group.open = Boolean(wanted) && left <= 40;
+    }
+    told.textContent = wanted ? `${left} left` : "";
+    list.classList.toggle("empty", left === 0);
+  };
+  input.addEventListener("input", narrow);
+  input.form.addEventListener("submit", (event) => event.preventDefault());
+  if (input.value) narrow();
 }
 
 const box = document.getElementById("q");
 const list = document.getElementById("hits");
 
 document.addEventListener("keydown", (event) => {
-  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName) && document.activeElement.type !== "radio";
   if (event.key === "/" && !typing && box) {
     event.preventDefault();
     box.focus();
     box.select();
   }
+  if (event.key === "Escape" && document.activeElement === box) box.blur();
   if ((event.key === "ArrowDown" || event.key === "ArrowUp") && list) {
     const links = [...list.querySelectorAll("a.hit")];
     const at = links.indexOf(document.activeElement);
@@ -51,13 +118,13 @@ document.addEventListener("keydown", (event) => {
 
 if (box && list) {
   const said = document.getElementById("said");
-  const source = document.getElementById("source");
+  const chosen = [...document.querySelectorAll(".filters select")];
   let latest = 0;
   let timer;
 
-  const element = (tag, name, text) => {
+  const element = (tag, className, text) => {
     const made = document.createElement(tag);
-    made.className = name;
+    made.className = className;
     if (text) made.textContent = text;
     return made;
   };
@@ -82,18 +149,31 @@ if (box && list) {
     link.append(element("span", "name", hit.title || hit.original));
     if (hit.heading && hit.heading !== hit.title) link.append(" ", element("span", "sub", hit.heading));
     const day = hit.timestamp.replace(/^(\d{4})(\d\d)(\d\d).*/, "$1-$2-$3");
-    const facts = [hit.project, hit.source, day].filter(Boolean).join(" \u00b7 ");
-    made.append(link, element("p", "from", hit.original), snippet(hit), element("p", "dim", facts));
+    const facts = [hit.project, hit.source, hit.version, hit.locale, day].filter(Boolean).join(" \u00b7 ");
+    made.append(link, element("p", "from", hit.original), snippet(hit));
+    if (hit.others?.length) {
+      const others = element("ul", "others");
+      others.setAttribute("aria-label", "Also on this page");
+      for (const other of hit.others) {
+        const also = element("a", "hit", other.heading);
+        also.href = other.url;
+        const item = document.createElement("li");
+        item.append(also);
+        others.append(item);
+      }
+      made.append(others);
+    }
+    made.append(element("p", "dim", facts));
     return made;
   };
 
   const refresh = async () => {
-    const query = new URLSearchParams({ q: box.value, typing: "1" });
-    if (source && source.value) query.set("source", source.value);
+    const query = new URLSearchParams({ q: box.value });
+    for (const each of chosen) if (each.value) query.set(each.name, each.value);
     const turn = ++latest;
     let found;
     try {
-      const answer = await fetch(`/-/search.json?${query}`);
+      const answer = await fetch(`${root}/-/search.json?${query}&typing=1`);
       if (!answer.ok) return;
       found = await answer.json();
     } catch {
@@ -103,14 +183,14 @@ if (box && list) {
     list.replaceChildren(...found.hits.map(row));
     list.start = 1;
     document.getElementById("pager")?.remove();
-    const many = found.total === 1 ? "1 result" : `${found.total.toLocaleString("en")} results`;
+    const many = found.total === 1 ? "1 page" : `${found.more ? "over " : ""}${found.total.toLocaleString("en")} pages`;
     said.textContent = box.value.trim() ? (found.total ? many : "Nothing found so far") : "Type what you are looking for";
-    query.delete("typing");
-    history.replaceState(null, "", `/-/search?${query}`);
+    history.replaceState(null, "", `${root}/-/search?${query}`);
   };
 
   box.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(refresh, 120);
+    timer = setTimeout(refresh, 80);
   });
+  for (const each of chosen) each.addEventListener("change", refresh);
 }

@@ -3,24 +3,31 @@ from __future__ import annotations
 import hashlib
 import html as markup
 import json
+import re
 import socket
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Iterator
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
+from archiver.core.clock import parse_iso
 from archiver.core.errors import UsageError
+from archiver.core.report import Entry, Listing, Report, SiteReport
 from archiver.core.snapshot import Failure
 from archiver.offline import registry
+from archiver.offline.markup import age_text
 from archiver.offline.opening import open_holdings
 from archiver.offline.server import serve, start
+from archiver.store.snapshots import set_good, write_captures, write_report, write_snapshot
 from servers.serving import Running, serving
-from servers.small_archive import IMAGE, SITE, SNAPSHOT, ArchiveBuilder, html, small_archive
+from servers.small_archive import FINISHED, IMAGE, SITE, SNAPSHOT, ArchiveBuilder, html, small_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+LATER = "20260302T120000Z"
 NASTY = "<img src=x onerror=alert(1)>\"'&"
 
 
@@ -61,8 +68,14 @@ def test_several_projects_share_a_server(tmp_path: Path) -> None:
         ]
         assert {image["project"] for image in document["images"]} == {"one", "two"}
         page = server.get("/").text
-        assert page.count('id="one-docs"') == 1
-        assert page.count('id="two-docs"') == 1
+        for project in ("one", "two"):
+            own = f"/-/projects/{project}"
+            assert f'href="{own}"' in page, "the first page leads to each project's own"
+            shown = server.get(own).text
+            assert f"docker.io/{project}/" in shown
+            assert f'href="http://127.0.0.1:{server.port_of(f"https://{project}.example.org")}/"' in page
+        assert "docker pull" not in page, "and stays short"
+        assert server.get("/-/projects/three").status == 404
         assert server.get("/v2/two/image/tags/list").status == 200
 
 
@@ -112,12 +125,129 @@ def test_the_landing_page_loads_nothing_from_elsewhere(running: Running) -> None
     """Its own two files and its own addresses; the policy allows no more."""
     answer = running.get("/")
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-    for name in ("style.css", "script.js", "icon.svg"):
-        assert f"/-/assets/{name}" in answer.text
-        assert running.get(f"/-/assets/{name}").status == 200
+    loaded = re.findall(r'(?:src|<link [^>]*href)="([^"]*)"', answer.text)
+    assert [address.rpartition("/")[2] for address in loaded] == ["icon.svg", "style.css", "script.js"]
+    for address in loaded:
+        assert address.startswith("/-/assets/")
+        assert "immutable" in running.get(address).headers["cache-control"], (
+            "its name changes with its content"
+        )
+        alone = running.get(f"/-/assets/{address.rpartition('/')[2]}")
+        assert (alone.status, alone.headers["cache-control"]) == (200, "no-cache")
+    assert running.get("/-/assets/000000000000/style.css").status == 404
     assert running.get("/-/assets/../server.py").status == 404
     assert "<style" not in answer.text
     assert "style=" not in answer.text
+
+
+def test_a_long_list_is_folded_and_can_be_narrowed_without_a_script(tmp_path: Path) -> None:
+    """From 25 on images are grouped by namespace and files by folder; a form finds some by name."""
+    made = ArchiveBuilder(tmp_path)
+    for number in range(30):
+        made.image(
+            f"docker.io/{'calico' if number % 3 else 'library'}/image{number}:1",
+            ("linux/amd64",),
+            salt=str(number),
+        )
+        made.file(f"https://dl.example.org/{'odd' if number % 2 else 'even'}/tool-{number}.tgz", b"x")
+    made.finish()
+    with serving(tmp_path) as server:
+        page = server.get("/").text
+        found = server.get("/?images=IMAGE29").text
+        nothing = server.get(f"/?images={quote(NASTY)}&files=tool-7").text
+    assert re.findall(r'<summary><span class="name"[^>]*>([^<]*)</span>', page) == [
+        "docker.io/calico", "docker.io/library", "dl.example.org/even", "dl.example.org/odd",
+    ]  # fmt: skip
+    assert "docker.io/calico/image29:1" in found
+    assert "image28" not in found
+    assert "1 of 30 images" in found
+    assert "<img" not in nothing
+    assert "No image has that in its name" in nothing
+    assert "tool-7.tgz" in nothing
+    assert "tool-8.tgz" not in nothing
+
+
+def test_programs_get_a_list_of_names_to_pull(running: Running) -> None:
+    """One name a line, as the reader's machine calls this server; of images only."""
+    answer = running.get("/-/images.txt", Host=f"lan:{running.port}")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text.splitlines() == [
+        f"lan:{running.port}/docker.io/library/small:1.0",
+        f"lan:{running.port}/registry.example.org_5000/tools/single:2",
+    ]
+
+
+def test_a_site_in_trouble_says_so(tmp_path: Path) -> None:
+    """Whoever reads it is told that it was kept from before, and why."""
+    made = ArchiveBuilder(tmp_path)
+    made.page(f"{SITE}/", html("x", "y"))
+    made.verdicts["docs"] = "gone"
+    made.finish()
+    with serving(tmp_path) as server:
+        assert "the site is gone" in server.get("/").text
+
+
+def test_the_report_of_the_run_leads_to_what_is_here(tmp_path: Path) -> None:
+    """URLs that are archived are links to this server; others are text, since nothing outside can be reached."""
+    made = ArchiveBuilder(tmp_path)
+    made.page(f"{SITE}/", html("x", "y"))
+    record = made.finish()
+    outside = Listing("out of scope", 1, (Entry("https://elsewhere.example.com/x", "note", f"{SITE}/"),))
+    site = SiteReport(
+        "docs",
+        (f"{SITE}/",),
+        "healthy",
+        2,
+        1,
+        0,
+        0,
+        0,
+        0,
+        9,
+        1.0,
+        (),
+        (),
+        (),
+        (),
+        (outside,),
+        (),
+        None,
+        (),
+        (),
+    )
+    report = Report(record.id, "small", NASTY, "p", FINISHED, FINISHED, (site,), ())
+    digest = write_report(made.paths, record.id, report.to_json(), b"")
+    write_snapshot(made.paths, replace(record, id=LATER, report_digest=digest))
+    with serving(tmp_path) as server:
+        assert "There is none" in server.get("/-/report").text
+    write_captures(made.paths, LATER, made.captures)
+    write_report(made.paths, LATER, report.to_json(), b"")
+    set_good(made.paths, LATER)
+    with serving(tmp_path) as server:
+        page = server.get("/-/report").text
+        port = server.port_of(SITE)
+        made.paths.report(LATER).write_bytes(b"{}")
+        damaged = server.get("/-/report")
+    assert f'<a href="http://127.0.0.1:{port}/">{SITE}/</a>' in page
+    assert "https://elsewhere.example.com/x" in page
+    assert 'href="https://' not in page
+    assert "<img" not in page
+    assert "style=" not in page
+    assert damaged.status == 404
+    assert "It is damaged" in damaged.text
+
+
+@pytest.mark.parametrize(
+    ("created", "age"),
+    [
+        ("2026-11-23T10:00:00Z", "today"), ("2026-11-22T10:00:00Z", "yesterday"), ("2026-11-13T10:00:00Z", "10 days ago"),
+        ("2026-08-23T10:00:00Z", "3 months ago"), ("2022-11-23T10:00:00Z", "4 years ago"),
+        ("2026-11-25T10:00:00Z", ""), ("soon", ""),
+    ],
+)  # fmt: skip
+def test_ages_are_told_roughly(created: str, age: str) -> None:
+    """How old a copy is, in the unit that matters; nothing of what is not over yet or no time."""
+    assert age_text(created, parse_iso("2026-11-23T12:00:00Z")) == age
 
 
 def test_everything_from_strangers_is_escaped(tmp_path: Path) -> None:

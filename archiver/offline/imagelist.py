@@ -1,0 +1,184 @@
+"""The images on a project's page: what there is, and what to type for it, client by client.
+
+A list that is too long to look through is folded by namespace and can be narrowed by name, without a script as well.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Iterable, Sequence
+
+from archiver.core.amounts import count_text, size_text
+from archiver.core.reference import Reference
+from archiver.offline.markup import command, esc, groups, narrow_box, section
+from archiver.offline.pulling import (
+    AUTHORITY,
+    authority_commands,
+    image_commands,
+    original_commands,
+    rename_commands,
+    settings,
+    source_registries,
+)
+from archiver.offline.pullname import pull_name
+
+if TYPE_CHECKING:
+    from archiver.offline.holdings import Image
+    from archiver.offline.pulling import Command, Pullable
+
+FOLDED_FROM = 25
+"""A list as long as this is folded, and can be narrowed."""
+NAMES = "/-/images.txt"
+"""The list of names for programs."""
+_TOOLS = (
+    ("docker", "Docker"),
+    ("podman", "Podman"),
+    ("ctr", "containerd"),
+    ("nerdctl", "nerdctl"),
+    ("kubernetes", "Kubernetes"),
+    ("skopeo", "skopeo"),
+)
+_IN_TURN = ("docker", "podman", "ctr", "nerdctl")  # clients that pull one name after another
+
+
+def images_section(images: Sequence[Image], registry: Pullable, *, names: str, find: str) -> str:
+    """Return the section with all images; nothing where there are none.
+
+    Args:
+        images: of one project.
+        registry: where they are served.
+        names: the address of the list of their names.
+        find: what the reader narrows the list by; empty for all.
+    """
+    if not images:
+        return ""
+    listed = sorted((image for image in images if not image.refers_to), key=lambda image: image.reference)
+    shown = [image for image in listed if find.casefold() in image.reference.casefold()]
+    narrow = narrow_box("images", "Find an image", find) if len(listed) >= FOLDED_FROM else ""
+    counted = count_text(len(listed), "image")
+    return section(
+        "images",
+        "Container images",
+        f"{len(shown):,} of {counted}" if find else counted,
+        f'<div class="bar-of-tools">{_tools()}{narrow}</div>'
+        f'<div id="images-list">{_listed(shown, registry, folded=len(shown) >= FOLDED_FROM)}</div>'
+        f"{_all_of_them(listed, registry, names)}{_described(images)}{_original_names(listed, registry)}",
+    )
+
+
+def image_names(images: Iterable[Image], registry: Pullable) -> bytes:
+    """Return the names by which images are pulled here, one a line, as ``/-/images.txt`` has them."""
+    runnable = (image for image in images if any(image.platforms) and not image.refers_to)
+    names = {pull_name(Reference.parse(image.reference), registry.netloc) for image in runnable}
+    return "".join(f"{name}\n" for name in sorted(names)).encode()
+
+
+def _tools() -> str:
+    """Return the choice of a client, which the style sheet obeys."""
+    choices = "".join(
+        f'<input type="radio" class="hidden" name="tool" id="tool-{tool}" data-tool="{tool}"'
+        f'{" checked" if tool == _TOOLS[0][0] else ""}><label for="tool-{tool}">{label}</label>'
+        for tool, label in _TOOLS
+    )
+    return f'<fieldset class="tools"><legend class="hidden">Show commands for</legend>{choices}</fieldset>'
+
+
+def _listed(images: Sequence[Image], registry: Pullable, *, folded: bool) -> str:
+    if not images:
+        return '<p class="none">No image has that in its name.</p>'
+    if not folded:
+        return _rows(images, registry)
+    spaces = [(space, list(group)) for space, group in groupby(images, _namespace)]
+    return groups((space, f"{len(group):,}", _rows(group, registry)) for space, group in spaces)
+
+
+def _namespace(image: Image) -> str:
+    reference = Reference.parse(image.reference)
+    return f"{reference.registry}/{reference.repository}".rpartition("/")[0]
+
+
+def _rows(images: Iterable[Image], registry: Pullable) -> str:
+    rows = "".join(_row(image, registry) for image in images)
+    return f'<ul class="rows" role="list">{rows}</ul>'
+
+
+def _row(image: Image, registry: Pullable) -> str:
+    commands = image_commands(image, registry)
+    shown = "".join(command(each.text, each.tool) for each in commands)
+    others = {tool for tool, _ in _TOOLS}.difference(each.tool for each in commands)
+    # What only other clients take shows its first command whatever client is chosen.
+    kind = ' class="any"' if others else ""
+    facts = " · ".join(filter(None, (size_text(image.size), ", ".join(image.platforms))))
+    return (
+        f'<li{kind}><div class="what"><p class="ref">{_reference(image.reference)}</p><p class="dim">{esc(facts)}</p></div>'
+        f'{shown}<p class="digest">{esc(str(image.digest))}</p></li>'
+    )
+
+
+def _reference(text: str) -> str:
+    """Return a reference with the part that tells it from others marked."""
+    space, slash, rest = text.rpartition("/")
+    mark = "@" if "@" in rest else ":"
+    name, sign, tag = rest.partition(mark)
+    return f'<span class="space">{esc(space + slash)}</span><b>{esc(name)}</b><span class="tag">{esc(sign + tag)}</span>'
+
+
+def _all_of_them(images: Sequence[Image], registry: Pullable, names: str) -> str:
+    """Return how to pull every image at once, where there are several."""
+    runnable = [image for image in images if any(image.platforms)]
+    if len(runnable) < 2:
+        return ""
+    name = pull_name(Reference.parse(runnable[0].reference), registry.netloc)
+    trust = f" --cacert {AUTHORITY}" if registry.own_authority else ""
+    lines = "".join(
+        command(f"curl -fsS{trust} {names} | xargs -I NAME {each.text.replace(name, 'NAME')}", each.tool)
+        for each in image_commands(runnable[0], registry)
+        if each.tool in _IN_TURN
+    )
+    return (
+        f'<div class="box all"><p><b>All {len(runnable):,} of them</b>, by <a href="{esc(names)}">the list of their '
+        f"names</a></p>{lines}</div>"
+    )
+
+
+def _described(images: Sequence[Image]) -> str:
+    """Return what signs and describes images, folded away: tools find it by the images themselves."""
+    listed = sorted((image for image in images if image.refers_to), key=lambda image: image.reference)
+    if not listed:
+        return ""
+    rows = "".join(
+        f'<li><p class="ref">{_reference(image.reference)}</p><p class="dim">{esc(size_text(image.size))} · '
+        f"about {esc(image.refers_to)}</p></li>"
+        for image in listed
+    )
+    name = "Signatures, SBOMs and attestations of these images"
+    return groups([(name, f"{len(listed):,}", f'<ul class="rows" role="list">{rows}</ul>')])
+
+
+def _original_names(images: Sequence[Image], registry: Pullable) -> str:
+    """Return how machines are set up to pull by the original names; folded away, for those who run clusters."""
+    files = "".join(
+        f'<h3>{esc(each.title)}</h3><p class="dim">In <code>{esc(each.path)}</code></p>{command(each.text)}'
+        for each in settings(source_registries(images), registry)
+    )
+    trust = authority_commands(registry)
+    trusted = f"<h3>First, trust this server</h3>{_labelled(trust)}" if trust else ""
+    example = next((image for image in images if any(image.platforms)), None)
+    after = ""
+    if example is not None:
+        after = f"<h3>Then, for example</h3>{_labelled(original_commands(example))}"
+        renamed = rename_commands(example, registry)
+        if renamed:
+            after += (
+                "<h3>Without any of that</h3><p>What was pulled by its name here can be given its original one:</p>"
+                f"{_labelled(renamed)}"
+            )
+    return (
+        '<details class="box more"><summary>Pull by the original names, for clusters</summary>'
+        "<p>Set up as below, nodes pull every image here by the name it has always had: manifests and charts need no "
+        f"change.</p>{trusted}{files}{after}</details>"
+    )
+
+
+def _labelled(commands: Iterable[Command]) -> str:
+    return "".join(f'<p class="label">{esc(each.label)}</p>{command(each.text)}' for each in commands)
