@@ -116,12 +116,10 @@ class AddressBook:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All host names that this server answers to, beside those that its machine has."""
-        own = (
-            *self._suffixes,
-            *(f"{label}.{suffix}" for suffix in self._suffixes for label in self._by_label),
-        )
-        return tuple(dict.fromkeys((*own, *self._by_host)))
+        """All host names that this server answers to, beside those that its machine has; for all below, ``*.``."""
+        below = (f"{label}.{suffix}" for suffix in self._suffixes for label in self._by_label)
+        wild = (f"*.{self.domain}",) if self.domain else ()
+        return tuple(dict.fromkeys((*self._suffixes, *wild, *below, *self._by_host)))
 
     @cached_property
     def _views(self) -> Callable[[Caller], View]:

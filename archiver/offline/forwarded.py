@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 Network = Union[IPv4Network, IPv6Network]
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PAIR = re.compile(rf'({_WORD})=(?:({_WORD})|"((?:[^"\\]|\\.)*)")')
+_PAIR = re.compile(rf'[ \t]*(?:({_WORD})=(?:({_WORD})|"((?:[^"\\]|\\.)*)")[ \t]*)?(?P<end>[;,]|\Z)')
 _SCHEMES = ("http", "https")
 _PREFIX = re.compile(r"\A(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]{1,100}){0,10}/?\Z")
 _NODE = re.compile(r"\A(?:\[([^\]]+)\]|([^:]+))(?::[^:]+)?\Z")
@@ -76,9 +76,9 @@ class TrustedProxies:
             _scheme(standard.get("proto", "")), _scheme(_last(request, "X-Forwarded-Proto")), "scheme"
         )
         name = _agreed(_host(standard.get("host", "")), _host(_last(request, "X-Forwarded-Host")), "host")
-        host = name or request.caller.host
+        host, port = name or request.caller.host, _port(_last(request, "X-Forwarded-Port"))
         if not host.port:
-            host = replace(host, port=_port(_last(request, "X-Forwarded-Port")))
+            host = replace(host, port=port)
         return replace(
             request.caller,
             host=host,
@@ -142,20 +142,15 @@ def _elements(text: str) -> list[dict[str, str]]:
     elements: list[dict[str, str]] = [{}]
     at = 0
     while at < len(text):
-        if text[at] in " \t;":
-            at += 1
-        elif text[at] == ",":
+        pair = _PAIR.match(text, at)
+        if pair is None or (pair[1] or "").lower() in elements[-1]:
+            raise _Malformed("malformed Forwarded")
+        if pair[1]:
+            value = pair[2] if pair[2] is not None else re.sub(r"\\(.)", r"\1", pair[3])
+            elements[-1][pair[1].lower()] = value
+        if pair["end"] == ",":
             elements.append({})
-            at += 1
-        else:
-            match = _PAIR.match(text, at)
-            if match is None or match[1].lower() in elements[-1]:
-                raise _Malformed("malformed Forwarded")
-            value = match[2] if match[2] is not None else re.sub(r"\\(.)", r"\1", match[3])
-            elements[-1][match[1].lower()] = value
-            at = match.end()
-            if text[at : at + 1] not in ("", ";", ",", " ", "\t"):
-                raise _Malformed("malformed Forwarded")
+        at = pair.end()
     return [element for element in elements if element]
 
 

@@ -1,14 +1,19 @@
-"""The certificate that the server shows: one of the operator's."""
+"""What the server shows to those who connect by TLS; here, a certificate of the operator's."""
 
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Protocol
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol, Sequence
 
 from archiver.core.errors import CertificateUnusable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_LOOK_AGAIN = 60  # seconds; certificates are renewed while servers run
 
 
 class Identity(Protocol):
@@ -17,6 +22,16 @@ class Identity(Protocol):
     @property
     def authority(self) -> bytes:
         """The certificate, as PEM, that a client has to trust; empty where that is not the server's to say."""
+
+    def serve(self, names: Sequence[str]) -> None:
+        """Get ready for connections, and for the names that readers may call.
+
+        Args:
+            names: host names, which may begin with ``*.``.
+
+        Raises:
+            CertificateUnusable: there is nothing to show.
+        """
 
     def context(self, address: str) -> ssl.SSLContext:
         """Return what to speak TLS with on a connection to a local address, an IP as text."""
@@ -36,11 +51,31 @@ class GivenIdentity:
     authority = b""
 
     def __init__(self, certificate: Path, key: Path) -> None:
+        self._files = (certificate, key)
+        self._stamp = self._stamps()
         self._context = server_context(certificate, key)
+        self._looked = time.monotonic()
+
+    def serve(self, names: Sequence[str]) -> None:
+        """Do nothing: which names the certificate has is the operator's business."""
 
     def context(self, address: str) -> ssl.SSLContext:  # noqa: ARG002 - it is the same certificate on all
-        """Return what to speak TLS with."""
+        """Return what to speak TLS with; where the files were renewed, with the new ones."""
+        now = time.monotonic()
+        if now - self._looked > _LOOK_AGAIN:
+            self._looked = now
+            stamp = self._stamps()
+            if stamp != self._stamp:
+                with suppress(CertificateUnusable):  # half written: look again
+                    self._context = server_context(*self._files)
+                    self._stamp = stamp
         return self._context
+
+    def _stamps(self) -> tuple[float, ...]:
+        try:
+            return tuple(path.stat().st_mtime for path in self._files)
+        except OSError:
+            return ()
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
