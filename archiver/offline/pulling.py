@@ -31,6 +31,7 @@ AUTHORITY_PATH = "/-/ca.crt"
 """Where a server that made its own authority offers its certificate."""
 _CTR = "ctr --namespace k8s.io images"  # where Kubernetes looks for images
 _NERDCTL = "nerdctl --namespace k8s.io"
+_HOSTS = f"--hosts-dir {CONTAINERD_HOSTS}"  # which nerdctl looks into by itself
 
 
 @dataclass(frozen=True)
@@ -91,23 +92,29 @@ class Setting:
 def image_commands(image: Image, registry: Pullable) -> tuple[Command, ...]:
     """Return how each client pulls an image by the name that it has here; for Kubernetes the line of a pod.
 
-    What is no image, such as a chart, is for other clients.
+    What is no image, such as a chart, is for other clients. With an authority of the server's own the lines work where
+    it was made known by ``authority_commands``, for containerd with the ``settings``.
     """
     name = pull_name(Reference.parse(image.reference), registry.netloc)
-    source = _words(registry, "--src-tls-verify=false", f"docker://{name} dir:DESTINATION")
-    skopeo = Command("skopeo", "skopeo", f"skopeo copy --all {source}")
+
+    def line(command: str, plain: str, rest: str = name, trusting: str = "") -> str:
+        """Put a line together, with the option for plain HTTP, or the one for the server's own authority."""
+        option = plain if registry.is_plain else trusting if registry.own_authority else ""
+        return " ".join(filter(None, (command, option, rest)))
+
+    copied = line("skopeo copy --all", "--src-tls-verify=false", f"docker://{name} dir:DESTINATION")
+    skopeo = Command("skopeo", "skopeo", copied)
     if not any(image.platforms):
-        return Command(
-            "oras", "oras", f"oras pull {_words(registry, '--plain-http', name, ca='--ca-file')}"
-        ), skopeo
+        oras = line("oras pull", "--plain-http", trusting=f"--ca-file {AUTHORITY}")
+        return Command("oras", "oras", oras), skopeo
     return (
         Command("docker", "Docker", f"docker pull {name}"),
-        Command("podman", "Podman", f"podman pull {_words(registry, '--tls-verify=false', name)}"),
-        Command("ctr", "containerd", f"{_CTR} pull {_words(registry, '--plain-http', name, ca='--tlscacert')}"),
-        Command("nerdctl", "nerdctl", f"{_NERDCTL} {_words(registry, '--insecure-registry', f'pull {name}')}"),
+        Command("podman", "Podman", line("podman pull", "--tls-verify=false")),
+        Command("ctr", "containerd", line(f"{_CTR} pull", "--plain-http", trusting=_HOSTS)),
+        Command("nerdctl", "nerdctl", line(_NERDCTL, "--insecure-registry", f"pull {name}")),
         Command("kubernetes", "Kubernetes", f"image: {name}"),
         skopeo,
-    )  # fmt: skip
+    )
 
 
 def rename_commands(image: Image, registry: Pullable) -> tuple[Command, ...]:
@@ -130,14 +137,13 @@ def original_commands(image: Image) -> tuple[Command, ...]:
     Docker has it so for Docker Hub's images alone.
     """
     reference = Reference.parse(image.reference)
-    hosts = f"--hosts-dir {CONTAINERD_HOSTS}"
     name = str(reference) if not reference.digest else f"{reference.name}@{reference.digest}"
     docker = (Command("docker", "Docker", f"docker pull {name}"),) if reference.registry == DOCKER_HUB else ()
     return (
         *docker,
         Command("podman", "Podman", f"podman pull {name}"),
         Command("crictl", "crictl", f"crictl pull {name}"),
-        Command("ctr", "containerd", f"{_CTR} pull {hosts} {name}"),
+        Command("ctr", "containerd", f"{_CTR} pull {_HOSTS} {name}"),
         Command("nerdctl", "nerdctl", f"{_NERDCTL} pull {name}"),
         Command("kubernetes", "Kubernetes", f"image: {name}"),
     )
@@ -186,13 +192,6 @@ def authority_commands(registry: Pullable) -> tuple[Command, ...]:
         Command("podman", "Podman, CRI-O, skopeo", f"{put} /etc/containers/certs.d/{registry.netloc}/{AUTHORITY}"),
         Command("docker", "Docker", f"{put} /etc/docker/certs.d/{registry.netloc}/{AUTHORITY}"),
     )  # fmt: skip
-
-
-def _words(registry: Pullable, plain: str, rest: str, *, ca: str = "") -> str:
-    """Return the end of a command with the option that it needs for plain HTTP, or for an authority to trust."""
-    if registry.is_plain:
-        return f"{plain} {rest}"
-    return f"{ca} {AUTHORITY} {rest}" if ca and registry.own_authority else rest
 
 
 def _containerd(registry: Pullable) -> Iterator[Setting]:

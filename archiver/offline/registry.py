@@ -142,7 +142,9 @@ def _referrers(request: Request, name: str, repository: Repository | None, subje
     That also of a repository that is not here: a 404 would say that there is no such API, and send clients looking
     for tags instead.
     """
-    kind = request.parameter("artifactType")
+    kind = request.parameter("artifactType").replace(
+        " ", "+"
+    )  # no media type has one: a plus sign, not escaped
     found = repository.reach.referrers(subject) if repository is not None else ()
     page = referrers_page(found, kind=kind, after=request.parameter("last"))
     headers: Headers = (("Content-Type", OCI_INDEX),)

@@ -8,9 +8,12 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 
 from servers.processes import need, running, wait_until
+
+if TYPE_CHECKING:
+    from servers.machine import Machine
 
 # Debian's, with the daemon that belongs to it: another client may stand before it in the path.
 DOCKER = "/usr/bin/docker"
@@ -55,8 +58,12 @@ class Docker:
 
 
 @contextmanager
-def empty_docker() -> Iterator[Docker]:
-    """Run a daemon with an empty storage; sockets want a short path, so this is no folder of pytest's."""
+def empty_docker(machine: Machine | None = None) -> Iterator[Docker]:
+    """Run a daemon with an empty storage; sockets want a short path, so this is no folder of pytest's.
+
+    Args:
+        machine: where it runs, with the configuration that was written there; else on this one, and without any.
+    """
     need("dockerd", "containerd")
     with tempfile.TemporaryDirectory(prefix="docker-") as name:
         folder = Path(name)
@@ -65,10 +72,12 @@ def empty_docker() -> Iterator[Docker]:
             "/usr/sbin/dockerd",
             *("--host", f"unix://{socket}", "--pidfile", str(folder / "pid")),
             *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-            *("--config-file", str(_config(folder)), "--storage-driver", "vfs"),
+            *("--config-file", "/etc/docker/daemon.json" if machine else str(_config(folder))),
+            *("--storage-driver", "vfs"),
             *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
         ]
         docker = Docker(f"unix://{socket}")
+        command = machine.command(*command) if machine else command
         with running(command, log=folder / "log") as process:
             wait_until(lambda: docker.tried("version").returncode == 0, process, what="dockerd")
             yield docker

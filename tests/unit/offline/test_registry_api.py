@@ -68,7 +68,7 @@ INDEX = _manifest(
 DOCKER = _manifest(mediaType=DOCKER_MANIFEST, config=CONFIG, layers=[])
 SUBJECT = Descriptor(OCI_INDEX, INDEX, len(BLOBS[INDEX])).to_json()
 SIGNATURE = _manifest(
-    mediaType=OCI_MANIFEST, artifactType="application/x.sig", config=CONFIG, layers=[], subject=SUBJECT,
+    mediaType=OCI_MANIFEST, artifactType="application/x.sig+json", config=CONFIG, layers=[], subject=SUBJECT,
     annotations={"who": "me"},
 )  # fmt: skip
 
@@ -330,11 +330,14 @@ def test_referrers_are_found_by_their_subject() -> None:
     found = _get(f"/v2/library/redis/referrers/{INDEX}")
     assert found.headers["Content-Type"] == OCI_INDEX
     (entry,) = found.get_json()["manifests"]
-    assert (entry["digest"], entry["artifactType"]) == (str(SIGNATURE), "application/x.sig")
+    assert (entry["digest"], entry["artifactType"]) == (str(SIGNATURE), "application/x.sig+json")
     assert entry["annotations"] == {"who": "me"}
     filtered = _get(f"/v2/library/redis/referrers/{INDEX}?artifactType=other")
     assert filtered.headers["OCI-Filters-Applied"] == "artifactType"
     assert filtered.get_json()["manifests"] == []
+    for spelling in ("application/x.sig+json", "application/x.sig%2Bjson"):
+        response = _get(f"/v2/library/redis/referrers/{INDEX}?artifactType={spelling}")
+        assert [entry["digest"] for entry in response.get_json()["manifests"]] == [str(SIGNATURE)]
     for nobody in (CHILD, DOCKER, Digest.of(b"never heard of")):
         assert _get(f"/v2/library/redis/referrers/{nobody}").get_json()["manifests"] == []
     assert _error(_get("/v2/library/redis/referrers/sha256:xyz")) == (400, "DIGEST_INVALID")
