@@ -25,6 +25,7 @@ from archiver.core.errors import NotArchived
 from archiver.core.snapshot import ImageResult
 from archiver.offline.archive import ArchiveFiles, ArchiveImages
 from archiver.offline.exitcodes import VERIFICATION_FAILED
+from archiver.offline.projects import BundledProject
 from archiver.offline.server import start
 from archiver.offline.verify import verify_bundle
 from archiver.spec.load import load_spec
@@ -35,7 +36,7 @@ from archiver.store.paths import create_archive
 if TYPE_CHECKING:
     import argparse
 
-    from archiver.core.snapshot import Failure
+    from archiver.core.snapshot import BrokenLink, Failure
     from archiver.offline.holdings import FileShelf, ImageShelf, SearchIndex, Site
 
 PROJECT = "python-stdlib"
@@ -119,6 +120,7 @@ class _ImageHolding:
     created: str = ""
     sites: Sequence[Site] = ()
     failures: tuple[Failure, ...] = ()
+    broken_links: tuple[BrokenLink, ...] = ()
     search: SearchIndex | None = None
 
     def open_search(self) -> IO[bytes]:
@@ -151,5 +153,5 @@ def _image_registry() -> Iterator[str]:
         holding = _ImageHolding(
             ArchiveImages(layout.blobs, PROJECT, (image,)), ArchiveFiles(layout.blobs, PROJECT, ())
         )
-        with start([holding], port=0, log=lambda _: None) as served:
+        with start([BundledProject(holding)], port=0, log=lambda _: None) as served:
             yield served.url.removeprefix("http://").rstrip("/")

@@ -26,6 +26,17 @@ _SESSION = (
 _NOISE = re.compile(rf"(?:(?:{_TRACKING})(?:=.*)?|{_SESSION})\Z", re.IGNORECASE)
 # The second is ASP.NET's "cookieless" session.
 _PATH_SESSION = re.compile(r";jsessionid=[^/?;]*|/\((?:[a-z]\([0-9a-z]{24}\))+\)(?=/)", re.IGNORECASE)
+# What makes browsers fetch again: a moment or a number with a name that means nothing, or without one.
+_BUSTER = re.compile(
+    r"(?:(?:_|t|ts|cb|time(?:stamp)?|cache_?bust(?:er)?|no_?cache|rnd|rand(?:om)?)=[0-9a-f.\-]{4,}|[0-9a-f]{6,})\Z",
+    re.IGNORECASE,
+)
+# Of a page these may select a version of what it documents; of an asset they say which build it is.
+_ASSET_BUSTER = re.compile(r"(?:v|ver|version|rev|build|hash|h|d)=[^=]*\Z", re.IGNORECASE)
+_ASSET = re.compile(
+    r"\.(?:m?js|css|map|wasm|json|xml|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|otf|eot|mp[34]|webm)\Z",
+    re.IGNORECASE,
+)
 _FILE = re.compile(
     r"\.(?:x?html?|php|aspx?|jsp|pdf|txt|md|xml|json|js|css|png|jpe?g|gif|svg|zip|t?gz)\Z", re.IGNORECASE
 )
@@ -49,6 +60,26 @@ def without_noise(url: str) -> str:
         return path + mark
     kept = "&".join(part for part in query.split("&") if not _NOISE.match(part))
     return f"{path}?{kept}" if kept else path
+
+
+def without_cache_busting(url: str) -> str:
+    """Return a URL without the parameters that only keep caches from answering; the rest stays as it is.
+
+    The crawler asks with them, since a server may mean something by them; a page's script makes new ones at every visit.
+
+    Args:
+        url: an absolute http(s) URL without a fragment.
+    """
+    path, mark, query = url.partition("?")
+    if not mark:
+        return url
+    asset = _ASSET.search(path) is not None
+    kept = [
+        part
+        for part in query.split("&")
+        if part and not _BUSTER.match(part) and not (asset and _ASSET_BUSTER.match(part))
+    ]
+    return f"{path}?{'&'.join(kept)}" if kept else path
 
 
 def twins(url: str) -> tuple[str, ...]:

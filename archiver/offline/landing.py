@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from archiver.core.amounts import count_text, size_text
 from archiver.core.reference import Reference
 from archiver.core.snapshot import DEGRADED, GONE
+from archiver.offline.asof import PATH as CHOOSE
+from archiver.offline.datepicker import date_picker, moment_of, not_newest
 from archiver.offline.imagelist import FOLDED_FROM, NAMES, images_section
 from archiver.offline.markup import (
     age_text,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from archiver.core.snapshot import Failure
     from archiver.offline.addresses import View
+    from archiver.offline.asof import Choices
     from archiver.offline.holdings import File, Holding, Image, Site
     from archiver.offline.pulling import Pullable
     from archiver.offline.wsgi import Reply
@@ -69,39 +72,44 @@ class Shown:
     files: str = ""
 
 
-def project_page(holding: Holding, shown: Shown, *, alone: bool, picker: str = "") -> Reply:
+def project_page(holding: Holding, shown: Shown, *, alone: bool, choices: Choices | None = None) -> Reply:
     """Return the page of one project.
 
     Args:
         holding: the project.
         shown: for whom.
         alone: whether nothing else is served, so that this is the landing page.
-        picker: the markup by which another snapshot is chosen.
+        choices: the snapshots that there are of it; None where there is one.
     """
     title = holding.title or holding.project
     above = "Offline copy" if alone else f'<a href="{esc(shown.root)}/">All projects</a>'
     find = search_box(action=f"{shown.root}/-/search", hint=f"Search {title}") if holding.search else ""
     missing = _missing(holding, _report_address(holding, shown, alone=alone))
+    back = f"{shown.root}/" if alone else project_address(holding.project, shown.root)
+    action = f"{shown.root}{CHOOSE}"
+    picker = date_picker(choices, action, back) + not_newest(choices, action, back) if choices else ""
     return page(
         f"{title} · offline",
         f'<header class="top"><div class="wrap"><p class="eyebrow">{above}</p><h1 dir="auto">{esc(title)}</h1>'
-        f"{_when(holding, shown)}{find}{_numbers(holding)}</div></header>"
+        f"{_when(holding, shown)}{picker}{find}{_numbers(holding)}</div></header>"
         f'<main id="main" class="wrap">{_docs(holding, shown)}'
         f"{images_section(holding.images.images, shown.registry, names=_names(holding, shown, alone=alone), find=shown.images)}"
-        f"{_files(holding, shown)}{missing}{_about(holding, shown, picker, alone=alone)}</main>",
+        f"{_files(holding, shown)}{missing}{_about(holding, shown, alone=alone)}</main>",
         root=shown.root,
         foot=_foot(shown),
     )
 
 
-def overview_page(holdings: Sequence[Holding], shown: Shown) -> Reply:
-    """Return the landing page of an archive with several projects."""
+def overview_page(holdings: Sequence[Holding], shown: Shown, choices: Mapping[str, Choices]) -> Reply:
+    """Return the landing page of an archive with several projects; ``choices`` are their snapshots, by project."""
     find = (
         search_box(action=f"{shown.root}/-/search", hint="Search all documentation")
         if any(holding.search for holding in holdings)
         else ""
     )
-    cards = "".join(f'<li class="card">{_card(holding, shown)}</li>' for holding in holdings)
+    cards = "".join(
+        f'<li class="card">{_card(holding, shown, choices.get(holding.project))}</li>' for holding in holdings
+    )
     newest = max(holding.created for holding in holdings)
     pages = count_text(sum(site.pages for holding in holdings for site in holding.sites), "page")
     return page(
@@ -191,7 +199,7 @@ def _numbers(holding: Holding) -> str:
     return f'<nav aria-label="On this page"><ul class="numbers" role="list">{items}</ul></nav>'
 
 
-def _card(holding: Holding, shown: Shown) -> str:
+def _card(holding: Holding, shown: Shown, choices: Choices | None) -> str:
     """Return what an archive's landing page says of a project."""
     address = project_address(holding.project, shown.root)
     images = sum(not image.refers_to for image in holding.images.images)
@@ -209,11 +217,14 @@ def _card(holding: Holding, shown: Shown) -> str:
     more = len(links) - _MOST_LINKS
     rest = f'<li><a href="{esc(address)}#docs">{more:,} more</a></li>' if more > 0 else ""
     docs = f'<ul class="links" role="list" aria-label="Documentation">{items}{rest}</ul>' if items else ""
-    state = "" if not holding.failures else f'<p class="badges">{_state(holding, f"{address}#missing")}</p>'
+    state = _state(holding, f"{address}#missing") if holding.failures else ""
+    if choices and choices.current != choices.newest:
+        state += badge(f"newest: {moment_of(choices.newest)[:10]}", "warn", address)
+    badges = f'<p class="badges">{state}</p>' if state else ""
     return (
         f'<h3 dir="auto"><a href="{esc(address)}">{esc(holding.title or holding.project)}</a></h3>'
         f'<p class="dim">{esc(" · ".join(facts) or "empty")}</p>'
-        f'<p class="dim">{day_tag(holding.created)} {_age(holding.created, shown)}</p>{state}{docs}'
+        f'<p class="dim">{day_tag(holding.created)} {_age(holding.created, shown)}</p>{badges}{docs}'
     )
 
 
@@ -312,7 +323,7 @@ def _failed(failures: Sequence[Failure]) -> str:
     return f'<ul class="rows" role="list">{rows}</ul>'
 
 
-def _about(holding: Holding, shown: Shown, picker: str, *, alone: bool) -> str:
+def _about(holding: Holding, shown: Shown, *, alone: bool) -> str:
     """Return where this copy comes from and how it can be checked."""
     checked = (
         f"Every byte, {day_text(shown.verified)}, before it was served"
@@ -330,4 +341,4 @@ def _about(holding: Holding, shown: Shown, picker: str, *, alone: bool) -> str:
             ("For programs", f'<a href="{esc(shown.root)}/-/bundle.json">All that is here, as JSON</a>'),
         )
     )
-    return section("about", "About this copy", "", f'{picker}<dl class="box about">{rows}</dl>')
+    return section("about", "About this copy", "", f'<dl class="box about">{rows}</dl>')

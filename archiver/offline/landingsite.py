@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 from urllib.parse import unquote
 
 from archiver.core import jsontext
@@ -23,16 +24,16 @@ from archiver.offline.landing import (
 from archiver.offline.markup import OWN_POLICY
 from archiver.offline.pulling import Pullable
 from archiver.offline.reportpage import no_report_page, report_page
-from archiver.offline.search.files import search_all
-from archiver.offline.search.query import parse_query
-from archiver.offline.searchpage import PAGE_SIZE, hit_document, search_off_page, search_page
+from archiver.offline.search.files import facets_of
+from archiver.offline.searchapi import PAGE_SIZE, Asked, find, results_document
+from archiver.offline.searchpage import search_off_page, search_page
 from archiver.offline.wsgi import Reply
 
 if TYPE_CHECKING:
     from archiver.offline.addresses import View
+    from archiver.offline.asof import Choices
     from archiver.offline.holdings import Holding
     from archiver.offline.search.files import SearchFile
-    from archiver.offline.search.index import SearchResults
     from archiver.offline.wsgi import Request
 
 
@@ -45,14 +46,21 @@ class LandingSite:
     Args:
         holdings: at least one.
         search: those of their search indexes that are there.
+        choices: tells, by project, which snapshots there are to choose from.
         verified: when every byte was checked before serving, as an ISO time; empty where it was not.
     """
 
-    def __init__(self, holdings: Sequence[Holding], search: Sequence[SearchFile], verified: str = "") -> None:
+    def __init__(
+        self,
+        holdings: Sequence[Holding],
+        search: Sequence[SearchFile],
+        choices: Callable[[], Mapping[str, Choices]],
+        verified: str = "",
+    ) -> None:
         self._holdings = holdings
+        self._choices = choices
         self._search = search
         self._verified = verified
-        self._sources = tuple(dict.fromkeys(site.name for holding in holdings for site in holding.sites))
         self._title = (holdings[0].title or holdings[0].project) if len(holdings) == 1 else "Archive"
         self._pages = {
             "/-/search": self._search_page,
@@ -75,10 +83,11 @@ class LandingSite:
     def _landing_page(self, request: Request, view: View) -> Reply:
         if self._alone:
             return self._project_page(self._holdings[0], request, view)
-        return overview_page(self._holdings, self._shown(request, view))
+        return overview_page(self._holdings, self._shown(request, view), self._choices())
 
     def _project_page(self, holding: Holding, request: Request, view: View) -> Reply:
-        return project_page(holding, self._shown(request, view), alone=self._alone)
+        choices = self._choices().get(holding.project)
+        return project_page(holding, self._shown(request, view), alone=self._alone, choices=choices)
 
     def _report_page(self, request: Request, view: View) -> Reply | None:
         holding = self._holding(request.parameter("project"))
@@ -126,37 +135,20 @@ class LandingSite:
         )
 
     def _search_page(self, request: Request, view: View) -> Reply:
-        text, source = request.parameter("q"), request.parameter("source")
-        offset = _number(request.parameter("offset"), 0)
+        asked = replace(Asked.by(request), limit=PAGE_SIZE, typing=False)
         try:
-            results = self._find(text, source, PAGE_SIZE, offset, typing=False)
+            results = find(self._search, asked)
         except SearchUnavailable as error:
-            return search_off_page(self._title, text, with_hint(error))
-        return search_page(
-            self._title, text, results, view, offset=offset, source=source, sources=self._sources
-        )
+            return search_off_page(self._title, asked.text, with_hint(error), view)
+        return search_page(self._title, asked, results, facets_of(self._search), view)
 
     def _search_json(self, request: Request, view: View) -> Reply:
-        limit, offset = (
-            _number(request.parameter("limit"), PAGE_SIZE),
-            _number(request.parameter("offset"), 0),
-        )
-        text, source = request.parameter("q"), request.parameter("source")
+        asked = Asked.by(request)
         try:
-            results = self._find(text, source, limit, offset, typing=bool(request.parameter("typing")))
+            results = find(self._search, asked)
         except SearchUnavailable as error:
             return _json({"error": {"code": error.code, "message": with_hint(error)}}, 503)
-        hits = [hit_document(hit, view) for hit in results.hits]
-        return _json({"query": text, "total": results.total, "hits": hits})
-
-    def _find(self, text: str, source: str, limit: int, offset: int, *, typing: bool) -> SearchResults:
-        if not self._search:
-            raise SearchUnavailable(
-                "there is no search index here",
-                hint="of an archive folder, archiver serve makes it; archiver.pyz cannot",
-            )
-        query = parse_query(text, as_you_type=typing)
-        return search_all(self._search, query, limit=limit, offset=offset, source=source or None)
+        return _json(results_document(asked, results, facets_of(self._search), view))
 
 
 def contents(holdings: Sequence[Holding], view: View) -> dict[str, Any]:
@@ -205,16 +197,12 @@ def contents(holdings: Sequence[Holding], view: View) -> dict[str, Any]:
 
 
 def _registry(view: View) -> Pullable:
-    return Pullable.at(view.main_origin)
+    return Pullable.at(view.main_origin, own_authority=view.has_authority)
 
 
 def _json(document: Any, status: int = 200) -> Reply:
     headers = (("Content-Type", "application/json"), ("Cache-Control", "no-cache"))
     return Reply(status, headers + OWN_POLICY, jsontext.dump(document))
-
-
-def _number(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else default
 
 
 def with_hint(error: ArchiverError) -> str:

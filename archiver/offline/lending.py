@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Callable, Generic, Hashable, Iterator, Optional, TypeVar
+from typing import Callable, Generic, Hashable, Iterable, Iterator, Optional, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -28,11 +28,11 @@ class Lending(Generic[K, V]):
 
     Args:
         opening: opens the thing of a key; what it raises reaches whoever asked.
-        closing: closes a thing.
+        closing: closes the thing of a key.
         spare: how many to keep open that nobody uses.
     """
 
-    def __init__(self, opening: Callable[[K], V], closing: Callable[[V], None], spare: int) -> None:
+    def __init__(self, opening: Callable[[K], V], closing: Callable[[K, V], None], spare: int) -> None:
         self._opening = opening
         self._closing = closing
         self._spare = spare
@@ -57,10 +57,10 @@ class Lending(Generic[K, V]):
             self._loans[key].users -= 1
             self._loans.move_to_end(key)
             unused = [other for other, loan in self._loans.items() if not loan.users]
-            closable = [self._loans.pop(other).value for other in unused[: max(0, len(unused) - self._spare)]]
-        for value in closable:
-            if value is not None:  # it could not be opened
-                self._closing(value)
+            closable = [
+                (other, self._loans.pop(other).value) for other in unused[: max(0, len(unused) - self._spare)]
+            ]
+        self._close(closable)
 
     @contextmanager
     def lent(self, key: K) -> Iterator[V]:
@@ -74,10 +74,14 @@ class Lending(Generic[K, V]):
     def close(self) -> None:
         """Close everything, in use or not."""
         with self._lock:
-            closable = [loan.value for loan in self._loans.values() if loan.value is not None]
+            closable = [(key, loan.value) for key, loan in self._loans.items()]
             self._loans.clear()
-        for value in closable:
-            self._closing(value)
+        self._close(closable)
+
+    def _close(self, closable: Iterable[tuple[K, Optional[V]]]) -> None:
+        for key, value in closable:
+            if value is not None:  # it could not be opened
+                self._closing(key, value)
 
     def _opened(self, key: K, loan: _Loan[V]) -> V:
         try:

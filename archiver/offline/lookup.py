@@ -1,13 +1,13 @@
-"""Finding the capture that answers a URL, the URL's twins included."""
+"""Finding the capture that answers a URL: its own, or that of a URL that means the same."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from archiver.core.errors import InvalidURL
-from archiver.core.urlidentity import twins, without_noise
+from archiver.core.urlidentity import twins, without_cache_busting, without_noise
 from archiver.core.urlkey import Origin, surt_key
 from archiver.offline.addresses import scheme_twin
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.offline.holdings import Site
 
-_MOST_LEVELS = 30
+_MOST_QUERIES = 300  # captures of one path that are looked at
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,20 @@ class Finder:
                     if site not in known:
                         known.append(site)
 
+    def sites_of(self, url: str) -> Sequence[Site]:
+        """Return the sites that hold captures of a URL's origin."""
+        try:
+            return self._sites.get(Origin.of(url), ())
+        except InvalidURL:
+            return ()
+
     def find(self, url: str) -> Iterator[Found]:
         """Yield captures that may answer a URL, the best first.
 
-        In order: the very URL; the URL up to escapes, case and order of arguments, with or without
-        its final slash, by the other scheme; the folder for its index.html and the other way
-        round; the URL without tracking parameters and session ids, which the crawler did not ask
-        with; the URL without its query, which on a static site selects nothing.
+        In order: the very URL; the URL up to escapes, case and order of arguments; without tracking parameters and
+        session ids, which the crawler did not ask with; with or without its final slash, the folder for its
+        index.html and the other way round; the URL but for what only keeps caches from answering; the URL without
+        its query, unless captures show that it selects something. Within each step the other scheme comes last.
 
         Args:
             url: an absolute URL, percent-encoded, without a fragment.
@@ -60,50 +67,85 @@ class Finder:
             if key in seen:
                 continue
             seen.add(key)
-            found = [
-                Found(site, capture)
-                for site in sites
-                for capture in site.captures(key)
-                if _same_host(capture.url, origin)
-            ]
-            yield from sorted(found, key=lambda one: _rank(one, variant))
+            yield from _ranked(_of_key(sites, key, origin), variant)
+        yield from self._but_for_query(sites, origin, url, seen)
 
-    def nearest_above(self, url: str) -> str:
-        """Return the URL of the closest folder above a URL that was captured, or nothing."""
-        base, _, path = url.partition("?")[0].partition("://")
-        scheme, folder = base, path.rstrip("/")
-        for _ in range(_MOST_LEVELS):
-            folder, slash, _ = folder.rpartition("/")
-            if not slash:
-                break
-            found = next(self.find(f"{scheme}://{folder}/"), None)
-            if found is not None and found.capture.status == "200":
-                return found.capture.url
-        return ""
+    def _but_for_query(
+        self, sites: Sequence[Site], origin: Origin, url: str, seen: set[str]
+    ) -> Iterator[Found]:
+        """Yield captures of URLs that differ in their query only, where that means nothing."""
+        wanted = without_noise(url)
+        path, _, query = wanted.partition("?")
+        queried = [found for found in _queried(sites, path, origin) if found.capture.url != url]
+        stripped = surt_key(without_cache_busting(wanted))
+        alike = [one for one in queried if surt_key(without_cache_busting(one.capture.url)) == stripped]
+        yield from _ranked(alike, wanted)
+        if not query:
+            return
+        shared = _names(without_cache_busting(wanted))
+        selecting = {one.capture.digest for one in queried if shared & _names(one.capture.url)}
+        for variant in (path, *twins(path)):
+            key = surt_key(variant)
+            if key not in seen:
+                seen.add(key)
+                for found in _ranked(_of_key(sites, key, origin), variant):
+                    if selecting <= {found.capture.digest}:
+                        yield found
 
 
 def _variants(url: str) -> Iterator[str]:
+    yield url
     plain = without_noise(url)
-    for variant in dict.fromkeys((url, plain, plain.partition("?")[0])):
-        yield variant
-        yield from twins(variant)
+    yield plain
+    yield from twins(plain)
 
 
-def _rank(found: Found, url: str) -> tuple[bool, bool, bool, int]:
-    """Order captures that share a key: same URL, same up to escapes, a page rather than an error, newest."""
-    capture = found.capture
+def _of_key(sites: Sequence[Site], key: str, origin: Origin) -> list[Found]:
+    return [
+        Found(site, capture)
+        for site in sites
+        for capture in site.captures(key)
+        if is_of_host(capture.url, origin)
+    ]
+
+
+def _queried(sites: Sequence[Site], path: str, origin: Origin) -> list[Found]:
+    """Return captures of a path with any query."""
+    key = f"{surt_key(path)}?"
+    return [
+        Found(site, capture)
+        for site in sites
+        for capture in site.captures_near(key, 0, _MOST_QUERIES)
+        if capture.key.startswith(key) and is_of_host(capture.url, origin)
+    ]
+
+
+def _names(url: str) -> set[str]:
+    """Return the names of a query's parameters."""
+    return {part.partition("=")[0] for part in url.partition("?")[2].split("&") if part}
+
+
+def preference(capture: Capture, url: str) -> tuple[bool, bool, bool, int]:
+    """Return what captures that may answer a URL are ordered by, the best lowest.
+
+    The same URL, the same up to escapes, a page rather than an error, the newest.
+    """
     same = capture.url == url
     alike = unquote(capture.url.partition(":")[2]) == unquote(url.partition(":")[2])
     return not same, not alike, not capture.status.startswith("2"), -int(capture.timestamp or 0)
 
 
-def _same_host(url: str, origin: Origin) -> bool:
-    """Leave out what shares a key only because the key drops ``www.`` and the port's scheme."""
+def is_of_host(url: str, origin: Origin) -> bool:
+    """Say whether a capture's URL is of an origin, by either scheme: keys drop ``www.`` and the scheme."""
     try:
         other = Origin.of(url)
     except InvalidURL:
         return False
     return other == origin or (other.host == origin.host and other == scheme_twin(origin))
+
+
+def _ranked(found: Iterable[Found], url: str) -> list[Found]:
+    return sorted(found, key=lambda one: preference(one.capture, url))
 
 
 def _with_twin(origin: Origin) -> tuple[Origin, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 from archiver.core.capture import LONGEST_LINE, Capture
-from archiver.core.errors import InvalidDocument, NotArchived
+from archiver.core.errors import InvalidDocument, NotArchived, RecordCorrupt
 from archiver.offline.archive import open_project
 from archiver.store.snapshots import good_snapshot, list_snapshots
 
@@ -37,11 +37,9 @@ class ArchiveProject:
         """See holdings.Project. Raises RecordCorrupt or InvalidDocument where it is damaged."""
         return open_project(self._paths, snapshot)
 
-    def history(self, key: str) -> Iterator[tuple[str, Capture]]:
-        """See holdings.Project. The indexes are read through, none is kept."""
-        for snapshot in reversed(self.snapshots()):
-            for capture in _captures_of_key(self._paths.captures(snapshot), key):
-                yield snapshot, capture
+    def look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
+        """See holdings.Project. The index is read through up to the key, and not kept."""
+        return tuple(_captures_of_key(self._paths.captures(snapshot), key))
 
     def close(self) -> None:
         """See holdings.Project: there is nothing."""
@@ -72,11 +70,14 @@ class BundledProject:
             raise NotArchived(f"no snapshot {snapshot!r:.60} in the bundle of {self.name}")
         return self._holding
 
-    def history(self, key: str) -> Iterator[tuple[str, Capture]]:
-        """See holdings.Project. Raises RecordCorrupt where the index cannot be read."""
-        for site in self._holding.sites:
-            for capture in site.captures(key):
-                yield self._holding.snapshot, capture
+    def look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
+        """See holdings.Project."""
+        if snapshot != self._holding.snapshot:
+            return ()
+        try:
+            return tuple(capture for site in self._holding.sites for capture in site.captures(key))
+        except RecordCorrupt:
+            return ()
 
     def close(self) -> None:
         """Close the bundle."""

@@ -17,6 +17,8 @@ from archiver.core.errors import ArchiverError, ContentError, RecordCorrupt
 from archiver.offline import rewrite
 from archiver.offline.addresses import MOUNT, mounted_url
 from archiver.offline.content import held_back, is_fresh, plan_range, range_headers
+from archiver.offline.memento import VARY, capture_headers
+from archiver.offline.missing import NO_ADDRESS, REDIRECTS_TO_NO_URL, redirects_outside
 from archiver.offline.rewrite import Rewriter
 from archiver.offline.wsgi import Reply, method_not_allowed, plain
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from archiver.offline.content import Span
     from archiver.offline.holdings import Response
     from archiver.offline.lookup import Finder
+    from archiver.offline.misses import Misses
     from archiver.offline.wsgi import Headers, Request
 
 # What a captured header says about the connection, about a server that is not there, or to keep the
@@ -54,6 +57,7 @@ _DROPPED = frozenset(
         "keep-alive",
         "link",
         "location",
+        "memento-datetime",
         "nel",
         "pragma",
         "proxy-authenticate",
@@ -76,6 +80,7 @@ _DROPPED = frozenset(
         "vary",
         "via",
         "www-authenticate",
+        "x-archive-miss",
     }
 )
 _DROPPED_PREFIXES = ("access-control-", "x-orig-", "x-archive-orig-", "proxy-")
@@ -83,21 +88,19 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BODILESS = frozenset({204, 205})
 _REWRITERS = 64
 
-MissPage = Callable[["Request", "View", str, str], Reply]
-
 
 class Replay:
     """Answers requests for archived origins.
 
     Args:
         finder: looks up captures.
-        miss: makes the page for what is not here, from request, addresses, original URL and reason.
+        misses: answers for what is not here.
         log: takes a line for content that is not what was captured.
     """
 
-    def __init__(self, finder: Finder, miss: MissPage, log: Callable[[str], None]) -> None:
+    def __init__(self, finder: Finder, misses: Misses, log: Callable[[str], None]) -> None:
         self._finder = finder
-        self._miss = miss
+        self._misses = misses
         self._log = log
         self._rewriter = lru_cache(maxsize=_REWRITERS)(_make_rewriter)
 
@@ -107,47 +110,46 @@ class Replay:
             return method_not_allowed()
         if request.header("Service-Worker") == "script":
             return plain(404, "archived sites get no service worker: it would outlive this server")
-        if request.path.startswith(MOUNT):
-            url = mounted_url(request.path, request.query)
-            if url is None:
-                return self._miss(request, view, str(origin), "not an address of this server")
+        url = original_url(request, origin)
+        if url is None:
+            reply = self._misses.answer(request, view, f"{origin}{request.path}", NO_ADDRESS)
         else:
-            url = f"{origin}{request.path}" + (f"?{request.query}" if request.query else "")
-        try:
-            reply = self._replay(request, origin, view, url)
-        except ArchiverError as error:
-            self._log(f"{url}: {error}")
-            reply = plain(502, f"the archive's copy of {url} is damaged")
-        return reply.with_headers(*_policy(request, view))
+            try:
+                reply = self._replay(request, origin, view, url)
+            except ArchiverError as error:
+                self._log(f"{url}: {error}")
+                reply = plain(502, f"the archive's copy of {url} is damaged")
+        return reply.with_headers(*_policy(request, view), *VARY)
 
     def _replay(self, request: Request, origin: Origin, view: View, url: str) -> Reply:
         rewriter = self._rewriter(origin, tuple(view.targets(origin).items()))
         for found in self._finder.find(url):
             capture = found.capture
+            dated = capture_headers(capture, view, url, f"{view.bases[origin]}{request.target}")
             tag = _entity_tag(capture, view, origin)
             if capture.status == "200" and is_fresh(request, tag):
-                return Reply(304, (("ETag", f'"{tag}"'), ("Cache-Control", "no-cache")))
+                return Reply(304, (("ETag", f'"{tag}"'), ("Cache-Control", "no-cache"), *dated))
             response = found.site.response(capture)
             if response.status not in _REDIRECTS:
-                return _page(request, capture, response, rewriter, tag)
+                return _page(request, capture, response, rewriter, tag).with_headers(*dated)
             response.body.close()
             target = _target(capture, response)
             if target is None:
-                return self._miss(request, view, url, "The archived page redirects to what is no address.")
+                return self._misses.answer(request, view, url, REDIRECTS_TO_NO_URL)
+            mapped = rewriter.header(target)
             if rewriter.header(urldefrag(target).url) == rewriter.header(url):
                 continue  # a twin, or the other scheme, that leads back here: go on looking
-            return self._redirect(request, view, response, target, rewriter)
-        return self._miss(request, view, url, "")
+            if mapped == target:
+                return self._misses.answer(request, view, target, redirects_outside(target))
+            return Reply(response.status, (*_kept(response.headers), ("Location", mapped), *dated))
+        return self._misses.answer(request, view, url)
 
-    def _redirect(
-        self, request: Request, view: View, response: Response, target: str, rewriter: Rewriter
-    ) -> Reply:
-        mapped = rewriter.header(target)
-        if mapped == target:
-            return self._miss(
-                request, view, target, "The archived page redirects to a site outside the archive."
-            )
-        return Reply(response.status, (*_kept(response.headers), ("Location", mapped)))
+
+def original_url(request: Request, origin: Origin) -> str | None:
+    """Return the original URL that a request to an origin's address is for; None where a mounted one is malformed."""
+    if request.path.startswith(MOUNT):
+        return mounted_url(request.path, request.query)
+    return f"{origin}{request.target}"
 
 
 def read_text(response: Response, limit: int) -> bytes:

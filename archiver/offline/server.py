@@ -1,95 +1,45 @@
-"""The server: sockets, and the loop and threads behind them.
+"""The server: which sockets there are, and what answers at them.
 
-Several sockets share one loop and one pool of threads. The main port listens last: when it answers, all the
-others do.
+They share one engine. The main port listens last: when it answers, all the others do.
 """
 
 from __future__ import annotations
 
 import errno
 import functools
-import logging
 import os
 import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Sequence
-
-import waitress.server
-import waitress.wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.task import WSGITask
-from waitress.trigger import trigger
-from waitress.utilities import BadRequest
+from typing import TYPE_CHECKING, Callable, Sequence
 
 from archiver.core.errors import UsageError
 from archiver.core.urlkey import Origin
 from archiver.offline.addresses import AddressBook, View, make_labels
+from archiver.offline.engine.channel import Channel
+from archiver.offline.engine.loop import Engine
 from archiver.offline.forwarded import NO_PROXIES, TrustedProxies
-from archiver.offline.library import Library
+from archiver.offline.library import Library, nothing
+from archiver.offline.readings import Snapshots
 from archiver.offline.requisites import needs_own_origin
-from archiver.offline.search.files import SearchFile
 from archiver.offline.tls.channel import TlsChannel
-from archiver.offline.wsgi import LOCAL_ADDRESS, Caller, Host
+from archiver.offline.wsgi import Caller, Host
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from archiver.offline.holdings import Holding
+    from archiver.offline.holdings import Holding, Project
     from archiver.offline.tls.identity import Identity
 
 Log = Callable[[str], None]
 
-_THREADS = 24  # a reader on a slow line holds one while a large blob goes out
-_CONNECTIONS = 1000
-_HEADER_LIMIT = 32 << 10
-_BODY_LIMIT = 64 << 10  # nothing here takes a body; enough to refuse one politely
-_BUFFERED = 512 << 10  # bytes waiting for one client before its thread waits as well
-_IN_MEMORY = 8 << 20  # never reached, so that no temporary file is made: there may be no writable place
 _HIGHEST_PORT = 65535
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to here: what to print for them
 
-# The server library reports disconnecting clients and what this module has reported already.
-logging.getLogger("waitress").addHandler(logging.NullHandler())
 
-
-class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type information
-    """Refuses what cannot become HTTP at its first byte.
-
-    Container clients try TLS first, and would wait ten seconds for an answer to their handshake.
-    """
-
-    def received(self, data: bytes) -> int:
-        if not self.header_plus and self.body_rcv is None and not (data[:1].isalpha() or data[:1] in b"\r\n"):
-            self.parse_header(b"GET / HTTP/1.0\r\n")
-            self.error = BadRequest("this is not HTTP; the server speaks plain HTTP")
-            self.completed = True
-            return len(data)
-        return int(super().received(data))
-
-
-class _Task(WSGITask):  # type: ignore[misc]  # waitress has no type information
-    def get_environment(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environment()
-        environ[LOCAL_ADDRESS] = self.channel.local_address
-        return environ
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type information
-    parser_class = _Parser
-    task_class = _Task
-
-    def __init__(self, server: Any, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        self.local_address = ""
-        with suppress(OSError):  # where the client is gone already
-            self.local_address = sock.getsockname()[0]
-        super().__init__(server, sock, *arguments, **options)
-
-
-class _SecureChannel(TlsChannel, _Channel):
+class _SecureChannel(TlsChannel, Channel):
     pass
 
 
@@ -117,33 +67,15 @@ class Served:
     ) -> None:
         self.view = view
         self._library = library
-        self._stopping = threading.Event()
-        self._map: dict[int, Any] = {}
-        self._wake = trigger(self._map)
-        self._server = waitress.server.create_server(
-            library,
-            map=self._map,
-            sockets=list(sockets),
-            threads=_THREADS,
-            connection_limit=_CONNECTIONS,
-            recv_bytes=2
-            * _HEADER_LIMIT,  # so that an oversized header is read, and its refusal not lost to a reset
-            max_request_header_size=_HEADER_LIMIT,
-            max_request_body_size=_BODY_LIMIT,
-            outbuf_high_watermark=_BUFFERED,
-            outbuf_overflow=_IN_MEMORY,
-            inbuf_overflow=_IN_MEMORY,
-            asyncore_use_poll=True,
-            url_scheme="https" if tls else "http",
-            log_socket_errors=False,
-            ident="archiver",
-        )
-        for listener in self._map.values():
-            if isinstance(listener, waitress.server.BaseWSGIServer):
-                listener.channel_class = functools.partial(_SecureChannel, identity=tls) if tls else _Channel
-        self._loop = threading.Thread(target=self._run, name="archiver-serve", daemon=True)
-        self._loop.start()
+        self._stopped = False
+        channel = functools.partial(_SecureChannel, identity=tls) if tls else Channel
+        self._engine = Engine(sockets, library, channel=channel, scheme="https" if tls else "http")
         threading.Thread(target=library.prepare, name="archiver-search", daemon=True).start()
+
+    @property
+    def holdings(self) -> tuple[Holding, ...]:
+        """What is read by default: the newest good snapshot of each project."""
+        return self._library.holdings
 
     @property
     def url(self) -> str:
@@ -160,11 +92,10 @@ class Served:
         return self.view.locate(url)
 
     def stop(self) -> None:
-        """Close all sockets and wait for the loop to end; stopping twice is stopping once."""
-        if not self._stopping.is_set():
-            self._stopping.set()
-            self._wake.pull_trigger()
-            self._loop.join()
+        """Close all sockets, and wait for what is under way, but not for long; stopping twice is stopping once."""
+        if not self._stopped:
+            self._stopped = True
+            self._engine.stop()
             self._library.close()
 
     def __enter__(self) -> Served:
@@ -175,20 +106,15 @@ class Served:
     ) -> None:
         self.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            waitress.wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
-        self._server.task_dispatcher.shutdown(timeout=2)
-        waitress.wasyncore.close_all(self._map)
-
 
 def start(
-    holdings: Sequence[Holding],
+    projects: Sequence[Project],
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
     domain: str = "",
     cache_dir: Path | None = None,
+    renewed: Callable[[], None] = nothing,
     tls: Identity | None = None,
     proxies: TrustedProxies = NO_PROXIES,
     log: Log,
@@ -196,23 +122,27 @@ def start(
     """Start serving and return at once; every port answers when this returns.
 
     Args:
-        holdings: what to serve, at least one.
+        projects: what to serve, at least one; closed when the serving ends.
         host: the address to listen at.
         port: the main port; 0 for any free one. Archived origins get the next free ones.
         domain: serve all origins on the main port, at host names below this domain.
         cache_dir: where to copy search indexes to; None for nowhere.
+        renewed: called in a thread of its own when there is a new snapshot, before it is read.
         tls: what to show by TLS, which all ports speak then; None for plain HTTP.
         proxies: the reverse proxies that are believed about who asked for what.
         log: takes a line whenever something is wrong; called from several threads.
 
     Raises:
         UsageError: the port is taken, or the address cannot be listened at.
+        CertificateUnusable: there is nothing to show by TLS.
     """
-    own, mounted = share_out(holdings)
     if domain and Host.parse(domain) is None:
         raise UsageError(f"{domain!r:.80} is not a domain")
-    sockets = [_bound(host, port)]
+    snapshots = Snapshots(projects, cache_dir)
+    sockets: list[socket.socket] = []
     try:
+        own, mounted = share_out(snapshots.holdings)
+        sockets.append(_bound(host, port))
         main_port = sockets[0].getsockname()[1]
         ports: dict[Origin, int] = {}
         for origin in () if domain else own:
@@ -227,26 +157,29 @@ def start(
             domain.lower(),
             has_authority=bool(authority),
         )
-        search = [SearchFile(holding, cache_dir) for holding in holdings]
-        library = Library(holdings, book, search, log, proxies=proxies, authority=authority)
+        if tls is not None:
+            tls.serve(book.names)
+        library = Library(snapshots, book, log, renewed=renewed, proxies=proxies, authority=authority)
         shown = Host(domain.lower() if domain else _shown(host), main_port)
         view = book.view(Caller(shown, "https" if tls else "http", main_port))
         return Served(sockets[1:] + sockets[:1], library, view, tls)
     except BaseException as error:
         for one in sockets:
             one.close()
+        snapshots.close()
         if isinstance(error, OSError):
             raise _cannot_listen(host, port, error) from error
         raise
 
 
 def serve(
-    holdings: Sequence[Holding],
+    projects: Sequence[Project],
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
     domain: str = "",
     cache_dir: Path | None = None,
+    renewed: Callable[[], None] = nothing,
     tls: Identity | None = None,
     proxies: TrustedProxies = NO_PROXIES,
     ready: Callable[[Served], None],
@@ -256,11 +189,12 @@ def serve(
     """Serve until ``stop`` is set or the process is interrupted.
 
     Args:
-        holdings: what to serve, at least one.
+        projects: what to serve, at least one; closed when the serving ends.
         host: the address to listen at.
         port: the main port; 0 for any free one.
         domain: as for ``start``.
         cache_dir: where to copy search indexes to; None for nowhere.
+        renewed: as for ``start``.
         tls: as for ``start``.
         proxies: as for ``start``.
         log: takes a line whenever something is wrong; called from several threads.
@@ -273,7 +207,15 @@ def serve(
     """
     ended = stop or threading.Event()
     with start(
-        holdings, host=host, port=port, domain=domain, cache_dir=cache_dir, tls=tls, proxies=proxies, log=log
+        projects,
+        host=host,
+        port=port,
+        domain=domain,
+        cache_dir=cache_dir,
+        renewed=renewed,
+        tls=tls,
+        proxies=proxies,
+        log=log,
     ) as served:
         ready(served)
         while not ended.wait(3600):  # a wait without an end cannot be interrupted on Windows

@@ -101,6 +101,11 @@ class Request:
         """Whether the method is GET or HEAD, the only ones that anything here answers."""
         return self.method in ("GET", "HEAD")
 
+    @property
+    def target(self) -> str:
+        """The path with the query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
     def header(self, name: str) -> str:
         """Return a header's value, empty where the client sent none."""
         return str(self.environ.get("HTTP_" + name.upper().replace("-", "_"), ""))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from archiver.offline.opening import open_holdings
+from archiver.offline.opening import open_projects
 from archiver.offline.server import Served, start
 from archiver.offline.tls.identity import GivenIdentity
 
@@ -91,11 +91,8 @@ def serving(
     """Serve a bundle or an archive on free ports while a block lasts; by TLS with certificates."""
     log: list[str] = []
     with contextlib.ExitStack() as stack:
-        holdings = open_holdings(path)
-        for holding in holdings:
-            stack.callback(holding.close)
         identity = GivenIdentity(tls.certificate, tls.key) if tls else None
         served = stack.enter_context(
-            start(holdings, port=0, domain=domain, cache_dir=cache, tls=identity, log=log.append)
+            start(open_projects(path), port=0, domain=domain, cache_dir=cache, tls=identity, log=log.append)
         )
         yield Running(served, log, tls)

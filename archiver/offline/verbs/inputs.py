@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from archiver.core.progress import Progress
     from archiver.offline.bundle import OpenBundle
-    from archiver.offline.holdings import Holding
+    from archiver.offline.holdings import Holding, Project
 
 ProgressFactory = Callable[[], "Progress"]
 Ready = Callable[[Path], Path]
@@ -42,19 +42,40 @@ def opened(path: Path) -> Iterator[tuple[Holding, ...]]:
     """Open what a bundle or an archive folder holds for as long as the block lasts; errors say which file it is."""
     from archiver.offline.opening import open_holdings  # noqa: PLC0415 - keeps --help quick
 
-    try:
+    with _told_of(path):
         holdings = open_holdings(path)
-    except VolumeUnfit:  # says which volume it is
-        raise
-    except BundleError as error:
-        if str(path) not in str(error):  # it names the member; say of which file
-            error.place = f"{path}: {error.place}" if error.place else str(path)
-        raise
     try:
         yield holdings
     finally:
         for holding in holdings:
             holding.close()
+
+
+@contextmanager
+def opened_projects(path: Path) -> Iterator[tuple[Project, ...]]:
+    """Open a bundle or an archive folder with all its snapshots for as long as the block lasts, as ``opened`` does."""
+    from archiver.offline.opening import open_projects  # noqa: PLC0415 - keeps --help quick
+
+    with _told_of(path):
+        projects = open_projects(path)
+    try:
+        yield projects
+    finally:
+        for project in projects:
+            project.close()
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Have errors say which file is damaged, and not only which member of it."""
+    try:
+        yield
+    except VolumeUnfit:  # says which volume it is
+        raise
+    except BundleError as error:
+        if str(path) not in str(error):
+            error.place = f"{path}: {error.place}" if error.place else str(path)
+        raise
 
 
 def add_signers(parser: argparse.ArgumentParser) -> None:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 from archiver.core.errors import UsageError
 from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
-from archiver.offline.verbs.inputs import default_cache_dir, opened
+from archiver.offline.verbs.inputs import default_cache_dir, opened_projects
 from archiver.offline.verbs.output import shown
 
 if TYPE_CHECKING:
     from archiver.core.progress import Progress
     from archiver.offline.holdings import Holding
     from archiver.offline.server import Served
+    from archiver.offline.tls.authority import Authority
     from archiver.offline.tls.identity import Identity
     from archiver.offline.verbs.inputs import ProgressFactory, Ready
 
 _MOST_SHOWN_ORIGINS = 20
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - not bound to here: addresses that nobody is reached by
 _DESCRIPTION = """\
 Serve what is in a bundle: the documentation for a browser, search, a registry
 to pull container images from, and the downloads. Open the address that it
@@ -81,6 +83,19 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
     )
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
     parser.add_argument(
+        "--tls",
+        choices=["self-signed"],
+        help="serve by https, with certificates of an authority of this server's own, which clients have to trust "
+        "once: it is kept in the cache folder and offered at /-/ca.crt",
+    )
+    parser.add_argument(
+        "--tls-name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --tls self-signed, a further name or address that readers use; may be repeated",
+    )
+    parser.add_argument(
         "--cache-dir",
         type=Path,
         metavar="DIR",
@@ -89,29 +104,31 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="check all that is to be served first, as the verb verify does"
     )
-    parser.set_defaults(run=lambda args: _run(args, progress(), ready(args.path)))
+    parser.set_defaults(run=lambda args: _run(args, progress(), ready))
 
 
-def _run(args: argparse.Namespace, progress: Progress, path: Path) -> int:
+def _run(args: argparse.Namespace, progress: Progress, ready: Ready) -> int:
     from archiver.offline.forwarded import TrustedProxies  # noqa: PLC0415 - keeps the other commands quick
     from archiver.offline.server import serve  # noqa: PLC0415 - see above
 
+    path = ready(args.path)
     identity, proxies = _identity(args), TrustedProxies.parse(args.trust_proxy)
     if args.verify:
         code = _verified_first(path, progress)
         if code != COMPLETE:
             return code
-    with opened(path) as holdings:
+    with opened_projects(path) as projects:
         try:
             serve(
-                holdings,
+                projects,
                 host=args.host,
                 port=args.port,
                 domain=args.domain,
                 cache_dir=args.cache_dir or default_cache_dir(),
+                renewed=lambda: _made_ready(path, ready),
                 tls=identity,
                 proxies=proxies,
-                ready=lambda served: _print_served(served, holdings, args),
+                ready=lambda served: _print_served(served, served.holdings, args, identity),
                 log=lambda line: progress.warn(shown(line)),
             )
         except KeyboardInterrupt:
@@ -119,11 +136,32 @@ def _run(args: argparse.Namespace, progress: Progress, path: Path) -> int:
     return COMPLETE
 
 
+def _made_ready(path: Path, ready: Ready) -> None:
+    """Get a new snapshot ready to be read, as the ones before were."""
+    ready(path)
+
+
 def _identity(args: argparse.Namespace) -> Identity | None:
     """Return what is to be shown by TLS, or None for plain HTTP."""
     from archiver.offline.tls.identity import GivenIdentity  # noqa: PLC0415 - keeps the other commands quick
+    from archiver.offline.tls.selfmade import SelfMadeIdentity  # noqa: PLC0415 - see above
 
-    if args.tls_cert is None and args.tls_key is None:
+    given = args.tls_cert is not None or args.tls_key is not None
+    if given and args.tls:
+        raise UsageError(
+            "--tls self-signed makes a certificate, and --tls-cert and --tls-key bring one: choose"
+        )
+    if args.tls_name and not args.tls:
+        raise UsageError("--tls-name goes with --tls self-signed")
+    if args.tls:
+        cache = args.cache_dir or default_cache_dir()
+        if cache is None:
+            raise UsageError(
+                "there is no place to keep the server's authority in", hint="name a folder with --cache-dir"
+            )
+        further = [args.host] if args.host not in _EVERYWHERE else []
+        return SelfMadeIdentity(cache / "tls", [*further, *args.tls_name])
+    if not given:
         return None
     if args.tls_cert is None:
         raise UsageError("--tls-key goes with --tls-cert")
@@ -140,8 +178,11 @@ def _verified_first(path: Path, progress: Progress) -> int:
     return COMPLETE if report.ok else VERIFICATION_FAILED
 
 
-def _print_served(served: Served, holdings: Sequence[Holding], args: argparse.Namespace) -> None:
+def _print_served(
+    served: Served, holdings: Sequence[Holding], args: argparse.Namespace, identity: Identity | None
+) -> None:
     from archiver.offline.landing import image_name, site_url  # noqa: PLC0415 - comes with the server
+    from archiver.offline.tls.selfmade import SelfMadeIdentity  # noqa: PLC0415 - see above
 
     for holding in holdings:
         print(shown(f"{holding.title or holding.project}, snapshot {holding.snapshot}"))
@@ -161,10 +202,19 @@ def _print_served(served: Served, holdings: Sequence[Holding], args: argparse.Na
     files = sum(len(holding.files.files) for holding in holdings)
     if files:
         print(f"  files    {served.url}#files   {files}")
+    if isinstance(identity, SelfMadeIdentity):
+        _print_authority(identity.kept, served.url)
     if args.host.startswith("127.") or args.host in ("localhost", "::1"):
         print("\nOnly this machine can connect; --host 0.0.0.0 lets others in. Ctrl-C ends it.", flush=True)
     else:
-        print(f"\nEvery machine that reaches {args.host} can connect. Ctrl-C ends it.", flush=True)
+        reached = "this one" if args.host in _EVERYWHERE else args.host
+        print(f"\nEvery machine that reaches {reached} can connect. Ctrl-C ends it.", flush=True)
+
+
+def _print_authority(authority: Authority, url: str) -> None:
+    print("\nClients have to trust this server's own authority, once; its certificate is")
+    print(f"  {shown(str(authority.path))}   and at {url}-/ca.crt")
+    print(f"  SHA-256 {authority.fingerprint}")
 
 
 def _port(text: str) -> int:

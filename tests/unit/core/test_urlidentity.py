@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.core.urlidentity import twins, twins_key, without_noise
+from archiver.core.urlidentity import twins, twins_key, without_cache_busting, without_noise
 
 _SID = "0123456789abcdef0123456789ABCDEF"
 
@@ -96,3 +96,28 @@ def test_taking_noise_out_twice_changes_nothing(path: str, rest: str) -> None:
     plain = without_noise(f"{path}?{rest}")
     assert len(plain) <= len(path) + 1 + len(rest)
     assert without_noise(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("target", "plain"),
+    [
+        ("/a", "/a"),
+        ("/a?_=1700000000000", "/a"),
+        ("/data.json?t=1700000000&lang=en", "/data.json?lang=en"),
+        ("/a.css?v=1.2.3", "/a.css"),
+        ("/a.js?9f8e7d6c", "/a.js"),
+        ("/search?1700000000", "/search"),
+        ("/a?cb=0.73421", "/a"),
+    ],
+)
+def test_what_only_keeps_caches_from_answering_is_taken_out(target: str, plain: str) -> None:
+    """Moments and random numbers go, and of assets which build they are."""
+    assert without_cache_busting(f"https://x.org{target}") == f"https://x.org{plain}"
+
+
+@pytest.mark.parametrize(
+    "target", ["/a?v=1.2", "/a?version=3", "/a?t=1", "/a?page=2", "/a.html?q=deadbeef", "/a?b"]
+)
+def test_what_may_select_a_page_stays(target: str) -> None:
+    """A version of a page is another page; so is whatever has a name of its own."""
+    assert without_cache_busting(f"https://x.org{target}") == f"https://x.org{target}"

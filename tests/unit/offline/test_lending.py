@@ -16,7 +16,7 @@ class Openings:
         self.opened: list[int] = []
         self.closed: list[int] = []
         self.failing: set[int] = set()
-        self.lending: Lending[int, int] = Lending(self._open, self.closed.append, spare)
+        self.lending: Lending[int, int] = Lending(self._open, lambda key, _: self.closed.append(key), spare)
 
     def _open(self, key: int) -> int:
         if key in self.failing:
@@ -76,7 +76,7 @@ def test_many_threads_open_it_once() -> None:
         opened.append(key)
         return object()
 
-    lending: Lending[int, object] = Lending(opening, lambda _: None, 1)
+    lending: Lending[int, object] = Lending(opening, lambda *_: None, 1)
 
     def use() -> None:
         together.wait(10)

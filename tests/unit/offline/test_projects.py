@@ -55,26 +55,26 @@ def test_an_archive_has_all_its_snapshots_and_a_good_one(made: ArchiveBuilder) -
         project.open("20250101T000000Z")
 
 
-def test_the_history_of_a_url_goes_from_the_newest_snapshot_to_the_oldest(made: ArchiveBuilder) -> None:
-    """A capture a snapshot; a damaged index ends what there is of its snapshot, and nothing else."""
+def test_a_url_is_looked_up_in_a_snapshot_that_is_not_open(made: ArchiveBuilder) -> None:
+    """Its captures there; nothing where it has none, or where the index is damaged."""
     project = _only(made.archive.root)
     key = surt_key(f"{SITE}/")
-    found = [(snapshot, capture.timestamp) for snapshot, capture in project.history(key)]
-    assert found == [(SECOND, "20260301120001"), (FIRST, "20260201120001")]
+    assert [one.timestamp for one in project.look_up(FIRST, key)] == ["20260201120001"]
+    assert [one.timestamp for one in project.look_up(SECOND, key)] == ["20260301120001"]
+    assert project.look_up(FIRST, surt_key(f"{SITE}/p/001.html")) == ()
     made.paths.captures(SECOND).write_bytes(b"\x1f\x8b damaged")
-    assert [snapshot for snapshot, _ in project.history(key)] == [FIRST]
+    assert project.look_up(SECOND, key) == ()
 
 
 def test_a_bundle_has_one_snapshot(made: ArchiveBuilder, tmp_path: Path) -> None:
-    """It is the newest, and its captures are the history."""
+    """It is the newest, and its captures are found."""
     output = tmp_path / "bundle.tar"
     build_bundle(made.archive, "small", snapshot=None, output=output, platforms=[], progress=NullProgress())
     project = _only(output)
     with closing(project):
         assert (project.snapshots(), project.newest()) == ((SECOND,), SECOND)
-        assert [capture.timestamp for _, capture in project.history(surt_key(f"{SITE}/"))] == [
-            "20260301120001"
-        ]
+        assert [one.timestamp for one in project.look_up(SECOND, surt_key(f"{SITE}/"))] == ["20260301120001"]
+        assert project.look_up(FIRST, surt_key(f"{SITE}/")) == ()
         with pytest.raises(NotArchived):
             project.open(FIRST)
 

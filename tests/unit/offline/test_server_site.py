@@ -18,7 +18,7 @@ from archiver.core.report import Entry, Listing, Report, SiteReport
 from archiver.core.snapshot import Failure
 from archiver.offline import registry
 from archiver.offline.markup import age_text
-from archiver.offline.opening import open_holdings
+from archiver.offline.opening import open_projects
 from archiver.offline.server import serve, start
 from archiver.store.snapshots import set_good, write_captures, write_report, write_snapshot
 from servers.serving import Running, serving
@@ -361,12 +361,11 @@ def test_one_port_serves_all_below_a_domain(tmp_path: Path) -> None:
 def test_origins_take_the_next_free_ports(tmp_path: Path) -> None:
     """A taken port is passed over, and the main port is refused when it is taken itself."""
     small_archive(tmp_path)
-    holdings = open_holdings(tmp_path)
-    with start(holdings, port=0, log=print) as first:
+    with start(open_projects(tmp_path), port=0, log=print) as first:
         taken = urlsplit(first.url).port or 0
         with pytest.raises(UsageError, match="in use"):
-            start(holdings, port=taken, log=print)
-        with start(holdings, port=0, log=print) as second:
+            start(open_projects(tmp_path), port=taken, log=print)
+        with start(open_projects(tmp_path), port=0, log=print) as second:
             assert {urlsplit(address.url).port for address in first.origins}.isdisjoint(
                 urlsplit(address.url).port for address in second.origins
             )
@@ -393,7 +392,7 @@ def test_serve_ends_when_told_to(tmp_path: Path) -> None:
         told.append(served)
         stop.set()
 
-    serve(open_holdings(tmp_path), port=0, ready=ready, log=print, stop=stop)
+    serve(open_projects(tmp_path), port=0, ready=ready, log=print, stop=stop)
     assert len(told) == 1
 
 

@@ -1,0 +1,138 @@
+"""Answering for what is not in the archive: why it is not, and what is near."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
+
+from archiver.core import jsontext
+from archiver.core.clock import iso_of_timestamp14
+from archiver.core.errors import ArchiverError
+from archiver.offline.asof import PATH as CHOOSE
+from archiver.offline.datepicker import date_picker
+from archiver.offline.memento import local_address
+from archiver.offline.misspage import Miss, Near, is_for_people, miss_document, miss_line, miss_page, words_of
+from archiver.offline.nearby import nearest_above, neighbours
+from archiver.offline.search.files import search_all
+from archiver.offline.search.query import parse_query
+from archiver.offline.wsgi import SANDBOX, Reply, plain
+
+if TYPE_CHECKING:
+    from archiver.core.capture import Capture
+    from archiver.offline.addresses import View
+    from archiver.offline.asof import Choices
+    from archiver.offline.lookup import Finder
+    from archiver.offline.missing import Missing, Why
+    from archiver.offline.search.files import SearchFile
+    from archiver.offline.wsgi import Request
+
+LOOK_UP = "/-/lookup.json"
+_MOST_NEIGHBOURS = 5
+_MOST_FOUND = 5
+
+
+class Misses:
+    """Makes the answers for what is not here.
+
+    Args:
+        finder: looks up what is.
+        missing: knows why URLs are not.
+        search: the search indexes there are.
+        choices: tells, by project, which snapshots there are to choose from.
+        log: takes a line where an index is damaged; the answer does without.
+    """
+
+    def __init__(
+        self,
+        finder: Finder,
+        missing: Missing,
+        search: Sequence[SearchFile],
+        choices: Callable[[], Mapping[str, Choices]],
+        log: Callable[[str], None],
+    ) -> None:
+        self._finder = finder
+        self._missing = missing
+        self._search = search
+        self._choices = choices
+        self._log = log
+
+    def answer(self, request: Request, view: View, url: str, why: Why | None = None) -> Reply:
+        """Return the reply for a URL that is not here.
+
+        Args:
+            request: a browser's own request gets a page, one for a part of a page a line.
+            view: the addresses as this reader sees them.
+            url: the original URL.
+            why: the reason, where the lookup itself found it.
+        """
+        if not is_for_people(request.header("Sec-Fetch-Dest"), request.header("Accept")):
+            return miss_line(url, why or self._missing.why(url))
+        miss, pickers = self.look(view, url, why), self._pickers(url)
+        return miss_page(miss, view.main, searchable=bool(self._search), pickers=pickers)
+
+    def look_up(self, request: Request, view: View) -> Reply:
+        """Answer ``/-/lookup.json?url=<original URL>``: where it is served, or why it is not and what is near."""
+        url = request.parameter("url").partition("#")[0]
+        try:
+            found = next(self._finder.find(url), None)
+        except ArchiverError as error:
+            self._log(f"{url}: {error}")
+            return plain(502, "the index is damaged")
+        if found is None:
+            return _json(miss_document(self.look(view, url)), 404)
+        capture = found.capture
+        return _json(
+            {
+                "url": url,
+                "address": local_address(view, capture.url),
+                "original": capture.url,
+                "status": capture.status,
+                "type": capture.mime,
+                "time": iso_of_timestamp14(capture.timestamp),
+                "project": found.site.project,
+                "source": found.site.name,
+            }
+        )
+
+    def look(self, view: View, url: str, why: Why | None = None) -> Miss:
+        """Return what is known of a URL that is not here."""
+        why = why or self._missing.why(url)
+        try:
+            above = nearest_above(self._finder, url)
+            around = neighbours(self._finder, url, _MOST_NEIGHBOURS)
+        except ArchiverError as error:  # the page does without
+            self._log(f"{url}: {error}")
+            above, around = None, ()
+        return Miss(
+            url,
+            why,
+            _near(above, view) if above else None,
+            tuple(_near(capture, view) for capture in around),
+            self._found(view, url),
+        )
+
+    def _pickers(self, url: str) -> str:
+        """Return the forms that choose another snapshot of the projects that have a URL's origin."""
+        projects = dict.fromkeys(site.project for site in self._finder.sites_of(url))
+        choices = self._choices() if projects else {}
+        return "".join(date_picker(choices[project], CHOOSE, url) for project in projects)
+
+    def _found(self, view: View, url: str) -> tuple[Near, ...]:
+        words = words_of(url)
+        if not self._search or not words:
+            return ()
+        try:
+            results = search_all(self._search, parse_query(words), limit=_MOST_FOUND)
+        except ArchiverError:  # told where somebody searches
+            return ()
+        return tuple(
+            Near(hit.url, local_address(view, hit.url) or hit.url, hit.title) for hit in results.hits
+        )
+
+
+def _near(capture: Capture, view: View) -> Near:
+    return Near(capture.url, local_address(view, capture.url) or capture.url)
+
+
+def _json(document: dict[str, Any], status: int = 200) -> Reply:
+    headers = (("Content-Type", "application/json"), ("Cache-Control", "no-cache"))
+    return Reply(status, headers + SANDBOX, jsontext.dump(document))
