@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from archiver.core.digest import Digest
     from archiver.offline.holdings import Image, ImageShelf
 
+Shelved = tuple["Image", "ImageShelf"]
+"""An image, and where it is."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -65,13 +68,18 @@ class Reach:
     """Finds things among what the images of one repository point to. May be used by several threads at once.
 
     Manifests are read when something is looked for that those read so far do not point to.
+
+    Args:
+        images: those of the repository.
+        earlier: gives what earlier snapshots have of it; asked once, when all else was looked through.
     """
 
-    def __init__(self, images: Iterable[tuple[Image, ImageShelf]]) -> None:
+    def __init__(self, images: Iterable[Shelved], earlier: Callable[[], Iterable[Shelved]] = tuple) -> None:
         self._manifests: dict[Digest, HeldManifest] = {}
         self._blobs: dict[Digest, Held] = {}
         self._referrers: defaultdict[Digest, dict[Digest, Referrer]] = defaultdict(dict)
         self._unread: list[HeldManifest] = []
+        self._earlier: Callable[[], Iterable[Shelved]] | None = earlier
         self._turn = threading.Lock()
         for image, shelf in images:
             self._take(image.digest, image.media_type, shelf)
@@ -112,7 +120,7 @@ class Reach:
     def _read_until(self, is_known: Callable[[], bool]) -> None:
         damaged: list[HeldManifest] = []
         failure: ArchiverError | None = None
-        while self._unread and not is_known():
+        while not is_known() and (self._unread or self._has_earlier()):
             manifest = self._unread.pop()
             try:
                 self._read(manifest)
@@ -124,6 +132,14 @@ class Reach:
         self._unread += damaged
         if failure is not None and not is_known():
             raise failure
+
+    def _has_earlier(self) -> bool:
+        """Take up what earlier snapshots have, the first time; say whether there is anything to read then."""
+        if self._earlier is not None:
+            earlier, self._earlier = self._earlier, None
+            for image, shelf in earlier():
+                self._take(image.digest, image.media_type, shelf)
+        return bool(self._unread)
 
     def _read(self, held: HeldManifest) -> None:
         manifest = parse_manifest(held.read(), held.media_type, what=str(held.digest))

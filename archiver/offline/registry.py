@@ -10,7 +10,7 @@ Source: OCI distribution-spec 1.1 ("Pull", "Content Discovery", "Error Codes"). 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, Sequence
 from urllib.parse import unquote, urlencode
 
 from archiver.core import jsontext
@@ -36,10 +36,21 @@ _MOST_TAGS = 10_000
 
 
 class Registry:
-    """Answers ``/v2/``. Reads only; nothing here can be changed by a client."""
+    """Answers ``/v2/``. Reads only; nothing here can be changed by a client.
 
-    def __init__(self, shelves: Sequence[ImageShelf], log: Callable[[str], None]) -> None:
-        self._repositories = Repositories(shelves)
+    Args:
+        shelves: the images that there are.
+        log: takes a line where something is damaged.
+        earlier: gives the shelves of earlier snapshots, whose images can be pulled by digest.
+    """
+
+    def __init__(
+        self,
+        shelves: Sequence[ImageShelf],
+        log: Callable[[str], None],
+        earlier: Callable[[], Iterable[ImageShelf]] = tuple,
+    ) -> None:
+        self._repositories = Repositories(shelves, earlier)
         self._log = log
 
     def answer(self, request: Request) -> Reply:

@@ -6,16 +6,21 @@ short names.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Callable, Iterable
 
 from archiver.core.reference import DOCKER_HUB, DOCKER_HUB_HOSTS, Reference
 from archiver.offline.pullname import host_component
-from archiver.offline.reach import Reach
+from archiver.offline.reach import Reach, Shelved
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
-    from archiver.offline.holdings import Image, ImageShelf
+    from archiver.offline.holdings import ImageShelf
+
+Name = tuple[str, str]
+"""A registry, and the path of a repository in it."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +37,21 @@ class Repositories:
     """All archived repositories, by name.
 
     Where projects have the same repository it has the images of all of them. A tag that they know by different
-    digests is the copy that was got last; the other one can be pulled by its digest.
+    digests is the copy that was got last; the other one can be pulled by its digest. So can what the repository had in
+    earlier snapshots, for as long as the archive has it: clusters pin digests.
+
+    Args:
+        shelves: the images that there are.
+        earlier: gives the shelves of earlier snapshots; called once, when a digest is asked for that is not there.
     """
 
-    def __init__(self, shelves: Iterable[ImageShelf]) -> None:
-        grouped: dict[tuple[str, str], list[tuple[Image, ImageShelf, Reference]]] = {}
-        for shelf in shelves:
-            for image in shelf.images:
-                reference = Reference.parse(image.reference)
-                entry = (image, shelf, reference)
-                grouped.setdefault((reference.registry, reference.repository), []).append(entry)
+    def __init__(
+        self, shelves: Iterable[ImageShelf], earlier: Callable[[], Iterable[ImageShelf]] = tuple
+    ) -> None:
+        before = _Earlier(earlier)
         self._known = {
-            name: Repository(*name, _tags(entries), Reach((image, shelf) for image, shelf, _ in entries))
-            for name, entries in grouped.items()
+            name: Repository(*name, _tags(entries), Reach(entries, partial(before.images, name)))
+            for name, entries in _grouped(shelves).items()
         }
         self._by_component = {host_component(registry): registry for registry, _ in self._known}
         self._registries = frozenset(self._by_component.values())
@@ -80,7 +87,36 @@ class Repositories:
         return matching[0] if len(matching) == 1 else None
 
 
-def _tags(entries: Iterable[tuple[Image, ImageShelf, Reference]]) -> dict[str, Digest]:
+class _Earlier:
+    """The images of earlier snapshots by repository; read once, and each digest kept once."""
+
+    def __init__(self, shelves: Callable[[], Iterable[ImageShelf]]) -> None:
+        self._shelves = shelves
+        self._grouped: dict[Name, list[Shelved]] | None = None
+        self._turn = threading.Lock()
+
+    def images(self, name: Name) -> Iterable[Shelved]:
+        """Return what a repository had; no image twice."""
+        with self._turn:
+            if self._grouped is None:
+                self._grouped = {
+                    known: list({image.digest: (image, shelf) for image, shelf in entries}.values())
+                    for known, entries in _grouped(self._shelves()).items()
+                }
+        return self._grouped.get(name, ())
+
+
+def _grouped(shelves: Iterable[ImageShelf]) -> dict[Name, list[Shelved]]:
+    grouped: dict[Name, list[Shelved]] = {}
+    for shelf in shelves:
+        for image in shelf.images:
+            reference = Reference.parse(image.reference)
+            grouped.setdefault((reference.registry, reference.repository), []).append((image, shelf))
+    return grouped
+
+
+def _tags(entries: Iterable[Shelved]) -> dict[str, Digest]:
     """Return what tags point to; of different copies the one got last, of those got at once the last one given."""
-    in_time = sorted(entries, key=lambda entry: entry[0].resolved)
-    return {reference.named_tag: image.digest for image, _, reference in in_time if reference.named_tag}
+    in_time = sorted((image for image, _ in entries), key=lambda image: image.resolved)
+    named = ((Reference.parse(image.reference).named_tag, image.digest) for image in in_time)
+    return {tag: digest for tag, digest in named if tag}

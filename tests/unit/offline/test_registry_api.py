@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from werkzeug.test import Client, TestResponse
@@ -100,8 +100,8 @@ SHELF = Shelf(
 LOG: list[str] = []
 
 
-def _client(*shelves: Shelf) -> Client:
-    registry = Registry(shelves or [SHELF], LOG.append)
+def _client(*shelves: Shelf, earlier: Callable[[], list[Shelf]] = list) -> Client:
+    registry = Registry(shelves or [SHELF], LOG.append, earlier)
 
     def app(environ: Any, start_response: Any) -> Any:
         request = read_request(environ)
@@ -394,6 +394,32 @@ def test_of_a_tag_in_two_projects_the_copy_got_last_counts() -> None:
         assert client.get("/v2/t/t/manifests/1").headers["Docker-Content-Digest"] == str(INDEX)
         assert client.get(f"/v2/t/t/manifests/{DOCKER}").status_code == 200
         assert client.get("/v2/t/t/tags/list").get_json()["tags"] == ["1"]
+
+
+def test_earlier_snapshots_are_there_by_digest() -> None:
+    """What a repository had once, with its layers and without its tags, and nothing else; looked into once, and when needed."""
+    asked = []
+    known = Shelf((_image("quay.io/e/s:2", DOCKER, DOCKER_MANIFEST),), BLOBS)
+    before = Shelf(
+        (_image("quay.io/e/s:1", INDEX, OCI_INDEX), _image("quay.io/e/gone:1", INDEX, OCI_INDEX)), BLOBS
+    )
+
+    def earlier() -> list[Shelf]:
+        asked.append(True)
+        return [before, before]
+
+    client = _client(known, earlier=earlier)
+    assert client.get("/v2/e/s/manifests/2").status_code == 200
+    assert client.get(f"/v2/e/s/blobs/{Digest.of(b'{}')}").status_code == 200
+    assert _error(client.get("/v2/e/s/manifests/1")) == (404, "MANIFEST_UNKNOWN")
+    assert client.get("/v2/e/s/tags/list").get_json()["tags"] == ["2"]
+    assert not asked
+    assert client.get(f"/v2/e/s/blobs/{Digest.of(LAYER)}").data == LAYER
+    for held in (INDEX, CHILD):
+        assert client.get(f"/v2/e/s/manifests/{held}").status_code == 200
+    assert _error(client.get(f"/v2/e/s/blobs/{SIGNATURE}")) == (404, "BLOB_UNKNOWN")
+    assert _error(client.get(f"/v2/e/gone/manifests/{INDEX}")) == (404, "NAME_UNKNOWN")
+    assert len(asked) == 1
 
 
 def test_what_was_pruned_under_way_is_unknown() -> None:
