@@ -1,57 +1,74 @@
 """Mapping absolute URLs of archived origins to where they are served, in bodies of text.
 
-Works on bytes, so that a page's charset does not matter as long as it contains ASCII. Relative URLs need
-nothing: every origin keeps an origin of its own. Text that people read in HTML is left as it was; only
-tags, scripts and styles are touched.
+Works on bytes, so that a page's charset does not matter as long as it contains ASCII; one that does not is decoded
+and encoded again. Relative URLs need nothing: every origin keeps an origin of its own. Text that people read is
+left as it was: in HTML only tags, scripts and styles are touched, and in those only what is followed.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-from bisect import bisect_right
-from typing import TYPE_CHECKING, Iterator, Mapping
+from typing import TYPE_CHECKING, Mapping
 
 from archiver.core.capture import HTML_TYPES
+from archiver.core.charset import declared_codec
+from archiver.offline.hypertext import Edit, apply, outside_text, tamed
+from archiver.offline.references import Mention, is_followed, mentions
 
 if TYPE_CHECKING:
     from archiver.core.urlkey import Origin
 
 HTML = "html"
+SCRIPT = "script"
 CODE = "code"
+XML = "xml"
 LIMIT = 32 << 20  # bytes; longer bodies are sent as they are: no page of text is that long
 
 _MARKUP_TYPES = HTML_TYPES | {"image/svg+xml"}
 _CODE_TYPES = frozenset({"text/css", "application/json", "text/json", "application/x-json", "importmap+json"})
-_SCRIPT_TYPE = re.compile(r"\A(?:text|application)/(?:x-)?(?:java|ecma)script\Z")
+_XML_TYPES = frozenset({"application/xml", "text/xml", "text/xsl"})
+_SCRIPT_TYPE = re.compile(r"\A(?:text|application)/(?:x-)?(?:java|ecma|j|live)script(?:1\.[0-5])?\Z")
+# What servers say that know nothing of a file: then its name tells more.
+_UNTOLD_TYPES = frozenset({"", "text/plain", "application/octet-stream", "binary/octet-stream"})
+_BY_ENDING = {
+    "js": SCRIPT,
+    "mjs": SCRIPT,
+    "cjs": SCRIPT,
+    "css": CODE,
+    "json": CODE,
+    "map": CODE,
+    "webmanifest": CODE,
+}
 _DEFAULT_PORT = {b"http": 80, b"https": 443}
 
-# What may stand before a host name for it to be the host of a URL: the scheme, and slashes as they are
-# written in HTML, CSS and JavaScript, in JSON strings, and as HTML character references.
-_BEFORE = re.compile(
-    rb"(?:(?<![A-Za-z0-9+.\-])(https?)(:|\\u003[aA]|&#58;|&#x3[aA];))?"
-    rb"(//|\\/\\/|\\u002[fF]\\u002[fF]|(?:&#47;){2}|(?:&#x2[fF];){2})\Z"
-)
-_AFTER = re.compile(rb"(?::([0-9]{1,5}))?(?![A-Za-z0-9_@:%\-]|\.[A-Za-z0-9])")
-_REACH = 32  # bytes: the longest prefix that _BEFORE matches, and some
-_NOT_BEFORE_SLASHES = re.compile(rb"[A-Za-z0-9:/_.\-]")
-
-_TAG = re.compile(rb"</?[A-Za-z]")
-_ODD = re.compile(rb"<[!?/]")  # doctypes, processing instructions and the like; they end at the first ">"
-_TAG_MARK = re.compile(rb"[\"'>]")
-_RAW_TEXT = re.compile(rb"<(script|style)\b", re.IGNORECASE)
-_INTEGRITY = re.compile(rb"\sintegrity\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE)
-_SUBRESOURCE_TAG = re.compile(rb"<(?:script|link)\b[^<>]{0,4000}", re.IGNORECASE)
-_META_POLICY = re.compile(
-    rb"(<meta\b[^<>]{0,2000}?\bhttp-equiv\s*=\s*[\"']?)(?=content-security-policy)", re.IGNORECASE
+_WITHOUT_ASCII = ("utf-16-le", "utf-16-be", "iso2022_jp")
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# A digest as the value of an integrity attribute that a script sets. Source: W3C Subresource Integrity.
+_DIGEST = re.compile(
+    rb"sha(?:256-[A-Za-z0-9+/]{43}=|384-[A-Za-z0-9+/]{64}|512-[A-Za-z0-9+/]{86}==)(?=[\"'`])"
 )
 
 
-def kind_of(media_type: str) -> str:
-    """Return how bodies of a media type (lowercase, no parameters) are mapped: HTML, CODE, or empty."""
+def kind_of(media_type: str, url: str = "") -> str:
+    """Return how a body is mapped: HTML, SCRIPT, CODE (styles and data), XML, or empty where it is not.
+
+    Args:
+        media_type: lowercase, without parameters; empty where the server told none.
+        url: tells by its path's ending what a body is whose media type says nothing.
+    """
     if media_type in _MARKUP_TYPES:
         return HTML
-    if media_type in _CODE_TYPES or media_type.endswith("+json") or _SCRIPT_TYPE.match(media_type):
+    if _SCRIPT_TYPE.match(media_type):
+        return SCRIPT
+    if media_type in _CODE_TYPES or media_type.endswith("+json"):
         return CODE
+    if media_type in _XML_TYPES or media_type.endswith("+xml"):
+        return XML
+    if media_type in _UNTOLD_TYPES:
+        name = url.partition("?")[0].rpartition("/")[2]
+        ending = name.rpartition(".")[2].lower() if "." in name else ""
+        return _BY_ENDING.get(ending, HTML if not media_type and ending in ("", "html", "htm") else "")
     return ""
 
 
@@ -64,161 +81,95 @@ class Rewriter:
     """
 
     def __init__(self, targets: Mapping[Origin, str], scheme: str) -> None:
-        self._scheme = scheme.encode()
+        self._schemes = (b"https", b"http") if scheme == "https" else (b"http", b"https")
         self._targets: dict[tuple[bytes, bytes, int], bytes] = {}
         for origin, base in targets.items():
             host = f"[{origin.host}]" if ":" in origin.host else origin.host
             self._targets[(origin.scheme.encode(), host.encode(), origin.port)] = base.encode()
-        self._hosts = tuple(sorted({host for _, host, _ in self._targets}))
+        self._hosts = frozenset(host for _, host, _ in self._targets)
 
-    def rewrite(self, data: bytes, kind: str) -> bytes:
-        """Return a body with its absolute URLs mapped.
+    def rewrite(self, data: bytes, kind: str, content_type: str = "") -> bytes:
+        """Return a body with its absolute URLs mapped: the very same object where there was nothing to do.
 
-        In HTML, ``integrity`` is dropped from scripts and links, whose bytes may have been mapped
-        too (the server checks them itself), and a policy in a ``meta`` tag is disarmed: it speaks of
-        the live origins.
+        Args:
+            data: the body, content coding undone.
+            kind: what ``kind_of`` said of it, not empty.
+            content_type: the header's value, which may name a charset.
         """
-        edits = list(self._edits(data))
-        if kind == HTML:
-            edits = _outside_text(data, edits)
-        mapped = _apply(data, edits)
-        return _disarm(mapped) if kind == HTML else mapped
+        codec = _odd_codec(data, content_type)
+        if not codec:
+            return apply(data, self._edits(data, kind))
+        try:
+            text = data.decode(codec, _errors(codec)).encode("utf-8", "surrogatepass")
+            mapped = apply(text, self._edits(text, kind))
+            return (
+                data
+                if mapped is text
+                else mapped.decode("utf-8", "surrogatepass").encode(codec, _errors(codec))
+            )
+        except UnicodeError:  # not in the charset that it says: what browsers make of it is theirs
+            return data
 
     def header(self, value: str) -> str:
         """Return a header's value with its absolute URLs mapped."""
-        return self.rewrite(value.encode("latin-1", "replace"), CODE).decode("latin-1")
+        data = value.encode("latin-1", "replace")
+        return apply(data, self._edits(data, CODE)).decode("latin-1")
 
-    def _edits(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
-        found = [edit for host in self._hosts for edit in self._edits_for(data, host)]
-        return iter(sorted(found))
+    def knows(self, url: bytes) -> bool:
+        """Say whether an absolute or protocol-relative URL is of an archived origin."""
+        found = mentions(url, self._hosts, markup=True)
+        return bool(found) and found[0].start == 0 and self._target(found[0]) is not None
 
-    def _edits_for(self, data: bytes, host: bytes) -> Iterator[tuple[int, int, bytes]]:
-        at = data.find(host)
-        while at >= 0:
-            before = _BEFORE.search(data, max(0, at - _REACH), at)
-            after = _AFTER.match(data, at + len(host)) if before else None
-            if before and after:
-                new = self._replacement(data, before, host, after)
-                if new is not None:
-                    yield before.start(), after.end(), new
-            at = data.find(host, at + len(host))
+    def _edits(self, data: bytes, kind: str) -> list[Edit]:
+        found = mentions(data, self._hosts, markup=kind in (HTML, XML))
+        if kind == HTML and found:
+            inside = outside_text(data, [mention.start for mention in found])
+            found = [mention for mention, is_markup in zip(found, inside) if is_markup]
+        edits: list[Edit] = []
+        for mention in found:
+            base = self._target(mention)
+            if base is not None and is_followed(data, mention, shown_between_tags=kind != XML):
+                edits.append((mention.start, mention.stop, _written(base, mention)))
+        if kind == HTML:
+            others = list(tamed(data, self.knows))
+            return sorted(edits + others) if others else edits
+        if kind == SCRIPT and b"sha" in data:
+            return sorted(edits + _without_digests(data))
+        return edits
 
-    def _replacement(
-        self, data: bytes, before: re.Match[bytes], host: bytes, after: re.Match[bytes]
-    ) -> bytes | None:
-        scheme, colon, slashes = before.groups()
-        if scheme is None:
-            start = before.start()
-            if start and _NOT_BEFORE_SLASHES.match(data, start - 1):
-                return None  # another scheme's URL, or a path
-            candidates = [self._scheme, b"http" if self._scheme == b"https" else b"https"]
-        else:
-            candidates = [scheme]
-        for candidate in candidates:
-            port = int(after[1]) if after[1] else _DEFAULT_PORT[candidate]
-            base = self._targets.get((candidate, host, port))
+    def _target(self, mention: Mention) -> bytes | None:
+        for scheme in (mention.scheme,) if mention.scheme else self._schemes:
+            base = self._targets.get((scheme, mention.host, mention.port or _DEFAULT_PORT[scheme]))
             if base is not None:
-                new_scheme, _, rest = base.partition(b"://")
-                slash = slashes[: len(slashes) // 2]
-                written = slashes + rest.replace(b"/", slash)
-                return written if scheme is None else new_scheme + colon + written
+                return base
         return None
 
 
-def _apply(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
-    if not edits:
-        return data
-    pieces: list[bytes] = []
-    end = 0
-    for start, stop, new in edits:
-        if start >= end:
-            pieces += (data[end:start], new)
-            end = stop
-    pieces.append(data[end:])
-    return b"".join(pieces)
+def _written(base: bytes, mention: Mention) -> bytes:
+    """Return a base URL in the way in which the URL was written that it stands for."""
+    scheme, _, rest = base.partition(b"://")
+    if mention.slashes != b"//":
+        rest = rest.replace(b"/", mention.slashes[: len(mention.slashes) // 2])
+    return (scheme + mention.colon if mention.scheme else b"") + mention.slashes + rest
 
 
-def _outside_text(data: bytes, edits: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
-    """Keep the edits that are inside of tags, scripts, styles and comments.
-
-    Most stand in a tag, which a look back tells; the page is only cut into tokens if one does not.
-    """
-    if all(_stand_in_tags(data, edits)):
-        return edits
-    starts: list[int] = []
-    stops: list[int] = []
-    for start, stop in _markup(data):
-        starts.append(start)
-        stops.append(stop)
-    kept = []
-    for edit in edits:
-        at = bisect_right(starts, edit[0]) - 1
-        if at >= 0 and edit[0] < stops[at]:
-            kept.append(edit)
-    return kept
+def _without_digests(data: bytes) -> list[Edit]:
+    """Return the edits that empty a script's string literals that are digests: no integrity is then checked."""
+    return [
+        (match.start(), match.end(), b"")
+        for match in _DIGEST.finditer(data)
+        if data[match.start() - 1 : match.start()] == data[match.end() : match.end() + 1]
+        and data[match.start() - 2 : match.start() - 1] != b"\\"
+    ]
 
 
-def _stand_in_tags(data: bytes, edits: list[tuple[int, int, bytes]]) -> Iterator[bool]:
-    """Say of each edit whether the nearest angle bracket before it is an opening one. Linear in time."""
-    opened = closed = -1
-    position = 0
-    for start, _, _ in edits:
-        opened = max(opened, data.rfind(b"<", position, start))
-        closed = max(closed, data.rfind(b">", position, start))
-        position = max(position, start)
-        yield opened > closed
+def _odd_codec(data: bytes, content_type: str) -> str:
+    """Return the codec of a document in a charset in which ASCII is not written as ASCII; empty for others."""
+    if b"\0" not in data and b"\x1b" not in data and data[:2] not in _MARKS:
+        return ""  # none of their signs
+    codec = declared_codec(data, content_type)
+    return codec if codec in _WITHOUT_ASCII else ""
 
 
-def _markup(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where markup begins and ends: tags, comments, whole scripts and styles. Linear in time.
-
-    What is never closed takes the rest, as it does in browsers.
-    """
-    at = data.find(b"<")
-    while at >= 0:
-        end = _end_of_markup(data, at)
-        if end > at:
-            yield at, end
-        at = data.find(b"<", max(end, at + 1))
-
-
-def _end_of_markup(data: bytes, at: int) -> int:
-    """Return where the markup ends that begins with a less-than sign; ``at`` where that is only a sign in text."""
-    if data.startswith(b"<!--", at):
-        return _after(data, b"-->", at + 4)
-    if not _TAG.match(data, at):
-        return _after(data, b">", at) if _ODD.match(data, at) else at
-    end = _end_of_tag(data, at)
-    raw = _RAW_TEXT.match(data, at)
-    return _end_of_raw_text(data, raw[1].lower(), end) if raw else end
-
-
-def _end_of_tag(data: bytes, at: int) -> int:
-    """Return where a tag ends, quoted values respected.
-
-    A loop, since a regular expression would remember every value for going back.
-    """
-    while mark := _TAG_MARK.search(data, at):
-        if mark[0] == b">":
-            return mark.end()
-        at = _after(data, mark[0], mark.end())
-    return len(data)
-
-
-def _end_of_raw_text(data: bytes, name: bytes, start: int) -> int:
-    closing = re.compile(rb"</" + name, re.IGNORECASE).search(data, start)
-    return closing.start() if closing else len(data)
-
-
-def _after(data: bytes, mark: bytes, start: int) -> int:
-    at = data.find(mark, start)
-    return at + len(mark) if at >= 0 else len(data)
-
-
-def _disarm(page: bytes) -> bytes:
-    folded = page.lower()
-    if b"integrity" in folded:
-        page = _SUBRESOURCE_TAG.sub(lambda tag: _INTEGRITY.sub(b"", tag[0]), page)
-    if b"content-security-policy" in folded:
-        page = _META_POLICY.sub(rb"\1x-archived-", page)
-    return page
+def _errors(codec: str) -> str:
+    return "surrogatepass" if codec.startswith("utf-16") else "strict"

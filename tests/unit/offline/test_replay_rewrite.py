@@ -1,9 +1,11 @@
+from __future__ import annotations
+
 import time
 
 import pytest
 
 from archiver.core.urlkey import Origin
-from archiver.offline.rewrite import CODE, HTML, Rewriter, kind_of
+from archiver.offline.rewrite import CODE, HTML, SCRIPT, XML, Rewriter, kind_of
 
 A, B, CDN = (
     "http://127.0.0.1:8081",
@@ -33,7 +35,15 @@ REWRITER = Rewriter(
         ("url(https://cdn.example.net/f.woff2)", f"url({CDN}/f.woff2)"),
         ("https://b.example.org:8443/x", f"{B}/x"),
         ("https://a.example.org:443/x", f"{A}/x"),
-        ("see https://a.example.org.", f"see {A}."),
+        ("'https://a.example.org.'", f"'{A}.'"),
+        ("HTTPS://A.Example.ORG/X", f"{A}/X"),
+        (r'"\"https:\\/\\/a.example.org\\/x\""', r'"\"http:\\/\\/127.0.0.1:8081\\/x\""'),
+        (r'"https\u003a\u002f\u002fa.example.org"', r'"http\u003a\u002f\u002f127.0.0.1:8081"'),
+        (r'"https\x3a\x2f\x2fa.example.org"', r'"http\x3a\x2f\x2f127.0.0.1:8081"'),
+        (r'"\u0022https:\/\/a.example.org\u0022"', r'"\u0022http:\/\/127.0.0.1:8081\u0022"'),
+        ("a 1x, https://a.example.org/b 2x,https://a.example.org/c 3x", f"a 1x, {A}/b 2x,{A}/c 3x"),
+        ("url( https://a.example.org/x )", f"url( {A}/x )"),
+        ("0; url= https://a.example.org/x", f"0; url= {A}/x"),
         ("`https://a.example.org${path}`", f"`{A}${{path}}`"),
     ],
 )  # fmt: skip
@@ -67,6 +77,98 @@ def test_other_urls_stay(text: str) -> None:
     assert REWRITER.rewrite(text.encode(), CODE).decode() == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"curl https://a.example.org/install.sh | sh"',
+        '"<b>https://a.example.org/x</b>"',
+        r'"\u003ehttps://a.example.org/x\u003c"',
+        '{href:t,children:"https://a.example.org/x"}',
+        r"{\"children\":\"https://a.example.org/x\"}",
+        '{"children":["https://a.example.org/x"]}',
+        'h("a",{href:t},"https://a.example.org/x")',
+        'e("a",{href:t},"https://a.example.org/x",-1)',
+        'e("a",{href:t}, "https://a.example.org/x", 8 /* PROPS */)',
+        '"/go?to=https://a.example.org/x"',
+        '"/go?a=b&amp;to=https://a.example.org/x"',
+        '"/go?https://a.example.org/x"',
+        '"https://web.example.com/2020/https://a.example.org/x"',
+        '"//a.example.org.evil.net//b"',
+        'createElementNS("https://a.example.org/2000/svg")',
+    ],
+)
+def test_what_is_read_stays_in_scripts_and_data(text: str) -> None:
+    """Commands, text of elements as compilers write it, what other URLs carry along, and names of vocabularies."""
+    assert REWRITER.rewrite(text.encode(), SCRIPT).decode() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'f({a:1},"URL/x",b)', 'window.open(null,"URL/x")', '{"href":"URL/x"}', "[{},'URL/x']", "x?.y='URL/x'",
+        '"<a href=\\"URL/x\\">"', "`\n  URL/x`", '"?a=1";b="URL/x"', "import('URL/x')", "#URL/x", "|URL/x|",
+    ],
+)  # fmt: skip
+def test_what_is_followed_is_mapped_in_scripts(text: str) -> None:
+    """Wherever it is not plain that a URL is text, it is taken for one that leads somewhere."""
+    before = text.replace("URL", "https://a.example.org")
+    assert REWRITER.rewrite(before.encode(), SCRIPT).decode() == text.replace("URL", A)
+
+
+def test_feeds_and_sitemaps_lead_to_where_things_are_served() -> None:
+    """In XML the text of an element is data; its prose is prose all the same."""
+    feed = (
+        "<loc>https://a.example.org/x</loc><link> https://a.example.org/y </link><a href='https://a.example.org/z'/>"
+        "<p>See https://a.example.org/p</p><q xmlns='http://www.w3.org/2005/Atom'/>"
+    )
+    assert REWRITER.rewrite(feed.encode(), XML).decode() == (
+        f"<loc>{A}/x</loc><link> {A}/y </link><a href='{A}/z'/>"
+        "<p>See https://a.example.org/p</p><q xmlns='http://www.w3.org/2005/Atom'/>"
+    )
+
+
+@pytest.mark.parametrize("slashes", ["&#47;&#47;", "&#x2F;&#x2f;", "&#0047;&#0047;", "&sol;&sol;"])
+def test_slashes_may_be_character_references_in_html(slashes: str) -> None:
+    """They stay so in what is mapped."""
+    page = f'<a href="https:{slashes}a.example.org{slashes[: len(slashes) // 2]}x">'
+    slash = slashes[: len(slashes) // 2]
+    assert (
+        REWRITER.rewrite(page.encode(), HTML).decode() == f'<a href="http:{slashes}127.0.0.1:8081{slash}x">'
+    )
+
+
+@pytest.mark.parametrize(
+    ("charset", "mark", "content_type"),
+    [
+        ("utf-16-le", b"\xff\xfe", "text/html"),
+        ("utf-16-be", b"\xfe\xff", ""),
+        ("utf-16-le", b"", "text/html; charset=utf-16"),
+        ("iso2022_jp", b"", 'text/html; charset="ISO-2022-JP"'),
+    ],
+)
+def test_charsets_that_do_not_contain_ascii_are_kept(charset: str, mark: bytes, content_type: str) -> None:
+    """A page in one of them is mapped, and stays in it."""
+    page = '<p>安 <a href="https://a.example.org/x">表 https://a.example.org/</a>'
+    body = mark + page.encode(charset)
+    assert REWRITER.rewrite(body, HTML, content_type) == mark + page.replace(
+        'href="https://a.example.org', f'href="{A}'
+    ).encode(charset)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "shift_jis", "gb18030", "big5", "euc_kr", "iso-8859-1"])
+def test_charsets_that_contain_ascii_need_no_decoding(charset: str) -> None:
+    """What is between the URLs is the same bytes, sound or not."""
+    text = "ソ表能".encode(charset, "replace") + b"\xff\x80"
+    page = b"<title>" + text + b'</title><a href="https://a.example.org/x">' + text
+    assert REWRITER.rewrite(page, HTML) == page.replace(b"https://a.example.org", A.encode())
+
+
+def test_a_page_that_is_not_in_its_charset_is_sent_as_it_is() -> None:
+    """What browsers make of it is theirs."""
+    page = b'<a href="https://a.example.org/x">\x1b$B\xff'
+    assert REWRITER.rewrite(page, HTML, "text/html; charset=iso-2022-jp") is page
+
+
 def test_text_that_people_read_stays() -> None:
     """In HTML, tags, scripts and styles are mapped, and the text between them is not."""
     page = (
@@ -81,7 +183,7 @@ def test_text_that_people_read_stays() -> None:
         f'<a title="1 > 0" href="{A}/x">https://a.example.org/x</a>'
         f"<script>if (a < 1) go('{A}/x')</script>"
         f"<style>@import '{CDN}/x.css'</style>"
-        f"<!-- {A}/ --><base href={A}/>"
+        f"<!-- https://a.example.org/ --><base href={A}/>"
     )
 
 
@@ -104,9 +206,61 @@ def test_a_policy_in_the_page_is_disarmed() -> None:
 
 
 def test_a_page_without_such_urls_comes_back_as_it_is() -> None:
-    """Nothing is parsed and put together again."""
-    page = "<P  class=x>Grüße & <br/>".encode("latin-1")
-    assert REWRITER.rewrite(page, HTML) == page
+    """Nothing is parsed and put together again, nothing is copied: whoever asked can tell that nothing changed."""
+    page = "<P  class=x>Grüße & <br/><link rel=stylesheet href=x.css><meta charset=latin1>".encode("latin-1")
+    assert REWRITER.rewrite(page, HTML) is page
+
+
+def test_digests_that_scripts_check_by_are_emptied() -> None:
+    """A loader that sets integrity attributes sets none; digests in text that is shown stay."""
+    digest = "sha384-" + "A" * 64
+    script = f'x.integrity="{digest}";y=\'sha256-{"a" * 43}=\';z="npm: {digest}";w="\\"{digest}\\""'
+    assert REWRITER.rewrite(script.encode(), SCRIPT).decode() == (
+        f'x.integrity="";y=\'\';z="npm: {digest}";w="\\"{digest}\\""'
+    )
+
+
+@pytest.mark.parametrize(
+    ("tag", "tamed"),
+    [
+        ('<link rel="preconnect" href=//x.net>', '<link x-archived-rel="preconnect" href=//x.net>'),
+        ("<LINK href=//x.net REL='dns-prefetch icon'>", None),
+        ("<link rel=prerender href=/x>", None),
+        ("<link rel=preload href=/preconnect.js>", "<link rel=preload href=/preconnect.js>"),
+        ("<link rel=prefetch href=/x>", "<link rel=prefetch href=/x>"),
+        (
+            '<meta name="referrer" content="unsafe-url">',
+            '<meta name="x-archived-referrer" content="unsafe-url">',
+        ),
+        ("<meta http-equiv=x-dns-prefetch-control content=on>", None),
+        ('<meta http-equiv="refresh" content="0; url=https://x.net/">', None),
+        ("<meta content='3;URL=//x.net/' http-equiv=Refresh>", None),
+        (
+            '<meta http-equiv="refresh" content="0; url=/x">',
+            '<meta http-equiv="refresh" content="0; url=/x">',
+        ),
+        (
+            '<meta http-equiv="refresh" content="0; url=https://a.example.org/x">',
+            f'<meta http-equiv="refresh" content="0; url={A}/x">',
+        ),
+        (
+            '<script type="speculationrules">{}</script>',
+            '<script type="x-archived-speculationrules">{}</script>',
+        ),
+        (
+            '<script type="importmap">{"imports":{"a":"https://a.example.org/x"},"integrity": {}}</script>',
+            f'<script type="importmap">{{"imports":{{"a":"{A}/x"}},"x-archived-integrity": {{}}}}</script>',
+        ),
+    ],
+)
+def test_tags_that_lead_out_of_the_archive_do_nothing(tag: str, tamed: str | None) -> None:
+    """Connections in advance, refreshes to elsewhere, referrer policies and rules for prefetching are set aside."""
+    found = REWRITER.rewrite(tag.encode(), HTML).decode()
+    if tamed is None:
+        assert found != tag
+        assert found.lower().replace("x-archived-", "") == tag.lower()
+    else:
+        assert found == tamed
 
 
 def _seconds(piece: bytes, size: int) -> float:
@@ -124,7 +278,8 @@ def _seconds(piece: bytes, size: int) -> float:
         b"</ '", b'<!"', b"<script>", b"<script></script ", b"<style></styl", b'<a x="" ', b"<!-->", b"<!-- --", b"<>",
         b"//a.example.org ", b"<a //a.example.org ", b">//a.example.org ", b"https:", b"a.example.org", b"a.example.",
         b" integrity", b"<link integrity ", b"<script integrity='", b"<meta ", b"<meta http-equiv ", b"<meta http-equiv=   ",
-        b"&#47;&#47;a.example.org",
+        b"&#47;&#47;a.example.org", b"&#47;&#47;", b"\\", b"\\/", b"\\u002f", b"//", b"//a.", b"&#", b"&sol;", b"<link", b"<link rel=",
+        b"<meta content=", b"<script type=importmap>", b'},"//a.example.org', b" //a.example.org", b"?a=//a.example.org",
     ],
 )  # fmt: skip
 def test_hostile_pages_take_linear_time(piece: bytes) -> None:
@@ -147,7 +302,7 @@ def test_text_behind_odd_markup_stays(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["b > </a {url}", "b > <! {url}", "b > <? {url}", "b > <!-- > {url}", "b > <a x='>{url}"]
+    "page", ["b > </a ={url}", "b > <! ={url}", "b > <? ={url}", "b > <!-- > ={url}", "b > <a x='={url}"]
 )
 def test_markup_that_is_never_closed_takes_the_rest(page: str) -> None:
     """As it does in browsers."""
@@ -158,10 +313,25 @@ def test_markup_that_is_never_closed_takes_the_rest(page: str) -> None:
     ("media_type", "kind"),
     [
         ("text/html", HTML), ("application/xhtml+xml", HTML), ("image/svg+xml", HTML), ("text/css", CODE),
-        ("text/javascript", CODE), ("application/x-javascript", CODE), ("application/ld+json", CODE),
-        ("application/json", CODE), ("image/png", ""), ("text/plain", ""), ("font/woff2", ""), ("", ""),
+        ("text/javascript", SCRIPT), ("application/x-javascript", SCRIPT), ("application/ld+json", CODE),
+        ("application/json", CODE), ("image/png", ""), ("text/plain", ""), ("font/woff2", ""), ("", HTML),
+            ("application/rss+xml", XML), ("text/xml", XML), ("application/manifest+json", CODE), ("text/jscript", SCRIPT),
     ],
 )  # fmt: skip
 def test_only_text_with_urls_in_it_is_mapped(media_type: str, kind: str) -> None:
     """Pages, styles, scripts and JSON are mapped; everything else is sent byte for byte."""
     assert kind_of(media_type) == kind
+
+
+@pytest.mark.parametrize(
+    ("media_type", "url", "kind"),
+    [
+        ("application/octet-stream", "https://a.example.org/x.mjs?v=1", SCRIPT), ("text/plain", "https://a.example.org/x.css", CODE),
+        ("", "https://a.example.org/app.js.map", CODE), ("text/plain", "https://a.example.org/install.sh", ""),
+        ("", "https://a.example.org/a/", HTML), ("", "https://a.example.org/x.png", ""), ("", "https://a.example.org/x.html?y=z.js", HTML),
+        ("text/plain", "https://a.example.org/", ""), ("image/png", "https://a.example.org/x.js", ""),
+    ],
+)  # fmt: skip
+def test_a_name_tells_what_its_media_type_does_not(media_type: str, url: str, kind: str) -> None:
+    """Scripts, styles, data and source maps of servers that know no type for them."""
+    assert kind_of(media_type, url) == kind
