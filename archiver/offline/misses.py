@@ -102,13 +102,9 @@ class Misses:
         except ArchiverError as error:  # the page does without
             self._log(f"{url}: {error}")
             above, around = None, ()
-        return Miss(
-            url,
-            why,
-            _near(above, view) if above else None,
-            tuple(_near(capture, view) for capture in around),
-            self._found(view, url),
-        )
+        found = {near.url: near for near in self._found(view, url)}
+        alike = tuple(found.pop(one.url, None) or _near(one, view) for one in around)
+        return Miss(url, why, _near(above, view) if above else None, alike, tuple(found.values()))
 
     def _pickers(self, url: str) -> str:
         """Return the forms that choose another snapshot of the projects that have a URL's origin."""

@@ -52,9 +52,8 @@ class Miss:
 
     @property
     def nearest(self) -> tuple[Near, ...]:
-        """All that is near, each page once: what is most alike first, the folder above last."""
-        every = (*self.neighbours, *self.found, *((self.above,) if self.above else ()))
-        return tuple({near.url: near for near in reversed(every)}.values())[::-1]
+        """All that is near: what is most alike first, the folder above last."""
+        return (*self.neighbours, *self.found, *((self.above,) if self.above else ()))
 
 
 def words_of(url: str) -> str:
