@@ -57,6 +57,19 @@ class View:
         """The path that the main site's own pages are below, without a final slash; mostly empty."""
         return urlsplit(self.main).path
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What policies call the addresses of archived origins (CSP level 3, section 2.3.1).
+
+        They cannot name an IPv6 address: its port stands for it then, of any host, unless it is one that others have.
+        """
+        return tuple(sorted(filter(None, map(_source, self.bases.values()))))
+
+    @property
+    def main_source(self) -> str:
+        """What policies call the main site, or nothing where they cannot."""
+        return _source(self.main_origin)
+
     def targets(self, here: Origin) -> dict[Origin, str]:
         """Return the base URL of every archived origin, as a page of the origin ``here`` must name it.
 
@@ -238,6 +251,13 @@ def path_and_query(url: str, *, fragment: bool = False) -> str:
 
 def _url(scheme: str, name: str, port: int) -> str:
     return f"{scheme}://{name}" + (f":{port}" if port not in (0, _STANDARD_PORTS.get(scheme)) else "")
+
+
+def _source(base: str) -> str:
+    parts = urlsplit(base)
+    if not parts.netloc.startswith("["):
+        return base
+    return f"{parts.scheme}://*:{parts.port}" if parts.port else ""
 
 
 def _bracketed(host: str) -> str:

@@ -54,6 +54,18 @@ def make_certificates(folder: Path, *names: str) -> Certificates:
     return made
 
 
+def trust_in_browser(home: Path, authority: Path) -> None:
+    """Have the Chromium whose home a folder is trust an authority, as its settings page does."""
+    need("certutil")
+    database = home / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    for options in (
+        ["-N", "--empty-password"],
+        ["-A", "-n", "an authority", "-t", "C,,", "-i", str(authority)],
+    ):
+        subprocess.run(["certutil", "-d", f"sql:{database}", *options], check=True, capture_output=True)
+
+
 def make_client(certificates: Certificates, name: str = "keeper") -> tuple[Path, Path]:
     """Make a client's certificate, signed by the same authority; return it and its key."""
     folder = certificates.authority.parent

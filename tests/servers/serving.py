@@ -7,9 +7,10 @@ import http.client
 import socket
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Iterator, Mapping
+from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from archiver.offline.forwarded import TrustedProxies
 from archiver.offline.opening import open_projects
 from archiver.offline.server import Served, start
 from archiver.offline.tls.identity import GivenIdentity
@@ -86,13 +87,28 @@ class Running:
 
 @contextlib.contextmanager
 def serving(
-    path: Path, *, cache: Path | None = None, domain: str = "", tls: Certificates | None = None
+    path: Path,
+    *,
+    host: str = "127.0.0.1",
+    cache: Path | None = None,
+    domain: str = "",
+    tls: Certificates | None = None,
+    proxies: Sequence[str] = (),
 ) -> Iterator[Running]:
     """Serve a bundle or an archive on free ports while a block lasts; by TLS with certificates."""
     log: list[str] = []
     with contextlib.ExitStack() as stack:
         identity = GivenIdentity(tls.certificate, tls.key) if tls else None
         served = stack.enter_context(
-            start(open_projects(path), port=0, domain=domain, cache_dir=cache, tls=identity, log=log.append)
+            start(
+                open_projects(path),
+                host=host,
+                port=0,
+                domain=domain,
+                cache_dir=cache,
+                tls=identity,
+                proxies=TrustedProxies.parse(proxies),
+                log=log.append,
+            )
         )
         yield Running(served, log, tls)

@@ -12,14 +12,14 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.utilities import BadRequest
+
+from archiver.offline.engine.channel import Channel
+from archiver.offline.engine.parser import Parser
 
 if TYPE_CHECKING:
     from archiver.offline.tls.identity import Identity
@@ -42,17 +42,15 @@ class _NothingYet(Exception):
     """There was no whole record to read."""
 
 
-class _PlainParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type information
+class _PlainParser(Parser):
     """Refuses whatever comes, at once."""
 
     def received(self, data: bytes) -> int:
-        self.parse_header(b"GET / HTTP/1.0\r\n")
-        self.error = BadRequest("this server speaks TLS: its addresses begin with https://")
-        self.completed = True
+        self.refuse(BadRequest("this server speaks TLS: its addresses begin with https://"))
         return len(data)
 
 
-class TlsChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no type information
+class TlsChannel(Channel):
     """A connection that speaks TLS, or is told to.
 
     OpenSSL's connections are for one thread at a time, while the loop reads from one and workers write to it:
@@ -75,13 +73,12 @@ class TlsChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no type inf
         super().__init__(server, sock, *arguments, **options)
         self.sendbuf_len = min(self.sendbuf_len, _PIECE)
 
-    def readable(self) -> bool:
-        """Say whether the loop is to wait for bytes; gives up on handshakes that take too long."""
+    def expire(self, now: float) -> None:
+        """Give up on handshakes that take too long; else see Channel."""
         if self._stage in (_Stage.NEW, _Stage.HANDSHAKE):
-            if time.time() - self.creation_time > _PATIENCE:
-                self.will_close = True
-            return not self.will_close
-        return bool(super().readable())
+            self.will_close = self.will_close or now - self.creation_time > _PATIENCE
+        else:
+            super().expire(now)
 
     def writable(self) -> bool:
         """Say whether the loop is to wait until bytes can be sent."""
@@ -130,7 +127,7 @@ class TlsChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no type inf
             self.handle_close()
         return data
 
-    def send(self, data: bytes, do_close: bool = True) -> int:
+    def send(self, data: bytes | memoryview, do_close: bool = True) -> int:
         """Encrypt and send; return how many bytes went, 0 where there is no room now.
 
         Raises:

@@ -113,6 +113,22 @@ def test_a_page_behind_a_path_of_a_proxy_has_it_in_the_main_address_only() -> No
     assert from_a_site.main == "https://docs.corp/archive"
 
 
+@pytest.mark.parametrize(
+    ("host", "main", "sites"),
+    [
+        ("10.0.0.7:8080", "http://10.0.0.7:8080", ("http://10.0.0.7:8081", "http://10.0.0.7:8082")),
+        ("[2001:db8::7]:8080", "http://*:8080", ("http://*:8081", "http://*:8082")),
+        ("[2001:db8::7]", "", ("http://*:8081", "http://*:8082")),
+    ],
+)
+def test_policies_name_ports_where_they_cannot_name_addresses(
+    host: str, main: str, sites: tuple[str, ...]
+) -> None:
+    """The grammar of policies has no IPv6 addresses; a port that the live internet uses stands for nobody."""
+    view = PORTS.view(_caller(host))
+    assert (view.main_source, view.sources) == (main, sites)
+
+
 class TestOriginalNames:
     """DNS leads the names that the sites had to this server."""
 
