@@ -68,7 +68,7 @@ class Served:
         self.view = view
         self._library = library
         self._stopped = False
-        channel = functools.partial(_SecureChannel, identity=tls) if tls else Channel
+        channel = functools.partial(TlsChannel, identity=tls) if tls else Channel
         self._engine = Engine(sockets, library, channel=channel, scheme="https" if tls else "http")
         threading.Thread(target=library.prepare, name="archiver-search", daemon=True).start()
 
@@ -115,6 +115,7 @@ def start(
     domain: str = "",
     cache_dir: Path | None = None,
     renewed: Callable[[], None] = nothing,
+    verified: str = "",
     tls: Identity | None = None,
     proxies: TrustedProxies = NO_PROXIES,
     log: Log,
@@ -128,6 +129,7 @@ def start(
         domain: serve all origins on the main port, at host names below this domain.
         cache_dir: where to copy search indexes to; None for nowhere.
         renewed: called in a thread of its own when there is a new snapshot, before it is read.
+        verified: when every byte of what there is was checked, as an ISO time; empty where it was not.
         tls: what to show by TLS, which all ports speak then; None for plain HTTP.
         proxies: the reverse proxies that are believed about who asked for what.
         log: takes a line whenever something is wrong; called from several threads.
@@ -159,7 +161,9 @@ def start(
         )
         if tls is not None:
             tls.serve(book.names)
-        library = Library(snapshots, book, log, renewed=renewed, proxies=proxies, authority=authority)
+        library = Library(
+            snapshots, book, log, renewed=renewed, verified=verified, proxies=proxies, authority=authority
+        )
         shown = Host(domain.lower() if domain else _shown(host), main_port)
         view = book.view(Caller(shown, "https" if tls else "http", main_port))
         return Served(sockets[1:] + sockets[:1], library, view, tls)
@@ -180,6 +184,7 @@ def serve(
     domain: str = "",
     cache_dir: Path | None = None,
     renewed: Callable[[], None] = nothing,
+    verified: str = "",
     tls: Identity | None = None,
     proxies: TrustedProxies = NO_PROXIES,
     ready: Callable[[Served], None],
@@ -195,6 +200,7 @@ def serve(
         domain: as for ``start``.
         cache_dir: where to copy search indexes to; None for nowhere.
         renewed: as for ``start``.
+        verified: as for ``start``.
         tls: as for ``start``.
         proxies: as for ``start``.
         log: takes a line whenever something is wrong; called from several threads.
@@ -213,6 +219,7 @@ def serve(
         domain=domain,
         cache_dir=cache_dir,
         renewed=renewed,
+        verified=verified,
         tls=tls,
         proxies=proxies,
         log=log,
