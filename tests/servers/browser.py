@@ -7,6 +7,7 @@ them to 4.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -23,7 +25,10 @@ from servers.processes import PATIENCE, end
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from servers.outside import Outside
+
 _CHUNK = 1 << 16
+_MOST_PICTURES = 10  # of a page that never comes to rest
 _FLAGS = (
     "--headless=new",
     "--remote-debugging-pipe",
@@ -38,6 +43,13 @@ _FLAGS = (
     "--no-default-browser-check",
     "--password-store=basic",
     "--use-mock-keychain",
+    # As Chromium's own tests of pictures do: the same page is to be the same pixels, however busy the machine is.
+    "--disable-composited-antialiasing",
+    "--disable-font-subpixel-positioning",
+    "--disable-lcd-text",
+    "--disable-partial-raster",
+    "--disable-skia-runtime-opts",
+    "--force-color-profile=srgb",
 )
 # Workers and frames are targets of their own; each waits until somebody listens to it.
 _ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
@@ -60,6 +72,14 @@ _UNTIL = """new Promise(done => {{
   const look = () => holds() ? done(true) : performance.now() > until ? done(false) : setTimeout(look, 20);
   look();
 }})"""
+# What moves is never in the same place twice, and a caret blinks; scrolling takes its time only for the eye.
+_STILL = """
+{ const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`*, *::before, *::after {
+    animation: none !important; transition: none !important; scroll-behavior: auto !important;
+    caret-color: transparent !important; }`);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet]; }
+"""
 # Moves the pipe's ends to the two numbers that the browser expects, then becomes the browser.
 _LAUNCHER = """
 import fcntl, os, sys
@@ -74,12 +94,14 @@ os.execvp(sys.argv[3], sys.argv[3:])
 class Visit:
     """What happened in a tab: every URL asked for, what failed and what was complained of.
 
-    ``abandoned`` holds requests that the page itself gave up, such as those under way when it was left.
+    ``abandoned`` holds requests that the page itself gave up, such as those under way when it was left,
+    ``refused`` those that a policy of the page kept the browser from sending; they are among ``failed`` too.
     """
 
     requested: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     abandoned: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     title: str = ""
     text: str = ""
@@ -178,6 +200,49 @@ class Tab:
     def show_as(self, medium: str) -> None:
         """Show the page as it would be on another medium, such as ``print``."""
         self._answer("Emulation.setEmulatedMedia", {"media": medium})
+
+    def hold_still(self) -> None:
+        """From the next page on have nothing move, so that two pictures of one page are the same."""
+        self._answer("Page.addScriptToEvaluateOnNewDocument", {"source": _STILL})
+        calm = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+        self._answer("Emulation.setEmulatedMedia", {"features": calm})
+
+    def prefer(self, scheme: str) -> None:
+        """Be the browser of somebody who prefers ``light`` or ``dark`` pages."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._answer("Emulation.setEmulatedMedia", {"features": features})
+
+    def block(self, *patterns: str) -> None:
+        """Let requests for URLs that match a pattern such as ``*.js`` come to nothing."""
+        self._answer("Network.setBlockedURLs", {"urls": patterns})
+
+    def accessible(self) -> list[tuple[str, str]]:
+        """Return role and name of all that a screen reader is told of, in its order."""
+        nodes = self._answer("Accessibility.getFullAXTree", {})["result"]["nodes"]
+        told = [node for node in nodes if not node.get("ignored")]
+        return [
+            (str(node["role"].get("value", "")), str(node.get("name", {}).get("value", ""))) for node in told
+        ]
+
+    def keep_nothing(self) -> None:
+        """Have every page ask for all it needs: nothing comes from the browser's cache."""
+        self._answer("Network.setCacheDisabled", {"cacheDisabled": True})
+
+    def allow(self, *permissions: str) -> None:
+        """Grant all pages permissions by DevTools' names, such as ``clipboardReadWrite``."""
+        self._browser.call("Browser.grantPermissions", {"permissions": permissions})
+
+    def picture(self) -> bytes:
+        """Return a PNG of what the page shows, as large as the window, once two in a row are the same."""
+        last = b""
+        for _ in range(_MOST_PICTURES):
+            message = self._answer("Page.captureScreenshot", {"format": "png"})
+            taken = base64.b64decode(message["result"]["data"])
+            if taken == last:
+                break
+            last = taken
+        self.settle()
+        return taken
 
     def settle(self) -> None:
         """Wait until the page has loaded and neither a request nor a script's queued work is left."""
@@ -303,6 +368,8 @@ class Tab:
             self._pending.pop(key, None)
         elif method == "Network.loadingFailed":
             url = asked.url if (asked := self._pending.pop(key, None)) else "?"
+            if params.get("blockedReason") == "csp":
+                self.visit.refused.append(url)
             if params.get("canceled"):
                 self.visit.abandoned.append(url)
             else:
@@ -324,7 +391,10 @@ class _LeftError(Exception):
 
 def _note_complaint(visit: Visit, method: str, params: Mapping[str, Any]) -> None:
     if method == "Runtime.exceptionThrown":
-        visit.complaints.append(json.dumps(params["exceptionDetails"])[:600])
+        details = params["exceptionDetails"]
+        thrown = details.get("exception", {})
+        said = thrown.get("description") or json.dumps(thrown.get("value"))
+        visit.complaints.append(f"{details['text']} {said} {details.get('url', '')}"[:600])
     elif method == "Runtime.consoleAPICalled" and params["type"] == "error":
         visit.complaints.append(json.dumps(params["args"])[:600])
     elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
@@ -332,15 +402,26 @@ def _note_complaint(visit: Visit, method: str, params: Mapping[str, Any]) -> Non
 
 
 @contextlib.contextmanager
-def browser(folder: Path) -> Iterator[Browser]:
-    """Run a Chromium with its profile in a folder; anything but loopback fails to resolve."""
+def browser(
+    folder: Path, outside: Outside | None = None, *, names: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Browser]:
+    """Run a Chromium with its profile in a folder.
+
+    Anything but loopback fails to resolve. With ``outside`` it goes there instead, what is opened ahead of
+    time without any request included. ``names`` is what DNS says beside that: addresses of patterns of names.
+    """
+    known = "".join(f"MAP {name} {address}, " for name, address in names.items())
+    away = [f"--host-resolver-rules={known}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"]
+    if outside:  # who is never asked for loopback
+        proxy = f"--proxy-server=http://127.0.0.1:{outside.port}"
+        away += [proxy, f"--proxy-bypass-list={';'.join(names)}"]
     command_end, commands = os.pipe()
     events, event_end = os.pipe()
     arguments = [
         "chromium",
         *_FLAGS,
         f"--user-data-dir={folder / 'profile'}",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+        *away,
         "about:blank",
     ]
     home = {**os.environ, "HOME": str(folder)}
