@@ -8,7 +8,7 @@ built from the Host that the request came with, so that a reader on another mach
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Callable, Iterable, Mapping
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ _VIEWS = 256  # readers, by what they call the server, whose addresses are kept 
 _MOST_LABEL = 50  # of the 63 that DNS allows; leaves room for a number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart by identity: what is made for a view is kept by it
 class View:
     """All addresses as one reader sees them.
 
@@ -85,14 +85,22 @@ class View:
         return found
 
     def locate(self, url: str) -> str | None:
-        """Return the address of an archived URL on an origin that has an address; else None."""
+        """Return the address of an archived URL, below the first address for a mounted origin; None for others."""
         try:
             origin = Origin.of(url)
         except InvalidURL:
             return None
-        twin = scheme_twin(origin)
-        base = self.bases.get(origin) or (self.bases.get(twin) if twin else None)
-        return None if base is None else base + path_and_query(url, fragment=True)
+        for one in (origin, scheme_twin(origin)):
+            if one in self.bases:
+                return f"{self.bases[one]}{path_and_query(url, fragment=True)}"
+            if one in self.mounted and self.bases:
+                below = f"{next(iter(self.bases.values()))}{mount_path(one)}"
+                return f"{below}{path_and_query(url, fragment=True)}"
+        return None
+
+    def with_mounted(self, origins: Iterable[Origin]) -> View:
+        """Return the addresses with further origins mounted."""
+        return replace(self, mounted=self.mounted.union(origins))
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,11 @@ class AddressBook:
     mounted: frozenset[Origin] = field(default_factory=frozenset)
     domain: str = ""
     has_authority: bool = False
+
+    @property
+    def origins(self) -> frozenset[Origin]:
+        """All origins that an address was given out for."""
+        return self.mounted.union(self.labels)
 
     def route(self, caller: Caller) -> Origin | None:
         """Return the origin that a request is for, or None where it is for the main site."""

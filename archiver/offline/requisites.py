@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 
 from archiver.core.errors import ArchiverError, InvalidURL
 from archiver.core.urlkey import Origin
-from archiver.offline.replay import read_text
+from archiver.offline.bodies import read_text
 from archiver.offline.rooted import ROOTED, may_need_own_origin
 
 if TYPE_CHECKING:

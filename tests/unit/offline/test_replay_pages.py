@@ -30,7 +30,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("Content-Security-Policy", "default-src https://a.example.org"), ("Set-Cookie", "a=b"),
         ("Strict-Transport-Security", "max-age=1"), ("X-Orig-Transfer-Encoding", "chunked"), ("X-Custom", "kept"),
         ("ETag", '"live"'), ("Connection", "close"), ("Access-Control-Allow-Origin", A), ("Server", "nginx"),
-        ("Refresh", f"5; url={B}/y"),
+        ("Refresh", f"5; url={B}/y"), ("SourceMap", f"{CDN}/app.js.map"), ("Content-Location", f"{A}/index.html"),
+        ("Link", f'<{CDN}/s.css>; rel=preload; as=style, <https://live.example.com/x.js>; rel="preload"; title="a, b"'),
+        ("Link", f'</next>; rel="next", <{B}>; rel=preconnect, <//live.example.com>; rel=dns-prefetch'),
+        ("Referrer-Policy", "unsafe-url"), ("X-DNS-Prefetch-Control", "on"), ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Embedder-Policy", "require-corp"), ("Speculation-Rules", '"/rules.json"'),
     ]  # fmt: skip
     made.page(f"{A}/", html("Home", "text", links), headers=captured)
     made.page(f"{A}/zip.html", html("Zip", "gezippt", links), gzipped=True)
@@ -50,6 +54,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.page(
         f"{A}/latin.html", "<p>Grüße</p>".encode("latin-1"), content_type="text/html; charset=iso-8859-1"
     )
+    made.page(f"{A}/away", html("Away", "goes"), headers=[("Refresh", "0; url=https://live.example.com/")])
+    made.page(f"{A}/same.html", b"<p>nothing to map</p>" * 20, gzipped=True)
     made.page(f"{B}/y", html("Y", "other site"), source="b")
     made.requisite(f"{A}/big.bin", BIG, "application/octet-stream")
     made.requisite(f"{A}/a.txt", b"plain text " * 50, "text/plain", gzipped=True)
@@ -80,6 +86,14 @@ def a(running: Running) -> int:
 
 def _base(port: int) -> str:
     return f"http://127.0.0.1:{port}"
+
+
+def _all_headers(running: Running, path: str, port: int) -> list[tuple[str, str]]:
+    """Return all headers of an answer, of several of one name each, the names in lowercase."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+    head = running.raw(request.encode(), port=port).partition(b"\r\n\r\n")[0].decode("latin-1")
+    fields = (line.partition(": ") for line in head.split("\r\n")[1:])
+    return [(name.lower(), value) for name, _, value in fields]
 
 
 def test_each_site_has_an_address_and_so_has_a_host_with_rooted_references(running: Running) -> None:
@@ -241,8 +255,74 @@ def test_fonts_and_modules_may_be_shared_among_archived_origins_only(running: Ru
 
 
 def test_the_site_gets_no_service_worker(running: Running, a: int) -> None:
-    """A captured service worker would go on answering after this server ended."""
-    assert running.get("/app.js", port=a, Service_Worker="script").status == 404
+    """A captured one would go on answering after this server ended: instead comes one that takes itself away."""
+    worker = running.get("/app.js", port=a, Service_Worker="script")
+    assert worker.status == 200  # a refusal would be an error on a page that is sound
+    assert "registration.unregister()" in worker.text
+    assert "fetch" not in worker.text
+    assert A not in worker.text
+
+
+def test_links_and_refreshes_in_headers_stay_in_the_archive(running: Running, a: int) -> None:
+    """What they name in the archive is mapped; what is to be fetched or gone to elsewhere is left out."""
+    headers = _all_headers(running, "/", a)
+    cdn = f"{_base(a)}/-/o/https/cdn.example.net"
+    links = [
+        value
+        for name, value in headers
+        if name == "link" and "memento" not in value and "timegate" not in value
+    ]
+    assert links == [f"<{cdn}/s.css>; rel=preload; as=style", '</next>; rel="next"']
+    assert ("sourcemap", f"{cdn}/app.js.map") in headers
+    assert ("content-location", f"{_base(a)}/index.html") in headers
+    assert "refresh" not in running.get("/away", port=a).headers
+
+
+def test_a_page_is_as_isolated_as_it_was(running: Running, a: int) -> None:
+    """Opener and embedder policies go on, and whatever is archived may be embedded under them."""
+    headers = running.get("/", port=a).headers
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-embedder-policy"] == "require-corp"
+    assert headers["cross-origin-resource-policy"] == "cross-origin"
+    assert "speculation-rules" not in headers
+    policies = [value for name, value in _all_headers(running, "/", a) if name == "referrer-policy"]
+    assert policies == ["no-referrer"]
+
+
+def test_a_page_without_anything_to_map_keeps_its_coding(running: Running, a: int) -> None:
+    """It goes out as captured to those who take that, and unpacked to others; caches keep the two apart."""
+    packed = running.get("/same.html", port=a, Accept_Encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == b"<p>nothing to map</p>" * 20
+    unpacked = running.get("/same.html", port=a)
+    assert unpacked.body == b"<p>nothing to map</p>" * 20
+    varies = [value.lower() for name, value in _all_headers(running, "/same.html", a) if name == "vary"]
+    assert "accept-encoding" in varies
+    assert packed.headers["etag"].startswith("W/")
+    again = running.get("/same.html", port=a, If_None_Match=packed.headers["etag"])
+    assert (again.status, again.headers["etag"]) == (304, packed.headers["etag"])
+
+
+def test_a_range_of_what_is_another_file_by_now_is_not_sent(running: Running, a: int) -> None:
+    """If-Range with another entity tag gets the whole (RFC 9110 section 13.1.5)."""
+    tag = running.get("/big.bin", port=a).headers["etag"]
+    assert running.get("/big.bin", port=a, Range="bytes=0-9", If_Range=tag).status == 206
+    assert running.get("/big.bin", port=a, Range="bytes=0-9", If_Range='"other"').body == BIG
+
+
+def test_scripts_may_ask_other_archived_origins_with_headers_of_their_own(running: Running, a: int) -> None:
+    """Browsers ask beforehand (CORS preflight): archived origins may, others may not."""
+    asked = {"Access_Control_Request_Method": "GET", "Access_Control_Request_Headers": "x-requested-with"}
+    port = running.port_of(B)
+    allowed = running.get("/y", port=port, method="OPTIONS", Origin=_base(a), **asked)
+    assert allowed.status == 204
+    assert allowed.headers["access-control-allow-origin"] == _base(a)
+    assert allowed.headers["access-control-allow-headers"] == "x-requested-with"
+    assert allowed.headers["access-control-allow-credentials"] == "true"
+    assert (
+        running.get("/y", port=port, method="OPTIONS", Origin="https://evil.example", **asked).status == 405
+    )
+    assert running.get("/y", port=port, method="OPTIONS", Origin=_base(a)).status == 405
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
