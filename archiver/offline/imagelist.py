@@ -52,7 +52,7 @@ def images_section(images: Sequence[Image], registry: Pullable, *, names: str, f
     """
     if not images:
         return ""
-    listed = sorted((image for image in images if not image.refers_to), key=lambda image: image.reference)
+    listed = sorted((image for image in images if not image.refers_to), key=_by_namespace)
     shown = [image for image in listed if find.casefold() in image.reference.casefold()]
     narrow = narrow_box("images", "Find an image", find) if len(listed) >= FOLDED_FROM else ""
     counted = count_text(len(listed), "image")
@@ -95,6 +95,10 @@ def _listed(images: Sequence[Image], registry: Pullable, *, folded: bool) -> str
 def _namespace(image: Image) -> str:
     reference = Reference.parse(image.reference)
     return f"{reference.registry}/{reference.repository}".rpartition("/")[0]
+
+
+def _by_namespace(image: Image) -> tuple[str, str]:
+    return _namespace(image), image.reference
 
 
 def _rows(images: Iterable[Image], registry: Pullable) -> str:

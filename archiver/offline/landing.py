@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Mapping, Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from archiver.core.amounts import count_text, size_text
 from archiver.core.reference import Reference
@@ -27,6 +27,7 @@ from archiver.offline.markup import (
     section,
     time_tag,
 )
+from archiver.offline.pulling import Pullable
 from archiver.offline.pullname import pull_name
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from archiver.offline.addresses import View
     from archiver.offline.asof import Choices
     from archiver.offline.holdings import File, Holding, Image, Site
-    from archiver.offline.pulling import Pullable
     from archiver.offline.wsgi import Reply
 
 PROJECTS = "/-/projects/"
@@ -126,7 +126,7 @@ def overview_page(holdings: Sequence[Holding], shown: Shown, choices: Mapping[st
 
 def image_name(image: Image, view: View) -> str:
     """Return the name by which any client pulls an image from this server."""
-    return pull_name(Reference.parse(image.reference), urlsplit(view.main).netloc)
+    return pull_name(Reference.parse(image.reference), Pullable.at(view.main_origin).netloc)
 
 
 def file_url(file: File, view: View) -> str:

@@ -47,7 +47,7 @@ class LandingSite:
         holdings: at least one.
         search: those of their search indexes that are there.
         choices: tells, by project, which snapshots there are to choose from.
-        verified: when every byte was checked before serving, as an ISO time; empty where it was not.
+        verified: by project, when every byte was checked before serving, as an ISO time; without those that were not.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LandingSite:
         holdings: Sequence[Holding],
         search: Sequence[SearchFile],
         choices: Callable[[], Mapping[str, Choices]],
-        verified: str = "",
+        verified: Mapping[str, str],
     ) -> None:
         self._holdings = holdings
         self._choices = choices
@@ -83,11 +83,13 @@ class LandingSite:
     def _landing_page(self, request: Request, view: View) -> Reply:
         if self._alone:
             return self._project_page(self._holdings[0], request, view)
-        return overview_page(self._holdings, self._shown(request, view), self._choices())
+        return overview_page(self._holdings, self._shown(request, view, self._holdings), self._choices())
 
     def _project_page(self, holding: Holding, request: Request, view: View) -> Reply:
         choices = self._choices().get(holding.project)
-        return project_page(holding, self._shown(request, view), alone=self._alone, choices=choices)
+        return project_page(
+            holding, self._shown(request, view, [holding]), alone=self._alone, choices=choices
+        )
 
     def _report_page(self, request: Request, view: View) -> Reply | None:
         holding = self._holding(request.parameter("project"))
@@ -104,8 +106,10 @@ class LandingSite:
         return report_page(report, view.locate, root=view.prefix, back=back)
 
     def _image_names(self, request: Request, view: View) -> Reply | None:
-        chosen = self._holding(request.parameter("project"))
-        holdings = [chosen] if chosen else self._holdings
+        project = request.parameter("project")
+        holdings = [holding for holding in self._holdings if project in ("", holding.project)]
+        if not holdings:
+            return None
         images = [image for holding in holdings for image in holding.images.images]
         headers = (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-cache"))
         return Reply(200, headers + OWN_POLICY, image_names(images, _registry(view)))
@@ -123,13 +127,14 @@ class LandingSite:
             return self._holdings[0]
         return next((holding for holding in self._holdings if holding.project == project), None)
 
-    def _shown(self, request: Request, view: View) -> Shown:
+    def _shown(self, request: Request, view: View, holdings: Sequence[Holding]) -> Shown:
+        """Return what a page that shows holdings is made for."""
         return Shown(
             view,
             _registry(view),
             view.prefix,
             utc_now(),
-            self._verified,
+            min(self._verified.get(holding.project, "") for holding in holdings),
             images=request.parameter("images")[:_LONGEST_NAME],
             files=request.parameter("files")[:_LONGEST_NAME],
         )

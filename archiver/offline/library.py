@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Sequence
 
 from archiver.core.errors import ArchiverError, SearchUnavailable
+from archiver.core.urlkey import Origin
 from archiver.offline import downloads, registry
 from archiver.offline.addresses import AUTHORITY, MOUNT, AddressBook, View
 from archiver.offline.asof import PATH as CHOOSE
@@ -38,13 +39,13 @@ from archiver.offline.replay import Replay, original_url
 from archiver.offline.wsgi import SANDBOX, Reply, Request, method_not_allowed, plain, read_request, send
 
 if TYPE_CHECKING:
-    from archiver.core.urlkey import Origin
-    from archiver.offline.holdings import Holding, Project
-    from archiver.offline.readings import Opened, Snapshots
+    from archiver.offline.holdings import Holding, ImageShelf, Project, Site
+    from archiver.offline.readings import Choice, Opened, Snapshots
     from archiver.offline.search.files import SearchFile
     from archiver.offline.wsgi import Environ, StartResponse
 
 Log = Callable[[str], None]
+_VIEWS = 64  # readers, by their addresses, for whom widened ones are kept ready
 
 
 def nothing() -> None:
@@ -53,7 +54,13 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """What answers requests from one choice of snapshots."""
+    """What answers requests from one choice of snapshots.
+
+    ``addresses`` gives a reader's addresses as these snapshots need them: of origins that were not there when the
+    server started, which have no address of their own.
+    """
+
+    addresses: Callable[[View], View]
 
     search: Sequence[SearchFile]
     landing: LandingSite
@@ -72,7 +79,7 @@ class Library:
         book: the addresses given out.
         log: takes lines about damage and internal errors.
         renewed: called when there is a new snapshot, before it is read.
-        verified: when every byte was checked before serving, as an ISO time; empty where it was not.
+        verified: when every byte of what there is was checked, as an ISO time; empty where it was not.
         proxies: the reverse proxies that are believed about who asked for what.
         authority: the certificate of the server's own authority, as PEM; empty where there is none.
     """
@@ -91,6 +98,7 @@ class Library:
         self._snapshots = snapshots
         self._book = book
         self._verified = verified
+        self._checked = snapshots.ids() if verified else {}
         self._proxies = proxies
         self._authority = authority
         self._log = log
@@ -149,7 +157,7 @@ class Library:
                 return reading.downloads.answer(request)
             if not request.is_read:
                 return method_not_allowed()
-            found = reading.landing.answer(request, view)
+            found = reading.landing.answer(request, reading.addresses(view))
         found = found or self._own(request, view)
         return found or plain(404, "no such page; the archive's own page is at /")
 
@@ -158,7 +166,7 @@ class Library:
         if asked:
             return self._answer_at(request, origin, view, asked)
         with self._chosen(chosen_snapshots(request)) as reading:
-            return reading.replay.answer(request, origin, view)
+            return reading.replay.answer(request, origin, reading.addresses(view))
 
     def _answer_at(self, request: Request, origin: Origin, view: View, asked: str) -> Reply:
         """Answer as of a date: with the page as the snapshot has it that fits best."""
@@ -168,7 +176,7 @@ class Library:
         projects = self._projects_of(url or str(origin))
         chosen = snapshots_at(projects, url, moment) if url else {}
         with self._chosen(chosen) as reading:
-            reply = reading.replay.answer(request, origin, view)
+            reply = reading.replay.answer(request, origin, reading.addresses(view))
             sites = reading.finder.sites_of(url or "")
         if not url or not sites or not is_memento(reply):
             return reply
@@ -192,7 +200,8 @@ class Library:
         if parts is None or not having:
             return plain(404, "there is no such snapshot")
         with self._chosen(dict.fromkeys(having, parts[0])) as reading:
-            return reading.replay.answer(replace(request, path=parts[1]), origin, view)
+            inner = replace(request, path=parts[1])
+            return reading.replay.answer(inner, origin, reading.addresses(view))
 
     @contextmanager
     def _chosen(self, snapshots: Mapping[str, str]) -> Iterator[Reading]:
@@ -219,10 +228,12 @@ class Library:
         if request.path == CHOOSE:
             return choose(request, view, self._snapshots.ids())
         if request.path.startswith(TIMEMAP):
+            with self._chosen({}) as reading:
+                view = reading.addresses(view)
             return time_map(request, self._projects_of(time_map_url(request)), view)
         if request.path == LOOK_UP:
             with self._chosen(chosen_snapshots(request)) as reading:
-                return reading.misses.look_up(request, view)
+                return reading.misses.look_up(request, reading.addresses(view))
         return asset(request.path[len(ASSETS) :]) if request.path.startswith(ASSETS) else None
 
     def _read(self, opened: Sequence[Opened]) -> Reading:
@@ -233,15 +244,44 @@ class Library:
         choice = tuple(holding.snapshot for holding in holdings)
         choices = partial(self._snapshots.choices, choice)
         misses = Misses(finder, Missing(holdings, self._log), search, choices, self._log)
+        verified = {
+            holding.project: self._verified
+            for holding in holdings
+            if holding.snapshot in self._checked.get(holding.project, ())
+        }
         return Reading(
+            self._widening(site for holding in holdings for site in holding.sites),
             search,
-            LandingSite(holdings, search, choices, self._verified),
-            Registry([holding.images for holding in holdings], self._log),
+            LandingSite(holdings, search, choices, verified),
+            Registry(
+                [holding.images for holding in holdings], self._log, partial(self._earlier_images, choice)
+            ),
             Downloads([holding.files for holding in holdings], self._log),
             finder,
             misses,
             Replay(finder, misses, self._log),
         )
+
+    def _widening(self, sites: Iterable[Site]) -> Callable[[View], View]:
+        texts = (text for site in sites for text in (*site.origins, *site.requisite_origins))
+        strange = set(map(Origin.of, texts)) - self._book.origins
+        if not strange:
+            return _as_it_is
+        return lru_cache(maxsize=_VIEWS)(lambda view: view.with_mounted(strange))
+
+    def _earlier_images(self, choice: Choice) -> Iterator[ImageShelf]:
+        """Yield the images of all snapshots but those of a choice."""
+        for project, chosen in zip(self._snapshots.projects, choice):
+            for snapshot in reversed(project.snapshots()):
+                if snapshot != chosen:
+                    try:
+                        yield project.images(snapshot)
+                    except ArchiverError as error:
+                        self._log(f"the images of {project.name}, snapshot {snapshot}: {error}")
+
+
+def _as_it_is(view: View) -> View:
+    return view
 
 
 def _reporting(body: Iterable[bytes], request: Request, log: Log) -> Iterable[bytes]:

@@ -126,7 +126,7 @@ def search_box(
     autofocus = " autofocus" if focus else ""
     hint = hint or "Search the documentation"
     return (
-        f'<form class="search" role="search" action="{esc(action)}" method="get">'
+        f'<form class="search" role="search" aria-label="Search" action="{esc(action)}" method="get">'
         '<div class="field"><label class="hidden" for="q">Search the documentation</label>'
         f'<input id="q" name="q" type="search" value="{esc(query)}" placeholder="{esc(hint)}"'
         f' autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="300" aria-keyshortcuts="/"{autofocus}>'

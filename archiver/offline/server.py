@@ -39,10 +39,6 @@ _HIGHEST_PORT = 65535
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to here: what to print for them
 
 
-class _SecureChannel(TlsChannel, Channel):
-    pass
-
-
 @dataclass(frozen=True)
 class Address:
     """Where an archived origin is served."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 
+from archiver.core.clock import iso, utc_now
 from archiver.core.errors import UsageError
 from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
 from archiver.offline.verbs.inputs import default_cache_dir, opened_projects
@@ -113,10 +114,12 @@ def _run(args: argparse.Namespace, progress: Progress, ready: Ready) -> int:
 
     path = ready(args.path)
     identity, proxies = _identity(args), TrustedProxies.parse(args.trust_proxy)
+    verified = ""
     if args.verify:
         code = _verified_first(path, progress)
         if code != COMPLETE:
             return code
+        verified = iso(utc_now())
     with opened_projects(path) as projects:
         try:
             serve(
@@ -126,6 +129,7 @@ def _run(args: argparse.Namespace, progress: Progress, ready: Ready) -> int:
                 domain=args.domain,
                 cache_dir=args.cache_dir or default_cache_dir(),
                 renewed=lambda: _made_ready(path, ready),
+                verified=verified,
                 tls=identity,
                 proxies=proxies,
                 ready=lambda served: _print_served(served, served.holdings, args, identity),
