@@ -231,6 +231,7 @@ def _site_a(a: str, b: str, c: str) -> dict[str, Answer]:
             'const state = JSON.parse(document.querySelector("[data-state]").dataset.state);'
             'const drawn = new Image(); drawn.onload = () => note("state", drawn.naturalWidth);'
             'drawn.onerror = () => note("state", "failed"); drawn.src = state.source;</script>',
+            head=f'<link rel="preload" as="fetch" crossorigin href="{b}/guide/source.json">',
         ),
         "/docs/workers.html": page(
             "Workers",
@@ -286,7 +287,9 @@ def _site_b(a: str, b: str, c: str) -> dict[str, Answer]:
 
     return {
         "/guide/": page(
-            "Guide", f'<p class="squares">squares</p><p>Back to <a href="{a}/docs/text.html">A</a></p>'
+            "Guide",
+            f'<p class="squares">squares</p><p>Back to <a href="{a}/docs/text.html">A</a></p>'
+            '<a href="moved-here.html">moved</a> <a href="gone-here.html">gone on</a> <a href="later-here.html">later</a>',
         ),
         "/guide/moved-here.html": page("Moved here", "<p>by the page</p>"),
         "/guide/gone-here.html": page("Gone here", "<p>by the server</p>"),
