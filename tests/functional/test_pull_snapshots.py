@@ -1,0 +1,59 @@
+"""Pulling from an archive that goes on: several snapshots and projects, new ones, and pruned ones."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from archiver.core.digest import Digest
+from servers.pushing import AMD64
+from servers.real import skopeo
+from servers.serving import serving
+from servers.small_archive import EARLIER, SNAPSHOT, ArchiveBuilder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.core.snapshot import ImageResult
+    from servers.console import Console
+
+REFERENCE = "quay.io/team/app:1"
+NAME = "quay.io/team/app"
+
+
+def moved(root: Path) -> tuple[ImageResult, ImageResult]:
+    """Make an archive in which a tag moved between two snapshots; return what it points to before and after."""
+    before = ArchiveBuilder(root)
+    older = before.image(REFERENCE, (AMD64,), salt="older")
+    before.finish(EARLIER)
+    after = ArchiveBuilder(root)
+    newer = after.image(REFERENCE, (AMD64,), salt="newer")
+    after.finish(SNAPSHOT)
+    return older, newer
+
+
+def test_a_digest_that_clusters_pinned_outlives_its_tag(tmp_path: Path) -> None:
+    """A tag is what the newest snapshot says; what it was before is pulled whole by its digest."""
+    older, newer = moved(tmp_path / "archives")
+    with serving(tmp_path / "archives") as running:
+        assert running.get(f"/v2/{NAME}/manifests/1").headers["docker-content-digest"] == newer.digest
+        assert json.loads(running.get(f"/v2/{NAME}/tags/list").body)["tags"] == ["1"]
+        source = f"docker://127.0.0.1:{running.port}/{NAME}@{older.digest}"
+        skopeo("copy", "--quiet", "--src-tls-verify=false", source, f"dir:{tmp_path / 'copied'}")
+        assert str(Digest.of((tmp_path / "copied/manifest.json").read_bytes())) == older.digest
+        assert running.log == []
+
+
+def test_what_prune_took_is_unknown(tmp_path: Path, console: Console) -> None:
+    """An earlier image whose snapshot is given up while it is served is a 404 then; the newest one is untouched."""
+    older, newer = moved(tmp_path / "archives")
+    path = f"/v2/{NAME}/manifests/"
+    with serving(tmp_path / "archives") as running:
+        assert running.get(path + older.digest).status == 200
+        for file in (tmp_path / "archives/small/snapshots").glob(f"{EARLIER}.*"):
+            file.unlink()
+        console.succeed("prune", "--archives", tmp_path / "archives", "--apply")
+        gone = running.get(path + older.digest)
+        assert (gone.status, json.loads(gone.body)["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
+        assert running.get(path + newer.digest).status == 200
+        assert running.log == []
