@@ -90,7 +90,8 @@ class View:
             origin = Origin.of(url)
         except InvalidURL:
             return None
-        for one in (origin, scheme_twin(origin)):
+        twin = scheme_twin(origin)
+        for one in (origin, twin) if twin else (origin,):
             if one in self.bases:
                 return f"{self.bases[one]}{path_and_query(url, fragment=True)}"
             if one in self.mounted and self.bases:

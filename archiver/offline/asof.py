@@ -7,8 +7,9 @@ cookie for, as ``*.localhost`` has not, choosing leads through all of them, one 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from archiver.core.clock import is_snapshot_id
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PATH = "/-/as-of"
 _COOKIE = "archiver-snapshot-"
+_PLAIN = re.compile(r"[!-\[\]-~]{1,4000}")  # ASCII but for spaces and backslashes
 _MOST_HOSTS = 15  # redirects that browsers follow without complaint
 
 
@@ -60,7 +62,9 @@ def choosing_url(project: str, snapshot: str, back: str) -> str:
     return f"{PATH}?{urlencode({'project': project, 'snapshot': snapshot, 'to': back})}"
 
 
-def choose(request: Request, view: View, projects: Mapping[str, Sequence[str]]) -> Reply:
+def choose(
+    request: Request, view: View, projects: Mapping[str, Sequence[str]], names: Collection[str]
+) -> Reply:
     """Answer the request that chooses a snapshot: set the cookie here, and go on to the next host or to the end.
 
     Args:
@@ -68,6 +72,7 @@ def choose(request: Request, view: View, projects: Mapping[str, Sequence[str]]) 
             server or an original URL.
         view: the addresses as this reader sees them.
         projects: the ids of each project's snapshots.
+        names: all host names that this server answers to, beside those that its machine has.
     """
     project, snapshot = request.parameter("project"), request.parameter("snapshot")
     known = projects.get(project)
@@ -75,7 +80,7 @@ def choose(request: Request, view: View, projects: Mapping[str, Sequence[str]]) 
         return plain(404, "there is no such snapshot")
     host = request.caller.host
     here = f"{request.caller.scheme}://{host.name}" + (f":{host.port}" if host.port else "")
-    target = _safe_target(request.parameter("to"), here, view)
+    target = _safe_target(request.parameter("to"), here, view, names)
     bases = [view.main, *view.bases.values()]
     domain = _common_domain(view.main, bases)
     hosts = [] if domain else _one_of_each_host(bases)[:_MOST_HOSTS]
@@ -101,7 +106,7 @@ def _set_cookie(project: str, snapshot: str, domain: str, *, secure: bool) -> st
     return "; ".join(parts)
 
 
-def _safe_target(text: str, here: str, view: View) -> str:
+def _safe_target(text: str, here: str, view: View, names: Collection[str]) -> str:
     """Return an absolute address of this server that a reader may be sent to: what is asked for, or the landing page."""
     try:
         wanted = urljoin(f"{here}/", text)
@@ -109,9 +114,9 @@ def _safe_target(text: str, here: str, view: View) -> str:
         own = {Origin.of(base) for base in (here, view.main, *view.bases.values())}
     except (InvalidURL, ValueError):
         return f"{view.main}/"
-    if origin in own and wanted.isascii() and wanted.isprintable() and " " not in wanted:
-        return wanted
-    return view.locate(wanted) or f"{view.main}/"
+    is_own = origin in own or (origin.host in names and origin.port == Origin.of(here).port)
+    target = wanted if is_own else view.locate(wanted)
+    return target if target and _PLAIN.fullmatch(target) else f"{view.main}/"
 
 
 def _common_domain(main: str, bases: Iterable[str]) -> str:

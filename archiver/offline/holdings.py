@@ -183,6 +183,9 @@ class Project(Protocol):
     def open(self, snapshot: str) -> Holding:
         """Open a snapshot; the caller closes it. Raises NotArchived where there is none of this id."""
 
+    def images(self, snapshot: str) -> ImageShelf:
+        """Return the images of a snapshot alone, without opening its docs. Raises NotArchived where there is none."""
+
     def look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
         """Return the captures of a SURT key in a snapshot that need not be open; nothing where it cannot be read."""
 

@@ -226,7 +226,7 @@ class Library:
         if request.path == AUTHORITY and self._authority:
             return Reply(200, (("Content-Type", "application/x-x509-ca-cert"), *SANDBOX), self._authority)
         if request.path == CHOOSE:
-            return choose(request, view, self._snapshots.ids())
+            return choose(request, view, self._snapshots.ids(), self._book.names)
         if request.path.startswith(TIMEMAP):
             with self._chosen({}) as reading:
                 view = reading.addresses(view)

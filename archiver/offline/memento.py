@@ -16,7 +16,6 @@ from archiver.core.clock import is_snapshot_id, iso_of_timestamp14, parse_snapsh
 from archiver.core.errors import InvalidURL
 from archiver.core.urlidentity import without_noise
 from archiver.core.urlkey import Origin, surt_key
-from archiver.offline.addresses import mount_path, path_and_query, scheme_twin
 from archiver.offline.lookup import is_of_host, preference
 from archiver.offline.wsgi import Reply, plain
 
@@ -162,7 +161,7 @@ def time_map(request: Request, projects: Iterable[Project], view: View) -> Reply
         view: the addresses as this reader sees them.
     """
     url, kind = time_map_url(request), request.path[len(TIMEMAP) :].partition("/")[0]
-    address, write = local_address(view, url), _MAPS.get(kind)
+    address, write = view.locate(url), _MAPS.get(kind)
     listed = mementos(projects, url, address) if address and write else ()
     if address is None or write is None or not listed:
         return plain(404, "nothing is archived of this URL")
@@ -192,18 +191,6 @@ def memento_uri(address: str, snapshot: str) -> str:
     scheme, _, rest = address.partition("://")
     netloc, _, path = rest.partition("/")
     return f"{scheme}://{netloc}{AT}{snapshot}/{path}"
-
-
-def local_address(view: View, url: str) -> str | None:
-    """Return where an archived URL is served, that of a mounted origin below the first address; else None."""
-    try:
-        origin = Origin.of(url)
-    except InvalidURL:
-        return None
-    for one in (origin, scheme_twin(origin)):
-        if one in view.mounted and view.bases:
-            return f"{next(iter(view.bases.values()))}{mount_path(one)}{path_and_query(url)}"
-    return view.locate(url)
 
 
 def _best(project: Project, snapshot: str, url: str) -> Capture | None:

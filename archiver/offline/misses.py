@@ -9,7 +9,6 @@ from archiver.core.clock import iso_of_timestamp14
 from archiver.core.errors import ArchiverError
 from archiver.offline.asof import PATH as CHOOSE
 from archiver.offline.datepicker import date_picker
-from archiver.offline.memento import local_address
 from archiver.offline.misspage import Miss, Near, is_for_people, miss_document, miss_line, miss_page, words_of
 from archiver.offline.nearby import nearest_above, neighbours
 from archiver.offline.search.files import search_all
@@ -83,7 +82,7 @@ class Misses:
         return _json(
             {
                 "url": url,
-                "address": local_address(view, capture.url),
+                "address": view.locate(capture.url),
                 "original": capture.url,
                 "status": capture.status,
                 "type": capture.mime,
@@ -103,7 +102,7 @@ class Misses:
             self._log(f"{url}: {error}")
             above, around = None, ()
         found = {near.url: near for near in self._found(view, url)}
-        alike = tuple(found.pop(one.url, None) or _near(one, view) for one in around)
+        alike = tuple(found.pop(one.url, _near(one, view)) for one in around)
         return Miss(url, why, _near(above, view) if above else None, alike, tuple(found.values()))
 
     def _pickers(self, url: str) -> str:
@@ -120,13 +119,11 @@ class Misses:
             results = search_all(self._search, parse_query(words), limit=_MOST_FOUND)
         except ArchiverError:  # told where somebody searches
             return ()
-        return tuple(
-            Near(hit.url, local_address(view, hit.url) or hit.url, hit.title) for hit in results.hits
-        )
+        return tuple(Near(hit.url, view.locate(hit.url) or hit.url, hit.title) for hit in results.hits)
 
 
 def _near(capture: Capture, view: View) -> Near:
-    return Near(capture.url, local_address(view, capture.url) or capture.url)
+    return Near(capture.url, view.locate(capture.url) or capture.url)
 
 
 def _json(document: dict[str, Any], status: int = 200) -> Reply:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 
 from archiver.core.capture import LONGEST_LINE, Capture
 from archiver.core.errors import InvalidDocument, NotArchived, RecordCorrupt
-from archiver.offline.archive import open_project
-from archiver.store.snapshots import good_snapshot, list_snapshots
+from archiver.offline.archive import ArchiveImages, open_project
+from archiver.store.blobs import BlobReader
+from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from archiver.offline.holdings import Holding
+    from archiver.offline.holdings import Holding, ImageShelf
     from archiver.store.paths import ProjectPaths
 
 
@@ -36,6 +37,11 @@ class ArchiveProject:
     def open(self, snapshot: str) -> Holding:
         """See holdings.Project. Raises RecordCorrupt or InvalidDocument where it is damaged."""
         return open_project(self._paths, snapshot)
+
+    def images(self, snapshot: str) -> ImageShelf:
+        """See holdings.Project. Raises InvalidDocument where the snapshot's record is damaged."""
+        record = read_snapshot(self._paths, snapshot)
+        return ArchiveImages(BlobReader(self._paths.root.parent / "images"), record.project, record.images)
 
     def look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
         """See holdings.Project. The index is read through up to the key, and not kept."""
@@ -69,6 +75,10 @@ class BundledProject:
         if snapshot != self._holding.snapshot:
             raise NotArchived(f"no snapshot {snapshot!r:.60} in the bundle of {self.name}")
         return self._holding
+
+    def images(self, snapshot: str) -> ImageShelf:
+        """See holdings.Project."""
+        return self.open(snapshot).images
 
     def look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
         """See holdings.Project."""
