@@ -14,13 +14,14 @@ from selectolax.lexbor import LexborHTMLParser
 
 from archiver.bundle.nesting import is_too_deep
 from archiver.core.charset import declared_codec, without_mark
-from archiver.offline.search.writer import Section
+from archiver.core.editions import normal_locale
+from archiver.offline.search.blocks import Section
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 # Raise it with every change of which pages are taken and what is found on them: older indexes are then built anew.
-EXTRACTION = 2
+EXTRACTION = 3
 MOST_BYTES = 16 << 20  # of HTML; what is beyond is not searched
 _DETECT_BYTES = 64 << 10
 _MARK, _END = "\x02", "\x03"  # control characters around a heading's number; taken out of the page first
@@ -38,15 +39,20 @@ _HEADINGS = "h1,h2,h3,h4,h5,h6,dt[id]"  # a dt with an id is an entry of an API 
 _BLOCKS = "p,div,section,article,li,dt,dd,tr,td,th,caption,pre,blockquote,figcaption,br,hr,summary,details,ul,ol,dl,table"
 _TAG = re.compile(r"<[^>]{0,4096}>?")
 _TITLE = re.compile(r"<title[^>]{0,256}>([^<]{0,4096})", re.IGNORECASE)
+_TAG_OF_LANGUAGE = re.compile(
+    r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}\Z"
+)  # BCP 47, as far as sites use it
+_SITE_NAME = re.compile(r"\s*[-\u2010-\u2015|·•:»›~]\s")  # what stands between a page's title and its site's
 _SECTIONS = frozenset({"section", "div", "article"})
 
 
 @dataclass(frozen=True)
 class Document:
-    """A page's title and sections. The first section is what stands before the first heading."""
+    """A page's title and sections, at least one; ``language`` is what it declares, a tag in normal form, or empty."""
 
     title: str
     sections: tuple[Section, ...]
+    language: str = ""
 
 
 def decode_html(data: bytes, content_type: str) -> str:
@@ -83,23 +89,46 @@ def read_document(html: str) -> Document:
             (Section("", "", _plain(unescape(_TAG.sub(" ", html)))),),
         )
     tree = LexborHTMLParser(html)
-    heading = tree.css_first("title") or tree.css_first("h1")
-    title = _plain(heading.text()) if heading else ""
+    language = _language(tree)
     if tree.body is None:
-        return Document(title, (Section("", "", ""),))
+        return Document(_title(tree), (Section("", "", ""),), language)
     for node in tree.body.css(f"{_NOISE},{_NOISE_OUTSIDE}"):
         if node.tag not in ("body", "main", "article"):
             node.remove()
+    title = _title(tree)
     main = _main(tree) or tree.body
     headings = main.css(_HEADINGS)
     names = [("", ""), *((_anchor(node), _plain(node.text())) for node in headings)]
+    if headings and headings[0].tag == "h1":
+        names[1] = "", names[1][1]  # the page's own heading: it is where the page begins
     for number, node in enumerate(headings, 1):
         node.insert_before(f"{_MARK}{number}{_END}")
         node.remove()
     for node in main.css(_BLOCKS):
         node.insert_before(" ")
         node.insert_after(" ")
-    return Document(title or next((name for _, name in names if name), ""), _sections(main.text(), names))
+    return Document(
+        title or next((name for _, name in names if name), ""), _sections(main.text(), names), language
+    )
+
+
+def _title(tree: LexborHTMLParser) -> str:
+    """The page's own title: what its only top heading says, where the title element has that and a site's name."""
+    named = tree.css_first("title")
+    title = _plain(named.text()) if named else ""
+    tops = [top for node in tree.css("h1") if (top := _plain(node.text()))]
+    if tops and (
+        not title or (len(tops) == 1 and _SITE_NAME.match(title, len(tops[0])) and title.startswith(tops[0]))
+    ):
+        return tops[0]
+    return title
+
+
+def _language(tree: LexborHTMLParser) -> str:
+    """The language that the page declares, where that is a well-formed tag."""
+    root = tree.root
+    declared = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root else ""
+    return normal_locale(declared) if _TAG_OF_LANGUAGE.match(declared) else ""
 
 
 def _main(tree: LexborHTMLParser) -> LexborNode | None:
@@ -141,6 +170,8 @@ def _sections(text: str, names: Sequence[tuple[str, str]]) -> tuple[Section, ...
     for number, body in zip(pieces[1::2], pieces[2::2]):
         anchor, heading = names[int(number)]
         found.append(Section(anchor, heading, _plain(body)))
+    if len(found) > 1 and not found[0].text:
+        del found[0]  # the page opens with a heading
     return tuple(found)
 
 

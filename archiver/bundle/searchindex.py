@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import sqlite3
+import zlib
 from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Iterator, Sequence
@@ -19,12 +20,13 @@ from archiver.core import jsontext
 from archiver.core.capture import distinct_pages
 from archiver.core.contentcoding import decoded_start, is_decodable
 from archiver.core.digest import CHUNK, Digest
+from archiver.core.editions import EditionReader, normal_locale
 from archiver.core.errors import ArchiverError, StorageDenied
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
-from archiver.offline.search.index import VERSION
 from archiver.offline.search.provenance import loaded_index, side_file
 from archiver.offline.search.reading import open_index
+from archiver.offline.search.schema import VERSION
 from archiver.offline.search.writer import IndexedDocument, write_index
 from archiver.store.atomic import storage_errors, sweep_temporaries, temporary_folder, write_atomically
 from archiver.store.locks import waiting_lock
@@ -153,10 +155,22 @@ def _build(paths: ProjectPaths, snapshot: str, target: Path, progress: Progress)
 
 
 def _documents(pages: Sequence[tuple[Site, Capture]], progress: Progress) -> Iterator[IndexedDocument]:
+    editions: dict[str, EditionReader] = {}
     with closing(progress.task("search index", "pages", len(pages))) as task:
         for site, capture in pages:
             read = _document(site, capture, progress)
-            yield IndexedDocument(capture.source, capture.url, capture.timestamp, read.title, read.sections)
+            if site.name not in editions:
+                editions[site.name] = EditionReader.around(seed.partition("://")[2] for seed in site.seeds)
+            shown = editions[site.name].read(capture.url.partition("://")[2])
+            yield IndexedDocument(
+                capture.source,
+                capture.url,
+                capture.timestamp,
+                read.title,
+                normal_locale(shown.locale.text) if shown.locale else read.language,
+                shown.version.text if shown.version else "",
+                read.sections,
+            )
             task.advance()
 
 
@@ -187,6 +201,7 @@ def _provenance(digest: Digest) -> bytes:
             "extraction": EXTRACTION,
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
+            "zlib": zlib.ZLIB_RUNTIME_VERSION,
             "parsers": [
                 f"selectolax {selectolax.__version__}",
                 f"beautifulsoup4 {version('beautifulsoup4')}",

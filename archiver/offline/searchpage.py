@@ -3,75 +3,63 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Sequence
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from archiver.core.amounts import count_text
 from archiver.offline.markup import day_of_timestamp, esc, page, search_box
+from archiver.offline.searchapi import PAGE_SIZE
 
 if TYPE_CHECKING:
     from archiver.offline.addresses import View
-    from archiver.offline.search.index import Hit, SearchResults
+    from archiver.offline.search.directory import Facet, Facets
+    from archiver.offline.search.files import SearchResults
+    from archiver.offline.search.index import Hit
     from archiver.offline.search.snippet import Snippet
+    from archiver.offline.searchapi import Asked
     from archiver.offline.wsgi import Reply
 
-PAGE_SIZE = 20
 
-
-def search_page(
-    title: str,
-    text: str,
-    results: SearchResults,
-    view: View,
-    *,
-    offset: int = 0,
-    source: str = "",
-    sources: Sequence[str] = (),
-) -> Reply:
+def search_page(title: str, asked: Asked, results: SearchResults, facets: Facets, view: View) -> Reply:
     """Return the page with what was found.
 
     Args:
         title: of the project or archive.
-        text: what the reader typed.
+        asked: what the reader asked for.
         results: this page of hits.
+        facets: what the search can be limited to.
         view: the addresses as this reader sees them.
-        offset: how many hits come before this page's.
-        source: the doc site searched, or empty for all.
-        sources: the doc sites there are to choose from.
     """
-    said = count_text(results.total, "result") if text.strip() else "Type what you are looking for"
-    if text.strip() and not results.total:
-        said = "Nothing found. Fewer or other words may help; all of them have to occur in one section."
+    said = "Type what you are looking for"
+    if asked.text.strip():
+        said = count_text(results.total, "page")
+        if results.more:
+            said = f"More than {said}"
+        if results.loose:
+            said += ". No section has all of these words; these have some of them."
+        if not results.total:
+            said = "Nothing found. Other words may help, or fewer limits."
     hits = "".join(f"<li>{_hit(hit, view)}</li>" for hit in results.hits)
     return _frame(
         title,
-        text,
-        f'<p class="dim" id="said" role="status">{said}</p><ol class="hits" id="hits" start="{offset + 1}">{hits}</ol>'
-        f"{_pager(text, results, offset, source)}",
-        sources=sources,
-        source=source,
+        asked.text,
+        f'<p class="found" id="said" role="status">{said}</p>'
+        f'<ol class="hits" id="hits" start="{asked.offset + 1}">{hits}</ol>{_pager(asked, results, view)}',
+        view,
+        choices="".join(
+            _choice(name, any_of, values, chosen)
+            for name, any_of, values, chosen in (
+                ("source", "all sites", facets.sources, asked.filters.source),
+                ("version", "all versions", facets.versions, asked.filters.version),
+                ("locale", "all languages", facets.locales, asked.filters.locale),
+            )
+        ),
     )
 
 
-def search_off_page(title: str, text: str, reason: str) -> Reply:
+def search_off_page(title: str, text: str, reason: str, view: View) -> Reply:
     """Return the search page where search is not possible, with the reason."""
-    return _frame(title, text, f'<p class="notice">Search is off: {esc(reason)}</p>', status=503)
-
-
-def hit_document(hit: Hit, view: View) -> dict[str, Any]:
-    """Return a hit for ``/-/search.json``; ``marks`` are ``[start, stop]`` in characters of ``snippet``."""
-    return {
-        "title": hit.title,
-        "heading": hit.heading,
-        "url": view.locate(hit.target) or hit.target,
-        "original": hit.target,
-        "snippet": hit.snippet.text,
-        "marks": [list(span) for span in hit.snippet.marks],
-        "timestamp": hit.timestamp,
-        "source": hit.source,
-        "project": hit.project,
-        "score": hit.score,
-    }
+    return _frame(title, text, f'<p class="notice">Search is off: {esc(reason)}</p>', view, status=503)
 
 
 def miss_page(url: str, reason: str, view: View, *, nearest: str = "", searchable: bool) -> Reply:
@@ -107,26 +95,29 @@ def _words(url: str) -> str:
     return " ".join(re.split(r"[-_.+\s]+", re.sub(r"\.x?html?\Z", "", last)))[:80].strip()
 
 
-def _frame(
-    title: str, text: str, content: str, *, status: int = 200, sources: Sequence[str] = (), source: str = ""
-) -> Reply:
-    options = "".join(
-        f'<option value="{esc(name)}"{" selected" if name == source else ""}>{esc(name)}</option>'
-        for name in sources
-    )
-    choice = (
-        f'<label class="hidden" for="source">In</label><select id="source" name="source">'
-        f'<option value="">all sites</option>{options}</select>'
-        if len(sources) > 1
-        else ""
-    )
+def _frame(title: str, text: str, content: str, view: View, *, status: int = 200, choices: str = "") -> Reply:
     shown = f"{text} · {title}" if text.strip() else f"Search · {title}"
     return page(
         shown,
-        f'<header class="top small"><div class="wrap"><p class="eyebrow"><a href="/">{esc(title)}</a></p>'
-        f'<h1 class="hidden">Search</h1>{search_box(text, extra=choice, focus=not text.strip())}</div></header>'
-        f'<main id="main" class="wrap">{content}</main>',
+        f'<header class="top small"><div class="wrap"><p class="eyebrow"><a href="{view.prefix}/">{esc(title)}</a></p>'
+        f'<h1 class="hidden">Search</h1>{search_box(text, action=f"{view.prefix}/-/search", extra=choices, focus=not text.strip())}'
+        f'</div></header><main id="main" class="wrap">{content}</main>',
         status=status,
+        root=view.prefix,
+    )
+
+
+def _choice(name: str, any_of: str, values: Sequence[Facet], chosen: str) -> str:
+    """Return a list to choose a limit from; nothing where there is no choice."""
+    if len(values) < 2:
+        return ""
+    options = "".join(
+        f'<option value="{esc(value.name)}"{" selected" if value.name == chosen else ""}>{esc(value.name)}</option>'
+        for value in values
+    )
+    return (
+        f'<label class="hidden" for="{name}">{any_of}</label><select id="{name}" name="{name}">'
+        f'<option value="">{any_of}</option>{options}</select>'
     )
 
 
@@ -135,11 +126,19 @@ def _hit(hit: Hit, view: View) -> str:
     heading = (
         f' <span class="sub">{esc(hit.heading)}</span>' if hit.heading and hit.heading != hit.title else ""
     )
-    facts = " · ".join(filter(None, (hit.project, hit.source, day_of_timestamp(hit.timestamp))))
+    facts = " · ".join(
+        filter(None, (hit.project, hit.source, hit.version, hit.locale, day_of_timestamp(hit.timestamp)))
+    )
+    places = ((other.heading, hit.place(other.anchor)) for other in hit.others)
+    others = "".join(
+        f'<li><a href="{esc(view.locate(place) or place)}">{esc(heading)}</a></li>'
+        for heading, place in places
+    )
+    also = f'<ul class="others" aria-label="Also on this page">{others}</ul>' if others else ""
     return (
         f'<a class="hit" href="{esc(url)}"><span class="name">{esc(hit.title or hit.url)}</span>{heading}</a>'
         f'<p class="from">{esc(hit.target)}</p><p class="text">{_marked(hit.snippet)}</p>'
-        f'<p class="dim">{esc(facts)}</p>'
+        f'{also}<p class="dim">{esc(facts)}</p>'
     )
 
 
@@ -153,16 +152,16 @@ def _marked(snippet: Snippet) -> str:
     return "".join(pieces) + esc(snippet.text[end:])
 
 
-def _pager(text: str, results: SearchResults, offset: int, source: str) -> str:
+def _pager(asked: Asked, results: SearchResults, view: View) -> str:
     def link(name: str, to: int, rel: str) -> str:
-        query = urlencode({"q": text, "source": source, "offset": to}, quote_via=quote)
-        return f'<a rel="{rel}" href="/-/search?{esc(query)}">{name}</a>'
+        query = urlencode(asked.parameters(to), quote_via=quote)
+        return f'<a rel="{rel}" href="{view.prefix}/-/search?{esc(query)}">{name}</a>'
 
     links = []
-    if offset > 0:
-        links.append(link("Previous", max(0, offset - PAGE_SIZE), "prev"))
-    if offset + PAGE_SIZE < results.total:
-        links.append(link("Next", offset + PAGE_SIZE, "next"))
+    if asked.offset > 0:
+        links.append(link("Previous", max(0, asked.offset - PAGE_SIZE), "prev"))
+    if asked.offset + PAGE_SIZE < results.total:
+        links.append(link("Next", asked.offset + PAGE_SIZE, "next"))
     return (
         f'<nav class="pager" id="pager" aria-label="Pages of results">{"".join(links)}</nav>' if links else ""
     )

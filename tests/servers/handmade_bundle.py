@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 import uuid
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Callable, Iterable
 
@@ -269,18 +270,24 @@ def search_index(documents: Iterable[tuple[str, str, str, str]], more: str = "")
         path = Path(folder) / "search.sqlite"
         database = sqlite3.connect(path)
         database.executescript(
-            "PRAGMA user_version=1;"
-            "CREATE TABLE documents(id INTEGER PRIMARY KEY, source, url, timestamp, title);"
-            "CREATE TABLE sections(id INTEGER PRIMARY KEY, document, anchor, heading, text);"
-            "CREATE VIRTUAL TABLE sections_fts USING fts5(title, heading, body, characters, content='',"
-            " prefix='2 3', tokenize='porter unicode61 remove_diacritics 2');"
+            "PRAGMA user_version=2;"
+            "CREATE TABLE documents(id INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL,"
+            " timestamp TEXT NOT NULL, title TEXT NOT NULL, locale TEXT NOT NULL, version TEXT NOT NULL,"
+            " sections INTEGER NOT NULL);"
+            "CREATE TABLE texts(id INTEGER PRIMARY KEY, content BLOB NOT NULL);"
+            "CREATE TABLE inflected(word TEXT PRIMARY KEY, stem TEXT NOT NULL) WITHOUT ROWID;"
+            "CREATE VIRTUAL TABLE sections_fts USING fts5(title, heading, page, body, content='',"
+            " tokenize='porter unicode61 remove_diacritics 2');"
         )
         with database:
             for number, document in enumerate(documents, 1):
-                database.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?)", (number, *document))
-                database.execute("INSERT INTO sections VALUES (?, ?, '', '', 'text')", (number, number))
                 database.execute(
-                    "INSERT INTO sections_fts(rowid, title, heading, body, characters) VALUES (?, ?, '', 'text', '')",
+                    "INSERT INTO documents VALUES (?, ?, ?, ?, ?, '', '', 1)", (number, *document)
+                )
+                block = zlib.compress(json.dumps([["", "", "text"]]).encode())
+                database.execute("INSERT INTO texts VALUES (?, ?)", (number, block))
+                database.execute(
+                    "INSERT INTO sections_fts(rowid, title, heading, page, body) VALUES (?, ?, '', '', 'text')",
                     (number, document[3]),
                 )
         database.executescript(more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING, Callable, Mapping
 from archiver.core.errors import ArchiverError, SearchUnavailable
 from archiver.core.urlkey import surt_key
 from archiver.offline.names import SEARCH
-from archiver.offline.search.index import foreign_schema, open_database
+from archiver.offline.search.blocks import unpacked
+from archiver.offline.search.directory import Directory
+from archiver.offline.search.reading import check_text
+from archiver.offline.search.schema import PAGE_SIZE, foreign_schema, open_database
 from archiver.offline.windows import chunks
 from archiver.store.atomic import storage_errors
 
@@ -20,10 +24,10 @@ if TYPE_CHECKING:
     from archiver.offline.wacz import Wacz
     from archiver.offline.windows import RandomAccess
 
-_ORPHANS = """
-SELECT count(*) FROM sections LEFT JOIN documents ON documents.id = sections.document WHERE documents.id IS NULL
-"""
 _MOST_MESSAGES = 5
+_DOCUMENTS = "SELECT id, source, url, timestamp, title FROM documents ORDER BY id"
+_INDEXED = "SELECT count(*), coalesce(max(id), 0) FROM sections_fts_docsize WHERE id > 0"
+_WORD = re.compile(r"[a-z]{5,24}\Z")
 
 
 IsPage = Callable[[str, str, str], bool]
@@ -67,14 +71,45 @@ def _check(database: sqlite3.Connection, is_page: IsPage, report: Report) -> Non
     for (message,) in database.execute(f"PRAGMA quick_check({_MOST_MESSAGES})").fetchall():
         if message != "ok":
             report("search.database", SEARCH, str(message))
-    (orphans,) = database.execute(_ORPHANS).fetchone()
-    if orphans:
-        report("search.database", SEARCH, f"{orphans} sections belong to no document")
-    for source, url, timestamp in database.execute(
-        "SELECT source, url, timestamp FROM documents ORDER BY id"
-    ):
-        if not is_page(str(source), str(url), str(timestamp)):
-            report("search.dangling", SEARCH, f"{source!s:.80} has no page {url!s:.200} of {timestamp!s:.20}")
+    for pragma, expected in (("page_size", PAGE_SIZE), ("freelist_count", 0), ("application_id", 0)):
+        (value,) = database.execute(f"PRAGMA {pragma}").fetchone()
+        if value != expected:
+            report("search.database", SEARCH, f"its {pragma} is {value}, not {expected}")
+    for said in (_document_trouble(database, is_page, report), _word_trouble(database)):
+        if said:
+            report("search.database", SEARCH, said)
+
+
+def _document_trouble(database: sqlite3.Connection, is_page: IsPage, report: Report) -> str:
+    """Check that documents are pages, and that their sections, the blocks of text and the full-text index go together."""
+    expected = 1
+    directory = Directory.of(database)
+    for number, source, url, timestamp, title in database.execute(_DOCUMENTS):
+        check_text(source, url, timestamp, title)
+        if number != expected:
+            return f"the document {number} stands where {expected} belongs"
+        expected += 1
+        if not is_page(source, url, timestamp):
+            report("search.dangling", SEARCH, f"{source:.80} has no page {url:.200} of {timestamp:.20}")
+    end = directory.span(expected - 1)[1] if expected > 1 else 1
+    section = 1
+    for number, content in database.execute("SELECT id, content FROM texts ORDER BY id"):
+        if number != section:
+            return f"the block of section {number} stands where that of {section} belongs"
+        section += len(unpacked(content))
+    if section != end:
+        return f"it has the text of {section - 1} sections, its documents have {end - 1}"
+    if database.execute(_INDEXED).fetchone() != (end - 1, end - 1):
+        return "the full-text index does not have the sections of the documents"
+    return ""
+
+
+def _word_trouble(database: sqlite3.Connection) -> str:
+    for word, stem in database.execute("SELECT word, stem FROM inflected"):
+        check_text(word, stem)
+        if not (_WORD.match(word) and stem and word[:1] == stem[:1]):
+            return f"{word:.40} is no inflected word of {stem:.40}"
+    return ""
 
 
 def pages_of(sites: Mapping[str, Wacz]) -> IsPage:

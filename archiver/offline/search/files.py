@@ -6,23 +6,29 @@ is impossible as well, search is off and says why.
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
 import threading
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, Sequence
 
 from archiver.core.digest import Digest, verified_chunks
 from archiver.core.errors import ArchiverError, SearchUnavailable, StoreError
-from archiver.offline.search.index import Hit, SearchResults, open_database, prepare, search
+from archiver.offline.search.directory import EVERYTHING, Directory, Facets, Filters, merged_facets
+from archiver.offline.search.index import Index
+from archiver.offline.search.schema import open_database, prepare
 from archiver.store.atomic import atomic_file
 
 if TYPE_CHECKING:
     from archiver.offline.holdings import Holding, SearchIndex
+    from archiver.offline.search.index import Found, Hit, Ranking
     from archiver.offline.search.query import Query
 
 MEMORY_LIMIT = 512 << 20
+MOST_HITS = 1000
 _PATIENCE = 1.0  # seconds
 
 
@@ -49,6 +55,7 @@ class SearchFile:
         self._preparing = threading.Lock()
         self._in_memory: _Connection | None = None
         self._path: Path | None = None
+        self._directory: Directory | None = None
         self._failure: SearchUnavailable | None = None
         self._local = threading.local()
         self._opened: list[_Connection] = []
@@ -67,24 +74,36 @@ class SearchFile:
         with self._preparing:
             if self._failure is not None:
                 raise self._failure
-            if self._path is not None or self._in_memory is not None:
+            if self._directory is not None:
                 return
             try:
                 self._place()
+                with self._database() as database:
+                    self._directory = Directory.of(database)
             except SearchUnavailable as error:
                 self._failure = error
                 raise
-            except ArchiverError as error:
+            except (ArchiverError, sqlite3.Error) as error:
                 self._failure = SearchUnavailable(f"the search index is damaged: {error}")
                 raise self._failure from error
 
-    def search(
-        self, query: Query, *, limit: int, offset: int = 0, source: str | None = None
-    ) -> SearchResults:
-        """Search; the index is made ready first if it is not. Raises SearchUnavailable."""
-        self.prepare()
+    def rank(self, query: Query, filters: Filters = EVERYTHING) -> Ranking:
+        """Return what matches a query; the index is made ready first if it is not. Raises SearchUnavailable."""
+        directory = self.directory()
         with self._database() as database:
-            return search(database, query, limit=limit, offset=offset, source=source)
+            return Index(database, directory).rank(query, filters)
+
+    def hits(self, found: Sequence[Found], query: Query) -> tuple[Hit, ...]:
+        """Return what to show of some of a ranking's documents. Raises SearchUnavailable."""
+        directory = self.directory()
+        with self._database() as database:
+            return Index(database, directory).hits(found, query.terms)
+
+    def directory(self) -> Directory:
+        """Return the index's documents; it is made ready first if it is not. Raises SearchUnavailable."""
+        self.prepare()
+        assert self._directory is not None
+        return self._directory
 
     def close(self) -> None:
         """Close what is open. What is in use for longer than a moment is left alone: SQLite would crash."""
@@ -157,30 +176,81 @@ class SearchFile:
             yield connection.database
 
 
+@dataclass(frozen=True)
+class SearchResults:
+    """A page of hits, best first.
+
+    Attributes:
+        hits: a page of docs each.
+        total: how many pages were found in all.
+        more: whether there are more than were counted.
+        loose: whether nothing has all that was looked for, and these have some of it.
+    """
+
+    hits: tuple[Hit, ...]
+    total: int
+    more: bool = False
+    loose: bool = False
+
+
 def search_all(
-    files: Sequence[SearchFile], query: Query, *, limit: int, offset: int = 0, source: str | None = None
+    files: Sequence[SearchFile],
+    query: Query,
+    *,
+    limit: int,
+    offset: int = 0,
+    filters: Filters = EVERYTHING,
 ) -> SearchResults:
     """Search several indexes and merge what they give by score.
+
+    Where some have all that was looked for, what has only a part of it in the others is left out.
+
+    Args:
+        files: the indexes.
+        query: from ``parse_query``.
+        limit: how many hits to return, at most 1,000.
+        offset: how many to pass over.
+        filters: what to limit the search to.
 
     Raises:
         SearchUnavailable: none of them can be searched; the first one's reason.
     """
-    hits: list[Hit] = []
-    total = 0
+    rankings: list[tuple[SearchFile, Ranking]] = []
     failures: list[SearchUnavailable] = []
     for file in files:
         try:
-            found = file.search(query, limit=limit + offset, source=source)
+            rankings.append((file, file.rank(query, filters)))
         except SearchUnavailable as error:
             failures.append(error)
-            continue
-        total += found.total
-        several = len(files) > 1
-        hits += [replace(hit, project=file.project) if several else hit for hit in found.hits]
-    if failures and len(failures) == len(files):
+    if failures and not rankings:
         raise failures[0]
-    hits.sort(key=lambda hit: hit.score)
-    return SearchResults(tuple(hits[offset : offset + limit]), total)
+    loose = not any(ranking.found and not ranking.loose for _, ranking in rankings)
+    kept = [(file, ranking) for file, ranking in rankings if loose or not ranking.loose]
+    ordered = heapq.merge(
+        *([(each.score, number, each) for each in ranking.found] for number, (_, ranking) in enumerate(kept)),
+        key=lambda item: item[:2],
+    )
+    page = list(islice(ordered, offset, offset + min(limit, MOST_HITS)))
+    shown: list[Hit] = []
+    for number, (file, _) in enumerate(kept):
+        hits = file.hits([each for _, of, each in page if of == number], query)
+        shown += (replace(hit, project=file.project) for hit in hits) if len(files) > 1 else hits
+    shown.sort(key=lambda hit: hit.score)
+    return SearchResults(
+        tuple(shown),
+        sum(len(ranking.found) for _, ranking in kept),
+        any(ranking.more for _, ranking in kept),
+        loose and bool(shown),
+    )
+
+
+def facets_of(files: Sequence[SearchFile]) -> Facets:
+    """Return what searches in several indexes can be limited to; an index that cannot be searched has nothing."""
+    directories: list[Directory] = []
+    for file in files:
+        with suppress(SearchUnavailable):
+            directories.append(file.directory())
+    return merged_facets(directories)
 
 
 def _is_whole(path: Path, digest: Digest, size: int) -> bool:

@@ -1,62 +1,67 @@
-"""Searching an index that is an SQLite file, opened so that nothing can be written and no schema is trusted.
+"""Searching an index: what matches, which of it is best, and a hit for each page.
 
-Source: docs/format.md, "docs/search.sqlite"; https://www.sqlite.org/security.html section 1.
+Source: docs/format.md, "docs/search.sqlite"; https://www.sqlite.org/fts5.html section 5.1 (bm25).
 """
 
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Sequence
 
 from archiver.core.errors import SearchUnavailable
+from archiver.offline.search.blocks import unpacked
+from archiver.offline.search.directory import EVERYTHING
 from archiver.offline.search.snippet import Snippet, make_snippet
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from archiver.offline.search.blocks import Section
+    from archiver.offline.search.directory import Directory, Filters
     from archiver.offline.search.query import Query
 
-VERSION = 1
-MOST_HITS = 100
-_TABLES = {"documents", "sections"}
-_FTS = "sections_fts"
-_SHADOWS = {f"{_FTS}_{name}" for name in ("data", "idx", "docsize", "config")}
-_MOST_OFFSET = 10_000
+_MOST_OTHERS = 4
+_MOST_RANKED = (
+    10_000  # sections; a query that finds more is ranked by titles and headings, and a part of its texts
+)
 _MOST_STEPS = 2_000  # of _STEP virtual machine instructions each; a few seconds
 _STEP = 100_000
-# Weights of the columns title, heading, body, characters.
+_MOST_COMPLETIONS = 12
+_MOST_WORDS = 200  # looked at for them
+# Weights of the columns title, heading, page, body.
 _RANKED = """
-SELECT sections_fts.rowid AS id, bm25(sections_fts, 8.0, 4.0, 1.0, 0.5) AS score
-FROM sections_fts{join} WHERE sections_fts MATCH ?{where} ORDER BY score, id LIMIT ? OFFSET ?
+SELECT rowid, bm25(sections_fts, 10.0, 5.0, 1.5, 1.0) FROM sections_fts
+WHERE sections_fts MATCH ? AND rowid BETWEEN ? AND ?{more} LIMIT ?
 """
-_HITS = """
-SELECT s.id, s.document, d.title, d.url, d.timestamp, d.source, s.anchor, s.heading, s.text, ranked.score
-FROM ({ranked}) AS ranked JOIN sections AS s ON s.id = ranked.id JOIN documents AS d ON d.id = s.document
-ORDER BY ranked.score, ranked.id
-"""
-# What stands under a page's title where the title is all that its first section has.
-_BELOW_TITLE = (
-    "SELECT id, text, heading FROM sections WHERE document = ? AND id > ? AND text != '' ORDER BY id LIMIT 1"
-)
-_SECTIONS_OF_SOURCE = (
-    " JOIN sections ON sections.id = sections_fts.rowid JOIN documents ON documents.id = sections.document"
-)
+_BLOCK = "SELECT id, content FROM texts WHERE id <= ? ORDER BY id DESC LIMIT 1"
+_DOCUMENT = "SELECT source, url, timestamp, title, locale, version FROM documents WHERE id = ?"
+_INFLECTED = "SELECT word, stem FROM inflected WHERE word >= ? AND word < ? LIMIT ?"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Another section of a page: its heading, and the heading's id or empty."""
+
+    anchor: str
+    heading: str
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A section that was found.
+    """A page that was found, shown by its best section.
 
     Attributes:
-        title: its page's title.
-        url: its page's original URL.
-        anchor: the heading's id, or empty.
+        title: its title.
+        url: its original URL.
+        anchor: the id of the section's heading, or empty.
         heading: empty for what stands before a page's first heading.
-        snippet: a piece of its text.
+        snippet: a piece of the section's text.
         timestamp: when the page was captured, ``YYYYMMDDhhmmss``.
         source: the doc site's name.
+        locale, version: what the page shows of them; may be empty.
         score: lower is better (bm25 as FTS5 gives it).
+        others: the next best sections of the page.
         project: filled in where several projects are searched together.
     """
 
@@ -67,133 +72,198 @@ class Hit:
     snippet: Snippet
     timestamp: str
     source: str
+    locale: str
+    version: str
     score: float
+    others: tuple[Place, ...] = ()
     project: str = ""
 
     @property
     def target(self) -> str:
         """The original URL with the section's anchor."""
-        return f"{self.url}#{self.anchor}" if self.anchor else self.url
+        return self.place(self.anchor)
+
+    def place(self, anchor: str) -> str:
+        """Return the original URL with an anchor of the page."""
+        return f"{self.url}#{anchor}" if anchor else self.url
 
 
 @dataclass(frozen=True)
-class SearchResults:
-    """A page of hits, best first, and how many there are in all."""
+class Found:
+    """A document that matches: its number, the score of its best section, and its sections, best first."""
 
-    hits: tuple[Hit, ...]
-    total: int
-
-
-def open_database(path: Path) -> sqlite3.Connection:
-    """Open an index file in place. Raises SearchUnavailable where it cannot be searched."""
-    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-    try:
-        return prepare(sqlite3.connect(uri, uri=True, check_same_thread=False))
-    except sqlite3.Error as error:
-        raise SearchUnavailable(f"the search index cannot be opened: {error}", place=str(path)) from error
+    document: int
+    score: float
+    sections: tuple[int, ...]
 
 
-def prepare(database: sqlite3.Connection) -> sqlite3.Connection:
-    """Harden a connection and check that it is an index of the version known here.
+@dataclass(frozen=True)
+class Ranking:
+    """The documents that match a query, best first.
 
-    Raises:
-        SearchUnavailable: it is not, or this Python's SQLite lacks FTS5.
+    Attributes:
+        found: all of them, or those that were looked at.
+        more: whether there are more.
+        loose: whether nothing has all that was looked for, and these have some of it.
     """
-    try:
-        for pragma in (
-            "trusted_schema = OFF",
-            "query_only = ON",
-            "cell_size_check = ON",
-            "mmap_size = 268435456",
-        ):
-            database.execute(f"PRAGMA {pragma}")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version != VERSION:
-            raise SearchUnavailable(f"the search index has version {version}; this program knows {VERSION}")
-        database.execute("SELECT rowid FROM sections_fts WHERE sections_fts MATCH 'a' LIMIT 1").fetchone()
-    except sqlite3.Error as error:
-        database.close()
-        raise SearchUnavailable(f"the search index cannot be read: {error}") from error
-    return database
+
+    found: tuple[Found, ...]
+    more: bool = False
+    loose: bool = False
 
 
-def foreign_schema(database: sqlite3.Connection) -> list[str]:
-    """Return what a schema has beside plain tables of the expected names and their full-text index.
-
-    A view or a virtual table could run whatever its author likes: a database that has one is not to be asked anything.
-
-    Raises:
-        sqlite3.Error: it is damaged.
-    """
-    found: list[str] = []
-    for kind, name, root, sql in database.execute("SELECT type, name, rootpage, sql FROM sqlite_master"):
-        plain = kind == "table" and name in _TABLES | _SHADOWS and root
-        index = name == _FTS and str(sql).startswith(f"CREATE VIRTUAL TABLE {_FTS} USING fts5(")
-        if not (plain or index):
-            found.append(f"{kind} {name}")
-    for table in sorted(_TABLES):
-        columns = database.execute(f"PRAGMA table_xinfo({table})").fetchall()
-        found += [f"generated column {column[1]}" for column in columns if column[6]]
-    return found
-
-
-def search(
-    database: sqlite3.Connection, query: Query, *, limit: int = 20, offset: int = 0, source: str | None = None
-) -> SearchResults:
-    """Return the sections that match a query, best first.
+class Index:
+    """An index that is open. To be used by one thread at a time.
 
     Args:
         database: from ``open_database`` or ``prepare``.
-        query: from ``parse_query``; an empty one finds nothing.
-        limit: how many hits to return, at most 100.
-        offset: how many to pass over, at most 10,000.
-        source: only sections of this doc site.
-
-    Raises:
-        SearchUnavailable: the index is damaged, or the query takes longer than anybody waits.
+        directory: of that database.
     """
-    if not query.expression:
-        return SearchResults((), 0)
-    join, where = (_SECTIONS_OF_SOURCE, " AND documents.source = ?") if source else ("", "")
-    given: list[object] = [query.expression, source] if source else [query.expression]
-    page = [max(0, min(limit, MOST_HITS)), max(0, min(offset, _MOST_OFFSET))]
-    ranked = _RANKED.format(join=join, where=where)
-    count = f"SELECT count(*) FROM sections_fts{join} WHERE sections_fts MATCH ?{where}"  # noqa: S608 - constants only
-    budget = iter(range(_MOST_STEPS))
-    database.set_progress_handler(lambda: next(budget, None) is None, _STEP)
-    try:
-        (total,) = database.execute(count, given).fetchone()
-        rows = database.execute(_HITS.format(ranked=ranked), given + page).fetchall()
-        hits = list(_hits(database, rows, query.terms))
-    except sqlite3.Error as error:
-        raise SearchUnavailable(f"the search failed: {error}") from error
-    finally:
-        database.set_progress_handler(None, 0)
-    if not page[1] and len(rows) == total:
-        total = len(hits)  # all are here, so count what is shown
-    return SearchResults(tuple(hits), total)
+
+    def __init__(self, database: sqlite3.Connection, directory: Directory) -> None:
+        self._database = database
+        self._directory = directory
+
+    def rank(self, query: Query, filters: Filters = EVERYTHING) -> Ranking:
+        """Return what matches a query; an empty one finds nothing.
+
+        Raises:
+            SearchUnavailable: the index is damaged, or the query takes longer than anybody waits.
+        """
+        ranges = self._directory.ranges(filters)
+        if not query.clauses or not ranges:
+            return Ranking(())
+        with self._bounded():
+            scope = _Scope(self._database, ranges)
+            found, more = self._documents(scope, query.strict(self._complete))
+            if found or more:
+                return Ranking(found, more)
+            found, more = self._documents(scope, query.loose(self._complete))
+            return Ranking(found, more, loose=bool(found))
+
+    def hits(self, found: Iterable[Found], terms: tuple[str, ...]) -> tuple[Hit, ...]:
+        """Return what to show of documents found.
+
+        Args:
+            found: some of a ranking's.
+            terms: the query's.
+
+        Raises:
+            SearchUnavailable: the index is damaged.
+        """
+        texts = _Texts(self._database)
+        with self._bounded():
+            return tuple(self._hit(each, terms, texts) for each in found)
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """Have whatever SQLite does within take a few seconds at most, and its errors be those of search."""
+        budget = iter(range(_MOST_STEPS))
+        self._database.set_progress_handler(lambda: next(budget, None) is None, _STEP)
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise SearchUnavailable(f"the search failed: {error}") from error
+        finally:
+            self._database.set_progress_handler(None, 0)
+
+    def _complete(self, typed: str) -> list[str]:
+        """Return words that begin as what was typed, a word for each stem that does not."""
+        rows = self._database.execute(_INFLECTED, (typed, f"{typed}\U0010ffff", _MOST_WORDS))
+        words = {str(stem): str(word) for word, stem in rows if not str(stem).startswith(typed)}
+        return list(words.values())[:_MOST_COMPLETIONS]
+
+    def _documents(self, scope: _Scope, expression: str) -> tuple[tuple[Found, ...], bool]:
+        """Return the documents that match, best first, and whether some were not looked at."""
+        scores = scope.scores(expression)
+        more = len(scores) >= _MOST_RANKED
+        if more:
+            for section, score in scope.scores(f"{{title heading}} : ({expression})").items():
+                scores[section] = min(score, scores.get(section, score))
+        sections: dict[int, list[int]] = {}
+        for section in sorted(scores, key=lambda section: (scores[section], section)):
+            of_document = sections.setdefault(self._directory.document_of(section), [])
+            if len(of_document) <= 2 * _MOST_OTHERS:
+                of_document.append(section)
+        found = [
+            Found(document, scores[numbers[0]] * self._directory.weight_of(document), tuple(numbers))
+            for document, numbers in sections.items()
+        ]
+        return tuple(sorted(found, key=lambda each: (each.score, each.document))), more
+
+    def _hit(self, found: Found, terms: tuple[str, ...], texts: _Texts) -> Hit:
+        """Return a hit; a heading without text of its own shows the text below it."""
+        row = self._database.execute(_DOCUMENT, (found.document,)).fetchone()
+        source, url, timestamp, title, locale, version = (str(value) for value in row or ("",) * 6)
+        number = found.sections[0]
+        best = texts.section(number)
+        text = best.text
+        if not text and number + 1 < self._directory.span(found.document)[1]:
+            text = texts.section(number + 1).text
+        others: dict[Place, None] = {}
+        for section in map(texts.section, found.sections[1:]):
+            if section.heading and (section.anchor, section.heading) != (best.anchor, best.heading):
+                others[Place(section.anchor, section.heading)] = None
+        return Hit(
+            title=title,
+            url=url,
+            anchor=best.anchor,
+            heading=best.heading,
+            snippet=make_snippet(text, terms),
+            timestamp=timestamp,
+            source=source,
+            locale=locale,
+            version=version,
+            score=found.score,
+            others=tuple(others)[:_MOST_OTHERS],
+        )
 
 
-def _hits(
-    database: sqlite3.Connection, rows: Sequence[Sequence[object]], terms: tuple[str, ...]
-) -> Iterator[Hit]:
-    """Yield a hit a section; a title without text of its own shows the text below it.
+class _Scope:
+    """The sections that a search is limited to: ascending ranges, at least one."""
 
-    Where that stands under a heading that repeats the title, the two are one hit.
-    """
-    shown: set[object] = set()
-    for row in rows:
-        section, document, text = row[0], row[1], str(row[8] or "")
-        if section in shown:
-            continue
-        below = None if text else database.execute(_BELOW_TITLE, (document, section)).fetchone()
-        if below is not None:
-            text = str(below[1])
-            if below[2] == row[2]:
-                if below[0] in shown:
-                    continue
-                shown.add(below[0])
-        shown.add(section)
-        title, url, timestamp, source, anchor, heading = (str(value or "") for value in row[2:8])
-        score = row[9] if isinstance(row[9], float) else 0.0
-        yield Hit(title, url, anchor, heading, make_snippet(text, terms), timestamp, source, score)
+    def __init__(self, database: sqlite3.Connection, ranges: Sequence[tuple[int, int]]) -> None:
+        self._database = database
+        self._span = ranges[0][0], ranges[-1][1]
+        self._more = ""
+        if len(ranges) > 1:
+            database.create_function("wanted", 1, _membership(ranges))
+            self._more = " AND wanted(rowid)"
+
+    def scores(self, expression: str) -> dict[int, float]:
+        """Return sections that match, as many as are ranked, each with its score."""
+        statement = _RANKED.format(more=self._more)
+        rows = self._database.execute(statement, (expression, *self._span, _MOST_RANKED))
+        return {int(section): float(score) for section, score in rows}
+
+
+class _Texts:
+    """The text of sections, each block inflated once."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._blocks: dict[int, tuple[Section, ...]] = {}
+
+    def section(self, number: int) -> Section:
+        """Return a section. Raises SearchUnavailable where there is none."""
+        row = self._database.execute(_BLOCK, (number,)).fetchone()
+        if row is None:
+            raise SearchUnavailable("the search index has no text for a section")
+        first: int = row[0]
+        if first not in self._blocks:
+            self._blocks[first] = unpacked(row[1])
+        block = self._blocks[first]
+        if number - first >= len(block):
+            raise SearchUnavailable("the search index has no text for a section")
+        return block[number - first]
+
+
+def _membership(ranges: Sequence[tuple[int, int]]) -> Callable[[int], bool]:
+    """Return what tells whether a section is in one of some ascending ranges."""
+    starts = [first for first, _ in ranges]
+
+    def wanted(section: int) -> bool:
+        at = bisect_right(starts, section)
+        return at > 0 and section <= ranges[at - 1][1]
+
+    return wanted

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from archiver.core import jsontext
 from archiver.core.errors import InvalidDocument
-from archiver.offline.search.index import VERSION
+from archiver.offline.search.schema import VERSION
 from archiver.store.atomic import storage_errors
 
 if TYPE_CHECKING:

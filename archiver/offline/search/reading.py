@@ -7,22 +7,25 @@ asked anything, and its rows are taken for text only where they are text.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import Counter, OrderedDict
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Iterator, Tuple
 
 from archiver.core.errors import SearchUnavailable
-from archiver.offline.search.index import foreign_schema, open_database
-from archiver.offline.search.writer import IndexedDocument, Section
+from archiver.offline.search.blocks import Section, unpacked
+from archiver.offline.search.directory import Directory
+from archiver.offline.search.schema import foreign_schema, open_database
+from archiver.offline.search.writer import IndexedDocument
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Key = Tuple[str, str, str]
 """Which capture a document is of: doc site, URL and time."""
-_SPANS = "SELECT document, min(id), max(id), count(*) FROM sections GROUP BY document"
-_SECTIONS = "SELECT anchor, heading, text FROM sections WHERE id BETWEEN ? AND ? ORDER BY id"
+_BLOCK = "SELECT id, content FROM texts WHERE id <= ? ORDER BY id DESC LIMIT 1"
+_REST = "SELECT title, locale, version FROM documents WHERE id = ?"
+_KEPT = 8  # blocks; whoever reads documents in their order needs one
 
 
 @contextmanager
@@ -50,13 +53,14 @@ class IndexReader:
         self._database = database
         self._numbers: dict[Key, int] | None = None
         self._pages: dict[tuple[str, str], Key] | None = None
-        self._spans: dict[int, tuple[int, int]] | None = None
+        self._directory: Directory | None = None
+        self._blocks: OrderedDict[int, tuple[Section, ...]] = OrderedDict()
 
     def titles(self) -> Iterator[tuple[Key, str]]:
         """Yield whose capture each document is of, and its title."""
         rows = self._database.execute("SELECT source, url, timestamp, title FROM documents ORDER BY id")
         for source, url, timestamp, title in rows:
-            _check_text(source, url, timestamp, title)
+            check_text(source, url, timestamp, title)
             yield (source, url, timestamp), title
 
     def documents(self) -> Iterator[IndexedDocument]:
@@ -71,9 +75,10 @@ class IndexReader:
         number = self._known().get(key)
         if number is None:
             return None
-        (title,) = self._database.execute("SELECT title FROM documents WHERE id = ?", (number,)).fetchone()
-        _check_text(title)
-        return IndexedDocument(*key, title, tuple(self._sections(number)))
+        rest = self._database.execute(_REST, (number,)).fetchone()
+        check_text(*rest)
+        title, locale, version = rest
+        return IndexedDocument(*key, title, locale, version, tuple(self._sections(number)))
 
     def elsewhen(self, key: Key) -> IndexedDocument | None:
         """Return the document of a capture's doc site and URL, whenever it was captured, as if it were this capture's.
@@ -99,26 +104,37 @@ class IndexReader:
     def _known(self) -> dict[Key, int]:
         if self._numbers is None:
             self._numbers = {}
-            for number, *key in self._database.execute(
-                "SELECT id, source, url, timestamp FROM documents ORDER BY id"
-            ):
-                _check_text(*key)
+            rows = self._database.execute("SELECT id, source, url, timestamp FROM documents ORDER BY id")
+            for number, (key_number, *key) in enumerate(rows, 1):
+                check_text(*key)
+                if key_number != number:
+                    raise SearchUnavailable("the documents of the search index are not numbered one by one")
                 self._numbers.setdefault((key[0], key[1], key[2]), number)
         return self._numbers
 
     def _sections(self, document: int) -> Iterator[Section]:
-        if self._spans is None:
-            self._spans = {}
-            for number, first, last, count in self._database.execute(_SPANS):
-                if last - first + 1 != count:  # else reading one may mean reading all
-                    raise SearchUnavailable("the sections of a document are not next to each other")
-                self._spans[number] = first, last
-        if document in self._spans:
-            for row in self._database.execute(_SECTIONS, self._spans[document]):
-                _check_text(*row)
-                yield Section(*row)
+        if self._directory is None:
+            self._directory = Directory.of(self._database)
+        number, end = self._directory.span(document)
+        while number < end:
+            first, block = self._block(number)
+            if number - first >= len(block):
+                raise SearchUnavailable("the search index has no text for a section")
+            yield from block[number - first : end - first]
+            number = first + len(block)
+
+    def _block(self, section: int) -> tuple[int, tuple[Section, ...]]:
+        row = self._database.execute(_BLOCK, (section,)).fetchone()
+        if row is None:
+            raise SearchUnavailable("the search index has no text for a section")
+        block = self._blocks.pop(row[0], None)
+        self._blocks[row[0]] = unpacked(row[1]) if block is None else block
+        if len(self._blocks) > _KEPT:
+            self._blocks.popitem(last=False)
+        return row[0], self._blocks[row[0]]
 
 
-def _check_text(*values: object) -> None:
+def check_text(*values: object) -> None:
+    """Take values of a row for text. Raises SearchUnavailable where one is not."""
     if not all(isinstance(value, str) for value in values):
         raise SearchUnavailable("a row of the search index is not text")

@@ -1,15 +1,17 @@
 """Cutting Chinese, Japanese and Korean text so that FTS5's unicode61 tokenizer can index it.
 
-These scripts put no spaces between words, so unicode61 takes a whole sentence for one word. Written
-as overlapping pairs of characters, any phrase of two or more characters can be found; single
-characters have an index column of their own. The indexer and the query side both cut with this module.
+These scripts put no or few spaces between words, so unicode61 takes a whole sentence for one word. Written as
+overlapping pairs of characters, and each run's last character once more on its own, any piece of a run can be found: one
+of two or more characters as a phrase of pairs, a single character as a prefix of pairs. The indexer and the query side
+both cut with this module.
 
-Source: the scheme of Lucene's CJKBigramFilter; docs/format.md, "docs/search.sqlite".
+Source: the scheme of Lucene's CJKBigramFilter; Unicode Standard Annex 15 (NFKC); docs/format.md, "docs/search.sqlite".
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # Letters and letter-like marks only: unicode61 takes punctuation and symbols for separators, and so
 # they end a run here as well.
@@ -28,18 +30,33 @@ _CHARACTER = re.compile(f"[{_CJK}]")
 _RUN = re.compile(f"[{_CJK}]+")
 
 
+def normalized(text: str) -> str:
+    """Return text in NFKC: halfwidth Katakana, fullwidth Latin and decomposed Hangul as everybody types them."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
 def index_text(text: str) -> str:
-    """Return text with every CJK run as overlapping bigrams: ``在K8s集群上`` gives ``在 K8s 集群 群上``.
+    """Return text as it is indexed: ``在K8s集群上`` gives ``在 K8s 集群 群上 上``.
 
-    A run of one character stays as it is; everything else is untouched but for a space wherever a
-    run touches other text.
+    Every CJK run becomes its overlapping bigrams and its last character; a run of one character stays as it is.
+    Everything else is untouched but for a space wherever a run touches other text.
     """
-    return _RUN.sub(_spaced_bigrams, text)
+    return _RUN.sub(_indexed, normalized(text))
 
 
-def characters(text: str) -> str:
-    """Return every CJK character of a text, in order, separated by spaces; empty where there is none."""
-    return " ".join(_CHARACTER.findall(text))
+def phrase_text(text: str) -> tuple[str, bool]:
+    """Return text as it is looked up: what stands side by side in ``index_text``, and whether its end is a prefix.
+
+    A run at the end may go on in the text that is searched. So its last character has no entry of its own, and where
+    there is nothing but that, it is the beginning of a bigram.
+    """
+    text = normalized(text).rstrip()
+    runs = split_runs(text)
+    if not runs or not runs[-1][0]:
+        return index_text(text), False
+    last = runs[-1][1]
+    front = index_text(text[: len(text) - len(last)])
+    return f"{front} {' '.join(bigrams(last))}".lstrip(), len(last) == 1
 
 
 def bigrams(run: str) -> list[str]:
@@ -66,8 +83,11 @@ def split_runs(text: str) -> list[tuple[bool, str]]:
     return pieces
 
 
-def _spaced_bigrams(run: re.Match[str]) -> str:
+def _indexed(run: re.Match[str]) -> str:
     text, start, end = run.string, run.start(), run.end()
     before = " " if start > 0 and not text[start - 1].isspace() else ""
     after = " " if end < len(text) and not text[end].isspace() else ""
-    return before + " ".join(bigrams(run[0])) + after
+    pieces = bigrams(run[0])
+    if len(run[0]) > 1:
+        pieces.append(run[0][-1])
+    return before + " ".join(pieces) + after

@@ -1,6 +1,6 @@
 """Writes a full-text index: documents in, database out. docs/format.md, "docs/search.sqlite".
 
-Same documents in the same order, same SQLite, same bytes.
+Same documents in the same order, same SQLite and zlib: same bytes.
 """
 
 from __future__ import annotations
@@ -10,51 +10,38 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable, Iterator
 
-from archiver.offline.search.index import VERSION
-from archiver.offline.search.segment import characters, index_text
+from archiver.offline.search.blocks import BLOCK, LONGEST_NAME, Section, packed, pieces
+from archiver.offline.search.inflections import Inflections
+from archiver.offline.search.schema import PAGE_SIZE, TABLES, VERSION
+from archiver.offline.search.segment import index_text
 from archiver.store.atomic import move_durably, storage_errors, temporary_folder
 from archiver.store.databases import database_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SCHEMA = f"""
-PRAGMA page_size = 4096;
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-PRAGMA user_version = {VERSION};
-CREATE TABLE documents(
-    id INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL, timestamp TEXT NOT NULL, title TEXT NOT NULL
-);
-CREATE TABLE sections(
-    id INTEGER PRIMARY KEY, document INTEGER NOT NULL, anchor TEXT NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL
-);
-CREATE VIRTUAL TABLE sections_fts USING fts5(
-    title, heading, body, characters, content='', prefix='2 3', tokenize='porter unicode61 remove_diacritics 2'
-);
-"""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A page's text from one heading or named entry of a definition list to the next; ``anchor`` is what to put after ``#``, or empty."""
-
-    anchor: str
-    heading: str
-    text: str
+_SETTINGS = (
+    f"page_size = {PAGE_SIZE}",
+    "journal_mode = OFF",
+    "synchronous = OFF",
+    f"user_version = {VERSION}",
+)
+_ROW = 8  # what a section takes in a block beside its characters
 
 
 @dataclass(frozen=True)
 class IndexedDocument:
     """A page as an index has it: whose capture it is, its title, and its text.
 
-    The first section is what stands before the first heading.
+    The first section is the page's beginning. ``locale`` and ``version`` are empty where the page shows none.
     """
 
     source: str
     url: str
     timestamp: str
     title: str
+    locale: str
+    version: str
     sections: tuple[Section, ...]
 
     @property
@@ -81,11 +68,15 @@ def write_index(target: Path, documents: Iterable[IndexedDocument]) -> None:
 
 def _fill(path: Path, documents: Iterable[IndexedDocument]) -> None:
     with _written(path) as connection:
-        connection.executescript(_SCHEMA)
+        for setting in _SETTINGS:
+            connection.execute(f"PRAGMA {setting}")
+        for statement in TABLES.values():
+            connection.execute(statement)
         connection.execute("BEGIN")
         rows = _Rows(connection)
         for document in documents:
             rows.add(document)
+        rows.finish()
         connection.execute("INSERT INTO sections_fts(sections_fts) VALUES ('optimize')")
         connection.execute("COMMIT")
 
@@ -111,28 +102,55 @@ class _Rows:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._documents = self._sections = 0
+        self._block: list[Section] = []
+        self._filled = 0
+        self._inflections = Inflections()
 
     def add(self, document: IndexedDocument) -> None:
+        """Take a document."""
+        before = self._sections
+        title = document.title[:LONGEST_NAME]
+        for number, section in enumerate(piece for whole in document.sections for piece in pieces(whole)):
+            self._add(section, title, opens=number == 0)
         self._documents += 1
         self._connection.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?)",
-            (self._documents, document.source, document.url, document.timestamp, document.title),
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._documents,
+                *(document.source, document.url, document.timestamp, title),
+                *(document.locale, document.version, self._sections - before),
+            ),
         )
-        for number, section in enumerate(document.sections):
-            self._sections += 1
-            title = document.title if number == 0 else ""
-            self._connection.execute(
-                "INSERT INTO sections VALUES (?, ?, ?, ?, ?)",
-                (self._sections, self._documents, section.anchor, section.heading, section.text),
-            )
-            single = characters(f"{title} {section.heading} {section.text}")
-            self._connection.execute(
-                "INSERT INTO sections_fts(rowid, title, heading, body, characters) VALUES (?, ?, ?, ?, ?)",
-                (
-                    self._sections,
-                    index_text(title),
-                    index_text(section.heading),
-                    index_text(section.text),
-                    single,
-                ),
-            )
+
+    def finish(self) -> None:
+        """Write what is known only when all documents are there."""
+        self._write_block()
+        self._connection.executemany("INSERT INTO inflected VALUES (?, ?)", self._inflections.rows())
+
+    def _add(self, section: Section, title: str, *, opens: bool) -> None:
+        self._sections += 1
+        of_page = index_text(title)
+        heading = "" if section.heading == title else section.heading
+        self._connection.execute(
+            "INSERT INTO sections_fts(rowid, title, heading, page, body) VALUES (?, ?, ?, ?, ?)",
+            (
+                self._sections,
+                of_page if opens else "",
+                index_text(heading),
+                "" if opens else of_page,
+                index_text(section.text),
+            ),
+        )
+        for text in (title if opens else "", heading, section.text):
+            self._inflections.add(text)
+        self._block.append(section)
+        self._filled += _ROW + len(section.anchor) + len(section.heading) + len(section.text)
+        if self._filled >= BLOCK:
+            self._write_block()
+
+    def _write_block(self) -> None:
+        if self._block:
+            first = self._sections - len(self._block) + 1
+            self._connection.execute("INSERT INTO texts VALUES (?, ?)", (first, packed(self._block)))
+            self._block.clear()
+            self._filled = 0

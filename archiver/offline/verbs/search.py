@@ -43,7 +43,11 @@ def add(subparsers: Any, ready: Ready) -> None:
     parser.add_argument(
         "--limit", type=_positive, default=10, metavar="N", help="the most hits (default: %(default)s)"
     )
-    parser.add_argument("--source", metavar="NAME", help="only this documentation site")
+    parser.add_argument("--source", default="", metavar="NAME", help="only this documentation site")
+    parser.add_argument(
+        "--version", default="", metavar="VERSION", help="only this version of it, such as v3.4"
+    )
+    parser.add_argument("--locale", default="", metavar="TAG", help="only this language, such as zh or zh-CN")
     parser.add_argument(
         "--cache-dir", type=Path, metavar="DIR", help="where the index of a bundle is copied to"
     )
@@ -52,15 +56,17 @@ def add(subparsers: Any, ready: Ready) -> None:
 
 
 def _run(args: argparse.Namespace, path: Path) -> int:
-    from archiver.offline.search.files import SearchFile, search_all  # noqa: PLC0415 - keeps the others quick
+    from archiver.offline.search.directory import Filters  # noqa: PLC0415 - keeps the others quick
+    from archiver.offline.search.files import SearchFile, search_all  # noqa: PLC0415 - see above
     from archiver.offline.search.query import parse_query  # noqa: PLC0415 - see above
 
     text = " ".join(args.query)
+    filters = Filters(args.source, args.version, args.locale)
     with opened(path) as holdings:
         files = [SearchFile(holding, args.cache_dir or default_cache_dir()) for holding in holdings]
         present = [file for file in files if file.present] or files
         try:
-            found = search_all(present, parse_query(text), limit=args.limit, source=args.source)
+            found = search_all(present, parse_query(text), limit=args.limit, filters=filters)
         except SearchUnavailable as error:
             if isinstance(error.__cause__, ContentError):
                 raise error.__cause__ from error
@@ -69,12 +75,25 @@ def _run(args: argparse.Namespace, path: Path) -> int:
             for file in files:
                 file.close()
     if args.json:
-        print_json({"query": text, "total": found.total, "hits": [_hit(hit) for hit in found.hits]})
+        print_json(
+            {
+                "query": text,
+                "total": found.total,
+                "more": found.more,
+                "loose": found.loose,
+                "hits": [_hit(hit) for hit in found.hits],
+            }
+        )
         return COMPLETE
     for hit in found.hits:
         print(shown(hit.title + (f" - {hit.heading}" if hit.heading and hit.heading != hit.title else "")))
-        print(f"  {shown(hit.target)}\n  {shown(hit.snippet.text)}\n")
-    print(f"{found.total} result{'' if found.total == 1 else 's'}")
+        print(f"  {shown(hit.target)}\n  {shown(hit.snippet.text)}")
+        if hit.others:
+            print(f"  also: {shown(' | '.join(other.heading for other in hit.others))}")
+        print()
+    if found.loose:
+        print("No section has all of these words; the pages above have some of them.")
+    print(f"{'more than ' if found.more else ''}{found.total} page{'' if found.total == 1 else 's'}")
     return COMPLETE
 
 
@@ -86,6 +105,9 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "heading": hit.heading,
         "url": hit.target,
         "timestamp": hit.timestamp,
+        "version": hit.version,
+        "locale": hit.locale,
+        "others": [{"heading": other.heading, "url": hit.place(other.anchor)} for other in hit.others],
         "snippet": hit.snippet.text,
         "marks": [list(span) for span in hit.snippet.marks],
         "score": hit.score,

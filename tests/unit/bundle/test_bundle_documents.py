@@ -13,7 +13,7 @@ from archiver.bundle.documents import (
 
 
 def test_sections_follow_the_headings() -> None:
-    """The text before the first heading is a section of its own; each heading begins one, with its anchor."""
+    """The text before the first heading is a section of its own; each heading begins one, with its anchor but for the page's own."""
     page = (
         "<title>Guide &amp; more</title><main><p>Before.<h1 id=top>Guide</h1><p>Intro<b>duction</b>."
         "<h2>Second</h2><ul><li>One<li>Two</ul></main>"
@@ -22,7 +22,7 @@ def test_sections_follow_the_headings() -> None:
         "Guide & more",
         (
             Section("", "", "Before."),
-            Section("top", "Guide", "Introduction."),
+            Section("", "Guide", "Introduction."),
             Section("", "Second", "One Two"),
         ),
     )
@@ -51,7 +51,7 @@ def test_navigation_and_boilerplate_are_left_out() -> None:
     <main><aside>related</aside><article><header><h1>Title</h1></header><p>Real text.</p>
     <script>code()</script><style>p {}</style></article></main><footer>footer</footer></body>"""
     document = read_document(page)
-    assert [section.heading for section in document.sections] == ["", "Title"]
+    assert [section.heading for section in document.sections] == ["Title"]
     assert " ".join(section.text for section in document.sections).split() == ["Real", "text."]
 
 
@@ -102,13 +102,12 @@ def test_entries_of_a_reference_are_sections() -> None:
     )
     sections = read_document(page).sections
     assert [(section.anchor, section.heading) for section in sections] == [
-        ("", ""),
-        ("top", "Functions"),
+        ("", "Functions"),
         ("abs", "abs(x)"),
         ("all", "all(xs)"),
     ]
-    assert sections[2].text == "Return the absolute value."
-    assert "no id stays" in sections[3].text
+    assert sections[1].text == "Return the absolute value."
+    assert "no id stays" in sections[2].text
 
 
 def test_a_long_page_of_siblings_is_parsed() -> None:

@@ -12,118 +12,229 @@ import pytest
 from archiver.core.digest import Digest
 from archiver.core.errors import SearchUnavailable
 from archiver.offline.holdings import SearchIndex
-from archiver.offline.search import files
-from archiver.offline.search.files import SearchFile, search_all
-from archiver.offline.search.index import SearchResults, open_database, prepare, search
+from archiver.offline.search import files, index
+from archiver.offline.search.blocks import Section
+from archiver.offline.search.directory import Directory, Facet, Filters
+from archiver.offline.search.files import SearchFile, SearchResults, facets_of, search_all
+from archiver.offline.search.index import Hit, Index
 from archiver.offline.search.query import parse_query
-from archiver.offline.search.segment import characters, index_text
+from archiver.offline.search.schema import open_database, prepare
+from archiver.offline.search.writer import IndexedDocument, write_index
 
+SITE = "https://k.example/"
 PAGES = [
-    ("docs", "https://k.example/install/", "Installing", [
+    ("docs", "install/", "Installing", "en", "v3.4", [
         ("", "", ""), ("linux", "On Linux", "Run the installer on every node of the cluster."),
         ("win", "On Windows", "Not supported; use Linux."),
     ]),
-    ("docs", "https://k.example/faq/", "Questions", [("", "", "The installer asks for a cluster name. Linux is fine.")]),
-    ("docs", "https://k.example/answers/", "Answers", [("", "", ""), ("top", "Answers", "All of them.")]),
-    ("zh", "https://k.example/zh/", "在 Linux 上安装", [("", "", "您可以在任何集群上安装软件。云平台也可以。")]),
-    ("ja", "https://k.example/ja/", "クラスターの作成", [("", "", "クラスターを作成します。")]),
-    ("ko", "https://k.example/ko/", "클러스터 설치", [("", "", "클러스터를 설치합니다.")]),
+    ("docs", "v3.3/install/", "Installing the old one", "en", "v3.3", [
+        ("", "", ""), ("linux", "On Linux", "Run it by hand."),
+    ]),
+    ("docs", "faq/", "Questions", "en", "v3.4", [
+        ("", "", "The installer asks for a cluster name. Linux is fine.")]),
+    ("docs", "upgrade/", "Upgrading", "", "", [("", "", "Configuration is migrated. The generic driver is gone.")]),
+    ("zh", "zh/", "在 Linux 上安装", "zh-cn", "v3.4", [("", "", "您可以在任何集群上安装软件。云平台也可以。")]),
+    ("zh", "zh/storage/", "存储", "zh-tw", "v3.4", [("", "", "安装多节点集群之前,先准备存储服务器。")]),
+    ("ja", "ja/", "クラスターの作成", "ja", "", [("", "", "クラスターを作成します。ファイルを開くには、メニューを使います。")]),
+    ("ko", "ko/", "클러스터 설치", "ko", "", [("", "", "클러스터를 설치합니다. 노드는 세 개입니다.")]),
 ]  # fmt: skip
 
 
-def make_index(path: Path, version: int = 1) -> bytes:
-    """Write a search.sqlite as docs/format.md says, and return its bytes."""
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(
-            f"""PRAGMA user_version = {version};
-            CREATE TABLE documents(id INTEGER PRIMARY KEY, source, url, timestamp, title);
-            CREATE TABLE sections(id INTEGER PRIMARY KEY, document, anchor, heading, text);
-            CREATE VIRTUAL TABLE sections_fts USING fts5(title, heading, body, characters, content='',
-                tokenize = 'porter unicode61 remove_diacritics 2', prefix = '2 3');"""
-        )
-        for document, (source, url, title, sections) in enumerate(PAGES, start=1):
-            db.execute(
-                "INSERT INTO documents VALUES (?, ?, ?, '20260301120000', ?)", (document, source, url, title)
+def make_index(path: Path) -> bytes:
+    """Write an index of the pages above, and return its bytes."""
+    write_index(
+        path,
+        [
+            IndexedDocument(
+                source,
+                SITE + url,
+                "20260301120000",
+                title,
+                locale,
+                version,
+                tuple(Section(*each) for each in sections),
             )
-            for number, (anchor, heading, text) in enumerate(sections):
-                row = db.execute(
-                    "INSERT INTO sections(document, anchor, heading, text) VALUES (?, ?, ?, ?)",
-                    (document, anchor, heading, text),
-                ).lastrowid
-                first = title if number == 0 else ""
-                db.execute(
-                    "INSERT INTO sections_fts(rowid, title, heading, body, characters) VALUES (?, ?, ?, ?, ?)",
-                    (row, *map(index_text, (first, heading, text)), characters(f"{first} {heading} {text}")),
-                )
+            for source, url, title, locale, version, sections in PAGES
+        ],
+    )
     return path.read_bytes()
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def opened(tmp_path: Path) -> Iterator[Index]:
     """An open index of a few pages."""
     make_index(tmp_path / "search.sqlite")
-    with closing(open_database(tmp_path / "search.sqlite")) as opened:
-        yield opened
+    with closing(open_database(tmp_path / "search.sqlite")) as database:
+        yield Index(database, Directory.of(database))
+
+
+def _hits(opened: Index, text: str, filters: Filters = Filters(), *, typing: bool = False) -> list[Hit]:  # noqa: B008 - frozen
+    query = parse_query(text, as_you_type=typing)
+    return list(opened.hits(opened.rank(query, filters).found, query.terms))
+
+
+def _targets(hits: list[Hit]) -> list[str]:
+    return [hit.target.removeprefix(SITE) for hit in hits]
 
 
 def _found(results: SearchResults) -> list[str]:
-    return [hit.target.removeprefix("https://k.example/") for hit in results.hits]
+    return [hit.target.removeprefix(SITE) for hit in results.hits]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("installers", {"install/", "install/#linux", "faq/"}),
-        ("linux node", {"install/#linux"}),
+        ("installing linux cluster", {"install/#linux", "faq/"}),
+        ("installation", {"install/", "v3.3/install/", "faq/"}),
         ('"cluster name"', {"faq/"}),
-        ("安装", {"zh/"}),
-        ("集群", {"zh/"}),
+        ("安装", {"zh/", "zh/storage/"}),
+        ("集群", {"zh/", "zh/storage/"}),
         ("云", {"zh/"}),
+        ("台", {"zh/"}),
+        ("件", {"zh/"}),
+        ("安装集群", {"zh/", "zh/storage/"}),
+        ("安装软件", {"zh/"}),
         ("クラスター", {"ja/"}),
+        ("クラスタ", {"ja/"}),
+        ("クラスターの作成", {"ja/"}),
+        ("クラスター作成", {"ja/"}),
+        ("ファイルを開く", {"ja/"}),
+        ("ﾌｧｲﾙ", {"ja/"}),
         ("설치", {"ko/"}),
+        ("클러스터", {"ko/"}),
+        ("클러스터에서", {"ko/"}),
+        ("클러스터의 설치", {"ko/"}),
         ("linux 安装", {"zh/"}),
         ("xyzzy", set()),
         ("", set()),
     ],
 )
-def test_words_and_scripts_are_found(database: sqlite3.Connection, text: str, expected: set[str]) -> None:
-    """English by its stem, CJK by any piece of it, all words required."""
-    results = search(database, parse_query(text))
-    assert set(_found(results)) == expected
-    assert results.total == len(results.hits)
+def test_words_and_scripts_are_found(opened: Index, text: str, expected: set[str]) -> None:
+    """English by its stem, CJK by any piece of it, by its words where a phrase has several, all words required."""
+    assert set(_targets(_hits(opened, text))) == expected
+    assert not opened.rank(parse_query(text)).loose
 
 
-def test_a_title_outranks_a_mention(database: sqlite3.Connection) -> None:
-    """The page that is about something comes before the page that mentions it."""
-    assert _found(search(database, parse_query("install")))[0] == "install/"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("linux xyzzy", {"install/#win", "v3.3/install/#linux", "faq/", "zh/"}),
+        ("集群云安装", {"zh/", "zh/storage/"}),
+    ],
+)
+def test_where_nothing_has_all_of_it_some_of_it_is_found(
+    opened: Index, text: str, expected: set[str]
+) -> None:
+    """A search that asks for too much gives what has most of it, and says so."""
+    assert opened.rank(parse_query(text)).loose
+    assert set(_targets(_hits(opened, text))) >= {"zh/"}
+    assert set(_targets(_hits(opened, text))) <= expected | {"install/#linux"}
 
 
-def test_a_title_without_text_shows_what_is_below_it(database: sqlite3.Connection) -> None:
-    """A page whose first section is empty is shown with its first text."""
-    found = search(database, parse_query("installing"))
-    assert found.hits[0].snippet.text.startswith("Run the installer")
+def test_a_title_counts_for_all_sections_of_its_page(opened: Index) -> None:
+    """A section is found by its page's title and its own words, though it does not repeat the title."""
+    assert _targets(_hits(opened, "installing windows")) == ["install/#win"]
 
 
-def test_a_heading_that_repeats_the_title_is_one_hit(database: sqlite3.Connection) -> None:
-    """The title and the heading below it, both found, are shown once."""
-    assert _found(search(database, parse_query("answers"))) == ["answers/"]
+@pytest.mark.parametrize(
+    "text", ["conf", "configu", "configurati", "configuration", "generi", "gen", "upgra", "upgradi", "migrat"]
+)
+def test_half_typed_words_are_found(opened: Index, text: str) -> None:
+    """At every letter, also where the stem is shorter than what is typed, or has other letters."""
+    assert _targets(_hits(opened, text, typing=True)) == ["upgrade/"]
 
 
-def test_results_come_in_pages_and_by_source(database: sqlite3.Connection) -> None:
-    """Limit and offset cut pages out of one order; a source leaves the others out."""
-    whole = _found(search(database, parse_query("linux")))
-    paged = [
-        name
-        for at in range(len(whole))
-        for name in _found(search(database, parse_query("linux"), limit=1, offset=at))
+def test_a_page_is_one_hit_with_its_other_sections(opened: Index) -> None:
+    """Sections of one page do not fill the list: the best is shown, the others are named under it."""
+    found = _hits(opened, "linux installing")
+    assert len({hit.url for hit in found}) == len(found)
+    (hit,) = (hit for hit in found if hit.url == f"{SITE}install/")
+    assert {hit.target, *(hit.place(other.anchor) for other in hit.others)} == {
+        f"{SITE}install/#linux",
+        f"{SITE}install/#win",
+    }
+
+
+def test_of_one_page_in_several_versions_the_newest_comes_first(tmp_path: Path) -> None:
+    """Pages that match alike are in the order of their versions."""
+    pages = [
+        IndexedDocument(
+            "docs",
+            f"{SITE}{version}/",
+            "20260301120000",
+            "Nodes",
+            "",
+            version,
+            (Section("", "", "Add nodes."),),
+        )
+        for version in ("v3.3", "v3.10", "latest", "v3.9")
     ]
-    assert paged == whole
-    assert _found(search(database, parse_query("linux"), source="zh")) == ["zh/"]
+    write_index(tmp_path / "search.sqlite", pages)
+    with closing(open_database(tmp_path / "search.sqlite")) as database:
+        found = _hits(Index(database, Directory.of(database)), "nodes")
+    assert _targets(found) == ["latest/", "v3.10/", "v3.9/", "v3.3/"]
 
 
-def test_the_index_cannot_be_written(database: sqlite3.Connection) -> None:
+def test_a_title_outranks_a_mention(opened: Index) -> None:
+    """The page that is about something comes before the page that mentions it."""
+    assert _targets(_hits(opened, "install"))[0] == "install/"
+
+
+def test_words_side_by_side_rank_higher(tmp_path: Path) -> None:
+    """Of two sections that have all words the one that has them as typed comes first."""
+    texts = [
+        "node pools, and other words of some length, of a worker",
+        "pools of a worker node are sized so or so",
+    ]
+    pages = [
+        IndexedDocument("docs", f"{SITE}{number}", "20260301120000", "T", "", "", (Section("", "", text),))
+        for number, text in enumerate(texts)
+    ]
+    write_index(tmp_path / "search.sqlite", pages)
+    with closing(open_database(tmp_path / "search.sqlite")) as database:
+        assert _targets(_hits(Index(database, Directory.of(database)), "worker node"))[0] == "1"
+
+
+def test_a_title_without_text_shows_what_is_below_it(opened: Index) -> None:
+    """A page whose first section is empty is shown with its first text."""
+    assert _hits(opened, "installing")[0].snippet.text.startswith("Run the installer")
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(source="zh"), {"zh/"}),
+        (Filters(version="v3.3"), {"v3.3/install/#linux"}),
+        (Filters(version="3.3"), {"v3.3/install/#linux"}),
+        (Filters(locale="zh"), {"zh/"}),
+        (Filters(locale="zh-TW"), set()),
+        (Filters(locale="en", version="v3.4"), {"install/#linux", "faq/"}),
+        (Filters(source="none"), set()),
+    ],
+)
+def test_filters_leave_what_fits(opened: Index, filters: Filters, expected: set[str]) -> None:
+    """A search is limited to a doc site, a version, a language; documents that lie apart are found as well."""
+    assert set(_targets(_hits(opened, "linux", filters))) == expected
+
+
+def test_of_very_many_matches_the_titles_are_ranked(opened: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more sections match than are ranked, titles and headings are looked at all the same, and that is said."""
+    monkeypatch.setattr(index, "_MOST_RANKED", 2)
+    ranking = opened.rank(parse_query("linux"))
+    assert ranking.more
+    hits = opened.hits(ranking.found, ("linux",))
+    assert [hit.target for hit in hits if hit.source == "zh"] == []
+    assert _targets(_hits(opened, "设")) == []
+    assert opened.rank(parse_query("存储")).found
+
+
+def test_the_index_cannot_be_written(tmp_path: Path) -> None:
     """A connection to an index only reads."""
-    with pytest.raises(sqlite3.OperationalError):
+    make_index(tmp_path / "search.sqlite")
+    with (
+        closing(open_database(tmp_path / "search.sqlite")) as database,
+        pytest.raises(sqlite3.OperationalError),
+    ):
         database.execute("DELETE FROM documents")
 
 
@@ -137,8 +248,10 @@ def test_what_is_no_index_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_another_version_is_refused(tmp_path: Path) -> None:
     """An index of a later format is not searched in the hope that it fits."""
-    make_index(tmp_path / "search.sqlite", version=2)
-    with pytest.raises(SearchUnavailable, match="version 2"):
+    make_index(tmp_path / "search.sqlite")
+    with closing(sqlite3.connect(tmp_path / "search.sqlite")) as database:
+        database.execute("PRAGMA user_version = 3")
+    with pytest.raises(SearchUnavailable, match="version 3"):
         open_database(tmp_path / "search.sqlite")
 
 
@@ -162,7 +275,7 @@ def _holding(tmp_path: Path, **changes: Any) -> Any:
 
 
 def _search(file: SearchFile) -> list[str]:
-    return _found(file.search(parse_query("安装"), limit=5))
+    return _found(search_all([file], parse_query("安装"), limit=5))
 
 
 def test_the_index_is_copied_once_to_a_cache_named_by_digest(tmp_path: Path) -> None:
@@ -170,7 +283,7 @@ def test_the_index_is_copied_once_to_a_cache_named_by_digest(tmp_path: Path) -> 
     holding = _holding(tmp_path)
     for _ in range(2):
         file = SearchFile(holding, tmp_path / "cache")
-        assert _search(file) == ["zh/"]
+        assert _search(file) == ["zh/", "zh/storage/"]
         file.close()
     assert holding.opened == 1
     assert [path.name for path in (tmp_path / "cache/search").iterdir()] == [
@@ -184,7 +297,7 @@ def test_a_spoilt_copy_is_made_again(tmp_path: Path) -> None:
     spoilt = tmp_path / "cache/search" / f"{holding.search.digest.hex}.sqlite"
     spoilt.parent.mkdir(parents=True)
     spoilt.write_bytes(b"x" * holding.search.size)
-    assert _search(SearchFile(holding, tmp_path / "cache")) == ["zh/"]
+    assert _search(SearchFile(holding, tmp_path / "cache")) == ["zh/", "zh/storage/"]
 
 
 def test_without_a_writable_place_the_index_is_searched_in_memory(tmp_path: Path) -> None:
@@ -192,7 +305,7 @@ def test_without_a_writable_place_the_index_is_searched_in_memory(tmp_path: Path
     (tmp_path / "file").write_text("in the way")
     file = SearchFile(_holding(tmp_path), tmp_path / "file" / "cache")
     if hasattr(sqlite3.Connection, "deserialize"):
-        assert _search(file) == ["zh/"]
+        assert _search(file) == ["zh/", "zh/storage/"]
     else:
         with pytest.raises(SearchUnavailable, match="memory"):
             _search(file)
@@ -232,8 +345,15 @@ def test_several_projects_are_searched_together(tmp_path: Path) -> None:
     ]
     bad = SearchFile(_holding(tmp_path, data=b"x"), tmp_path / "cache")
     found = search_all([*good, bad], parse_query("安装"), limit=10)
-    assert sorted(hit.project for hit in found.hits) == ["a", "b"]
-    assert found.total == 2
+    assert [hit.project for hit in found.hits] == ["a", "b", "a", "b"]
+    assert found.total == 4
+    paged = [
+        search_all(good, parse_query("安装"), limit=1, offset=offset).hits[0] for offset in range(found.total)
+    ]
+    assert tuple(paged) == found.hits
+    assert facets_of([*good, bad]).sources == tuple(
+        Facet(name, pages) for name, pages in (("docs", 8), ("ja", 2), ("ko", 2), ("zh", 4))
+    )
     with pytest.raises(SearchUnavailable):
         search_all([bad], parse_query("安装"), limit=10)
 
@@ -263,7 +383,7 @@ def test_what_is_being_opened_or_searched_is_not_closed(
         assert begun.wait(60)
         file.close()
         closed.set()
-        assert found.result(60) == ["zh/"]
+        assert found.result(60) == ["zh/", "zh/storage/"]
     with file._database() as database:
         file.close()
         assert database.execute("SELECT 1").fetchone() == (1,)
