@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Iterable
+from typing import TYPE_CHECKING, Callable, Iterator
 from urllib.parse import unquote, urlsplit
 
 from generators.build import ORIGIN
+from servers.fidelity import Live, Subject
+from servers.real import nginx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,9 +44,21 @@ class GeneratorSite:
     seeds: tuple[str, ...] = ("/",)
     absent: tuple[str, ...] = ()
 
-    def unexpected(self, failed: Iterable[str]) -> list[str]:
-        """Return failed requests but those for what is absent."""
-        return [failure for failure in failed if not failure.endswith(self.absent)]
+    def subject(self, built: Path) -> Subject:
+        """Return what is to be measured of this site.
+
+        Args:
+            built: the folder that has the built sites.
+        """
+
+        @contextmanager
+        def up(folder: Path) -> Iterator[Live]:
+            root = folder / "root"
+            with nginx(root, folder) as live:
+                publish(built / self.name, root, live.url)
+                yield Live(live.url, [live.url + path for path in self.seeds], pages_below(root, live.url))
+
+        return Subject(self.name, up, self.use, self.absent)
 
 
 def publish(built: Path, root: Path, origin: str) -> None:
@@ -56,22 +71,15 @@ def publish(built: Path, root: Path, origin: str) -> None:
             path.write_bytes(_readdressed(path.read_bytes(), origin))
 
 
-def explore(tab: Tab, site: GeneratorSite, root: Path, address: str) -> list[str]:
-    """Open all pages that a reader of a live site can reach by links and forms, those that scripts make as well.
+def pages_below(root: Path, origin: str) -> Callable[[str], bool]:
+    """Return what tells whether a URL is a page that a server of a folder has."""
 
-    Returns:
-        The paths of the pages, in the order in which they were opened.
-    """
-    paths = list(site.seeds)
-    for path in paths:
-        tab.go(address + path)
-        for url in tab.evaluate("[...document.links, ...document.forms].map(one => one.href ?? one.action)"):
-            found = unquote(urlsplit(url).path)
-            file = root / f"{found[1:]}index.html" if found.endswith("/") else root / found[1:]
-            is_page = url.startswith(f"{address}/") and file.suffix == ".html" and file.is_file()
-            if is_page and found not in paths:
-                paths.append(found)
-    return paths
+    def is_page(url: str) -> bool:
+        path = unquote(urlsplit(url).path)
+        file = root / f"{path[1:]}index.html" if path.endswith("/") else root / path[1:]
+        return url.startswith(f"{origin}/") and file.suffix == ".html" and file.is_file()
+
+    return is_page
 
 
 def _readdressed(content: bytes, origin: str) -> bytes:

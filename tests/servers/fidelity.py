@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from servers.browser import browser
 from servers.console import Console
@@ -69,6 +69,10 @@ class Subject:
     way: Callable[[Tab, str], None] | None = None
     absent: tuple[str, ...] = ()
 
+    def unexpected(self, failed: Iterable[str]) -> list[str]:
+        """Return failed requests but those for what is absent."""
+        return [failure for failure in failed if not failure.endswith(self.absent)]
+
 
 @dataclass(frozen=True)
 class Gone:
@@ -91,6 +95,13 @@ class Gone:
             {origin_of(site["origin"]): origin_of(site["url"]) for site in docs},
             frozenset(map(origin_of, asked)),
         )
+
+    @property
+    def asked(self) -> list[str]:
+        """What all pages and the reader's way asked of the live site and got: URLs without fragments."""
+        asked = [*self.visit.requested, *(url for page in self.pages for url in page.requested)]
+        here = {url.partition("#")[0] for url in asked if url.startswith(f"{self.live.home}/")}
+        return sorted(url for url in here if not url.endswith(self.subject.absent or ("#",)))
 
     @property
     def home(self) -> str:

@@ -145,7 +145,7 @@ def look(tab: Tab, url: str, addresses: Addresses) -> Shown:
         said(found["links"]),
         said(visit.requested[asked:]),
         tuple(url for url in visit.requested[asked:] if addresses.is_away(url) and url not in visit.refused),
-        said(failure for failure in visit.failed[failed:] if not _is_away(failure)),
+        said(failure for failure in visit.failed[failed:] if not _is_away(_first_url(failure))),
         said(dict.fromkeys([*visit.refused[refused:], *filter(None, (url for _, url in complaints))])),
         said(complaint.replace(_CONSEQUENCE, "") for complaint, url in complaints if not url),
     )
@@ -211,14 +211,17 @@ def count_pixels(browser: Browser, one: bytes, other: bytes) -> int:
 
 def _refused(complaint: str) -> str:
     """Return the URL that a complaint tells was kept from being asked on another machine, if it tells that."""
-    first = _URL.search(complaint)
-    return first[0] if first and "Content Security Policy" in complaint and _is_away(first[0]) else ""
+    url = _first_url(complaint)
+    return url if "Content Security Policy" in complaint and _is_away(url) else ""
 
 
-def _is_away(text: str) -> bool:
-    """Whether a text tells first of a URL on another machine."""
-    first = _URL.search(text)
-    return first is not None and urlsplit(first[0]).hostname not in ("127.0.0.1", None)
+def _first_url(text: str) -> str:
+    found = _URL.search(text)
+    return found[0].rstrip(".") if found else ""
+
+
+def _is_away(url: str) -> bool:
+    return url.startswith(("http", "ws")) and urlsplit(url).hostname not in ("127.0.0.1", None)
 
 
 def origin_of(url: str) -> str:
