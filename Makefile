@@ -10,13 +10,17 @@ GENERATOR_SITES ?= build/generators
 JUDGES ?= build/judges
 CONFORMANCE := github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111
 
-.PHONY: demo test generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle bench-serve clean
+.PHONY: demo test test-thorough generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle bench-serve clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# What takes long: runs killed again and again, damage at random, hostile bundles by every verb, the benchmarks in small.
+test-thorough: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m thorough
 
 # A small site with each documentation generator; needs PyPI and npm, and rustdoc for one of them.
 generator-sites: $(VENV)/.made

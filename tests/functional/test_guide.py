@@ -13,9 +13,10 @@ import yaml
 from archiver.collect.images.tags import ExactRule, PatternRule, RangeRule, chosen_tags, parse_rule
 from archiver.collect.images.versions import tag_version
 from archiver.collect.preflight import checked_spec
-from archiver.collect.web import limits, reasons, traps
+from archiver.collect.web import limits, traps
 from archiver.collect.web.report import is_missed
 from archiver.collect.web.scope import Scope
+from archiver.core import reasons
 from archiver.core.errors import ArchiverError, ContentError, FetchError
 from archiver.spec.images import TagSelection
 from servers.console import Console

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
     from servers.real import Registry
 
+pytestmark = pytest.mark.thorough
+
 _MEMORY = 768 << 20  # bytes of address space; Python with its threads takes some 200 MB
 _SECONDS = 60  # of the processor, for all commands of one test together
 _FILE = 64 << 20  # bytes of the largest file

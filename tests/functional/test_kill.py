@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from servers.console import Console
 
+pytestmark = pytest.mark.thorough
+
 PAGES = 240
 CONNECTIONS = 4
 SEED = int(os.environ.get("KILL_SEED", "20261123"))

@@ -25,6 +25,8 @@ from servers.site import html, put, serving
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def registry() -> Iterator[Registry]:

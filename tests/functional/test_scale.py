@@ -8,6 +8,8 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from archiver.collect.web.warc import WarcOutput
 from archiver.store.paths import create_archive
 from judges.warcs import captured_urls, judge_warcs
@@ -18,9 +20,9 @@ from servers.site import Reply, html, serving
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from servers.console import Console
+
+pytestmark = pytest.mark.thorough
 
 QUEUED = 100_000
 ROLL_OVER = 20_000

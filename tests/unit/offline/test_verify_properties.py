@@ -28,6 +28,8 @@ from archiver.offline.windows import FileAccess
 from servers.handmade_bundle import Bundle, Delta
 from servers.processes import need
 
+pytestmark = pytest.mark.thorough
+
 _VOLUMES = 5
 _NAME = "bundle.tar"
 

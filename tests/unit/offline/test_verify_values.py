@@ -27,6 +27,8 @@ from archiver.offline.verify import verify_bundle
 from archiver.offline.wsgi import Caller, Host
 from servers.handmade_bundle import GUIDE_PATH, Bundle, as_json
 
+pytestmark = pytest.mark.thorough
+
 NUMBERS = st.one_of(
     st.sampled_from([-1, 0, 1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, 1 << 64, 10**18, 10**30, 10**400]),
     st.integers(-(1 << 70), 1 << 70),
