@@ -30,7 +30,7 @@ from archiver.offline.pulling import (
 from archiver.offline.pullname import pull_name
 from servers.certificates import make_certificates
 from servers.console import Console
-from servers.containerd import Containerd, empty_containerd
+from servers.containerd import Containerd, node_containerd
 from servers.dockerd import Docker, empty_docker
 from servers.everykind import PLATFORMS, SPDX, EveryKind, every_kind
 from servers.machine import Machine
@@ -126,14 +126,18 @@ def cluster(
         running = held.enter_context(serving(archived.root, tls=tls))
         scheme = "https" if tls else "http"
         registry = Pullable.at(f"{scheme}://127.0.0.1:{running.port}", own_authority=tls is not None)
-        for setting in settings(source_registries(archived.images.values()), registry):
-            machine.write(setting.path, setting.text)
+        told = {
+            setting.path: setting.text
+            for setting in settings(source_registries(archived.images.values()), registry)
+        }
+        for path, text in told.items():
+            machine.write(path, text)
         if tls:
             (machine.folder / AUTHORITY).write_bytes(tls.authority.read_bytes())
             for command in authority_commands(registry)[1:]:
                 machine.type(command.text)
         docker = held.enter_context(empty_docker(machine))
-        containerd = held.enter_context(empty_containerd())
+        containerd = held.enter_context(node_containerd(machine, told["/etc/containerd/config.toml"]))
         podman = held.enter_context(empty_podman())
         for environment in (
             podman.installed(Path(held.enter_context(tempfile.TemporaryDirectory(prefix="bin-")))),
@@ -193,6 +197,18 @@ def test_every_kind_of_image_is_pulled_by_its_original_name(cluster: Cluster) ->
         assert cluster.containerd.images()[name] == root.digest
         identity = cluster.archived.pushed.identity(reference).partition(":")[2]
         assert cluster.podman.run("image", "inspect", "--format", "{{.Id}}", name).strip() == identity
+
+
+@pytest.mark.parametrize("reference", WELL_KNOWN)
+def test_pods_get_images_by_both_names(cluster: Cluster, reference: str) -> None:
+    """What a pod's ``image:`` says is pulled as Kubernetes has it pulled: manifests need no change, and may be changed."""
+    cluster.empty()
+    image = cluster.image(reference)
+    for commands in (original_commands(image), image_commands(image, cluster.registry)):
+        (line,) = (one.text for one in commands if one.tool == "kubernetes")
+        name = line.removeprefix("image: ")
+        cluster.containerd.pull_for_pod(name)
+        assert cluster.containerd.images()[name] == str(image.digest)
 
 
 def test_every_kind_of_image_is_pulled_by_docker(cluster: Cluster) -> None:

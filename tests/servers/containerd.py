@@ -7,19 +7,29 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
+from typing import TYPE_CHECKING, Callable, Iterator
 
+from servers.cri import cri_pull
 from servers.processes import need, running, wait_until
+
+if TYPE_CHECKING:
+    from servers.machine import Machine
 
 _CONFIG = """
 version = 2
 root = "{folder}/root"
 state = "{folder}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+disabled_plugins = [{disabled}]
 [grpc]
   address = "{folder}/containerd.sock"
 [ttrpc]
   address = "{folder}/ttrpc.sock"
+"""
+_UNWANTED = '"io.containerd.internal.v1.opt"'
+_CRI = '"io.containerd.grpc.v1.cri"'
+_FOR_PODS = """
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  snapshotter = "native"
 """
 _SNAPSHOTTER = "native"  # copies: works on any file system, inside of containers too
 
@@ -51,6 +61,10 @@ class Containerd:
         """Import images, and unpack them."""
         return self.tried("images", "import", "--snapshotter", _SNAPSHOTTER, *options, str(tar))
 
+    def pull_for_pod(self, name: str) -> None:
+        """Pull as a kubelet has it done; only a node's daemon knows that."""
+        cri_pull(self.address, name)
+
     def images(self) -> dict[str, str]:
         """Return the digests that names stand for."""
         rows = [line.split() for line in self.run("images", "list").splitlines()[1:]]
@@ -70,13 +84,37 @@ class Containerd:
 
 @contextmanager
 def empty_containerd() -> Iterator[Containerd]:
-    """Run a daemon with an empty storage; sockets want a short path, so this is no folder of pytest's."""
+    """Run a daemon with an empty storage, and without what Kubernetes needs of it."""
+    with _running(f"{_CRI}, {_UNWANTED}", "", _here) as daemon:
+        yield daemon
+
+
+@contextmanager
+def node_containerd(machine: Machine, settings: str) -> Iterator[Containerd]:
+    """Run a daemon as a node of a cluster has it.
+
+    Args:
+        machine: where it runs.
+        settings: what its configuration says besides.
+    """
+    with _running(_UNWANTED, _FOR_PODS + settings, machine.command) as daemon:
+        yield daemon
+
+
+@contextmanager
+def _running(disabled: str, settings: str, command: Callable[..., list[str]]) -> Iterator[Containerd]:
+    """Sockets want a short path, so this is no folder of pytest's."""
     need("containerd", "ctr")
     with tempfile.TemporaryDirectory(prefix="containerd-") as name:
         folder = Path(name)
         config = folder / "config.toml"
-        config.write_text(_CONFIG.format(folder=folder))
+        config.write_text(_CONFIG.format(folder=folder, disabled=disabled) + settings)
         daemon = Containerd(str(folder / "containerd.sock"))
-        with running(["containerd", "--config", str(config)], log=folder / "log") as process:
+        started = command("containerd", "--config", str(config))
+        with running(started, log=folder / "log") as process:
             wait_until(lambda: daemon.tried("version").returncode == 0, process, what="containerd")
             yield daemon
+
+
+def _here(*words: str) -> list[str]:
+    return list(words)
