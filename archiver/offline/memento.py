@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Iterable, Sequence
 
 from archiver.core import jsontext
@@ -49,13 +50,18 @@ class Memento:
 
 def http_date(timestamp: str) -> str:
     """Return a 14-digit timestamp as HTTP writes it (RFC 9110 section 5.6.7), or nothing where it is none."""
+    day = _http_day(timestamp[:8])
+    return day and f"{day} {timestamp[8:10]}:{timestamp[10:12]}:{timestamp[12:14]} GMT"
+
+
+@lru_cache(maxsize=1000)  # a snapshot has pages of few days
+def _http_day(digits: str) -> str:
     try:
-        year, month, day = int(timestamp[:4]), int(timestamp[4:6]), int(timestamp[6:8])
+        year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:])
         weekday = _DAYS[datetime(year, month, day, tzinfo=timezone.utc).weekday()]
     except ValueError:
         return ""
-    clock = f"{timestamp[8:10]}:{timestamp[10:12]}:{timestamp[12:14]}"
-    return f"{weekday}, {day:02} {_MONTHS[month - 1]} {year:04} {clock} GMT"
+    return f"{weekday}, {day:02} {_MONTHS[month - 1]} {year:04}"
 
 
 def parse_http_date(text: str) -> datetime | None:
