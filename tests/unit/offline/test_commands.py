@@ -122,7 +122,7 @@ def test_searching_works_without_a_home(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", nobody)
     assert run_reader(["search", str(path), "text"]) == 0
-    assert "1 result" in capsys.readouterr().out
+    assert "1 page" in capsys.readouterr().out
 
 
 VERBS = ("verify", "serve", "search", "load", "push", "extract")

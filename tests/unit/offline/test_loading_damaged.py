@@ -410,8 +410,8 @@ def _with_index(script: str, tmp_path: Path) -> bytes:
     "script",
     [
         "ALTER TABLE documents RENAME TO d; CREATE VIEW documents AS SELECT * FROM d;",
-        "CREATE TRIGGER t AFTER INSERT ON documents BEGIN DELETE FROM sections; END;",
-        "INSERT INTO documents VALUES (99, 'guide', 'https://elsewhere.example/', '20260301120001', 'Elsewhere');",
+        "CREATE TRIGGER t AFTER INSERT ON documents BEGIN DELETE FROM texts; END;",
+        "UPDATE documents SET url = 'https://elsewhere.example/' WHERE id = 1;",
         "PRAGMA user_version = 9;",
     ],
     ids=["view", "trigger", "foreign-page", "version"],
