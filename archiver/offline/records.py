@@ -1,28 +1,25 @@
 """Reading one WARC record in place: a gzip member of a WARC file or of a WACZ's data.warc.gz.
 
 Everything is bounded: header blocks by a constant, the body by the record's own Content-Length, memory
-by the size of a chunk. warcio reads the grammar of the headers; the bounds and digests are kept here.
+by the size of a chunk. A small record, and most are, is inflated at once: that is several times as quick.
 
-Source: WARC 1.1, sections 4 and 5, and annex D (one gzip member a record).
+Source: WARC 1.1, sections 4 and 5, and annex D (one gzip member a record); RFC 9112 section 5, for header fields.
 """
 
 from __future__ import annotations
 
 import io
 import zlib
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Callable
-
-from warcio.statusandheaders import StatusAndHeadersParser, StatusAndHeadersParserException
 
 from archiver.core.digest import ContentCheck, Digest
 from archiver.core.errors import InvalidDigest, RecordCorrupt
 from archiver.offline.holdings import Response
 
 if TYPE_CHECKING:
-    from warcio.statusandheaders import StatusAndHeaders
-
     from archiver.offline.windows import RandomAccess
 
 RESPONSE = "response"
@@ -31,6 +28,7 @@ REQUEST = "request"
 WARCINFO = "warcinfo"
 NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 _CHUNK = 1 << 16
+_SMALL, _SMALL_INFLATED = 1 << 19, 1 << 21  # bytes of a record that is inflated at once
 _MOST_WARC_HEAD = 256 << 10
 _MOST_HTTP_HEAD = 1 << 20
 _TAIL = b"\r\n\r\n"  # what stands behind a record's block
@@ -145,16 +143,25 @@ class Record:
         offset: where its gzip member begins.
         most: how many bytes the member may take.
 
+    Attributes:
+        heading: its header fields.
+        left: how many bytes of its block have not been read.
+        is_small: whether all of it is in memory already.
+
     Raises:
         RecordCorrupt: what stands there is not the beginning of a WARC 1.1 record.
     """
 
     def __init__(self, source: RandomAccess, offset: int, most: int) -> None:
-        self._member = GzipMember(source, offset, most)
-        self._stream: IO[bytes] = io.BufferedReader(self._member, _CHUNK)
-        head = _Head(self._stream, _MOST_WARC_HEAD, f"byte {offset}")
-        fields = _parsed(_WARC, head, f"byte {offset}").headers
-        self.heading = Heading(tuple(fields), offset)
+        small = _small_member(source, offset, most) if most <= _SMALL else None
+        self.is_small = small is not None
+        member = small or GzipMember(source, offset, most)
+        self._member = member
+        self._stream = member if isinstance(member, io.BytesIO) else io.BufferedReader(member, _CHUNK)
+        head = _read_head(self._stream, _MOST_WARC_HEAD, f"byte {offset}")
+        if head.start.upper() != "WARC/1.1":
+            raise RecordCorrupt(_NOT_A_HEAD, place=f"byte {offset}")
+        self.heading = Heading(head.fields, offset)
         self.left = self.heading.length
 
     def http_head(self, on_bytes: Callable[[bytes], None] | None = None) -> HttpHead:
@@ -163,13 +170,15 @@ class Record:
         Args:
             on_bytes: is given the raw bytes, line by line.
         """
-        head = _Head(self._stream, min(self.left, _MOST_HTTP_HEAD), self.heading.id, on_bytes)
-        parsed = _parsed(_HTTP, head, self.heading.id)
+        head = _read_head(self._stream, min(self.left, _MOST_HTTP_HEAD), self.heading.id, on_bytes)
         self.left -= head.taken
-        status, _, reason = parsed.statusline.partition(" ")
+        protocol, _, line = head.start.partition(" ")
+        if protocol.upper() not in ("HTTP/1.0", "HTTP/1.1"):
+            raise RecordCorrupt(_NOT_A_HEAD, place=self.heading.id)
+        status, _, reason = line.strip().partition(" ")
         if len(status) != 3 or not status.isascii() or not status.isdigit():
             raise RecordCorrupt("the archived response has no status", place=self.heading.id)
-        return HttpHead(int(status), reason, tuple(parsed.headers))
+        return HttpHead(int(status), reason, head.fields)
 
     def read(self, size: int) -> bytes:
         """Return up to ``size`` more bytes of the block; nothing once it is at its end.
@@ -194,34 +203,84 @@ class Record:
         return self._member.consumed
 
 
+class _SmallMember(io.BytesIO):
+    """What a gzip member holds, and the member's length in bytes."""
+
+    def __init__(self, content: bytes, consumed: int) -> None:
+        super().__init__(content)
+        self.consumed = consumed
+
+
+def _small_member(source: RandomAccess, offset: int, most: int) -> _SmallMember | None:
+    """Return a whole member; None where it is large or damaged, which the stream then tells."""
+    data = source.read_at(offset, most)
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    with suppress(zlib.error):
+        content = inflater.decompress(data, _SMALL_INFLATED)
+        if inflater.eof:
+            return _SmallMember(content, len(data) - len(inflater.unused_data))
+    return None
+
+
+@dataclass(frozen=True)
 class _Head:
-    """The stream that warcio reads headers from: lines, up to a bound."""
+    """A block of header fields: its first line, the fields, and how many bytes it took."""
 
-    def __init__(
-        self, stream: IO[bytes], most: int, place: str, on_bytes: Callable[[bytes], None] | None = None
-    ) -> None:
-        self._stream, self._most, self._place, self._on_bytes = stream, most, place, on_bytes
-        self.taken = 0
-
-    def readline(self) -> bytes:
-        line = self._stream.readline(self._most - self.taken + 1)
-        self.taken += len(line)
-        if self.taken > self._most:
-            raise RecordCorrupt("the header block is too long", place=self._place)
-        if self._on_bytes is not None:
-            self._on_bytes(line)
-        return line
+    start: str
+    fields: tuple[tuple[str, str], ...]
+    taken: int
 
 
-_WARC = StatusAndHeadersParser(["WARC/1.1"])
-_HTTP = StatusAndHeadersParser(["HTTP/1.0", "HTTP/1.1"])
+_NOT_A_HEAD = "not the header block of such a record"
 
 
-def _parsed(parser: StatusAndHeadersParser, head: _Head, place: str) -> StatusAndHeaders:
+def _read_head(
+    stream: IO[bytes], most: int, place: str, on_bytes: Callable[[bytes], None] | None = None
+) -> _Head:
+    """Read lines up to an empty one, or the end.
+
+    A line that is folded is joined with the one before it, one without a colon is passed over: a server sent that.
+
+    Raises:
+        RecordCorrupt: there are more bytes than ``most``, or none.
+    """
+    lines: list[bytes] = []
+    taken = 0
+    while True:
+        line = stream.readline(most - taken + 1)
+        taken += len(line)
+        if taken > most:
+            raise RecordCorrupt("the header block is too long", place=place)
+        if on_bytes is not None:
+            on_bytes(line)
+        stripped = line.rstrip()
+        if not stripped:
+            break
+        if lines and line[:1] in b" \t":
+            lines[-1] += stripped
+        else:
+            lines.append(stripped)
+    if not lines:
+        raise RecordCorrupt(_NOT_A_HEAD, place=place)
+    start, *rest = _decoded_lines(lines)
+    split = [line.partition(":") for line in rest]
+    fields = tuple([(name.rstrip(" \t"), value.lstrip()) for name, colon, value in split if colon])
+    return _Head(start, fields, taken)
+
+
+def _decoded_lines(lines: list[bytes]) -> list[str]:
+    """Decode each line, as UTF-8 where it is that, else as Latin-1."""
     try:
-        return parser.parse(head)
-    except (StatusAndHeadersParserException, EOFError) as error:
-        raise RecordCorrupt("not the header block of such a record", place=place) from error
+        return b"\n".join(lines).decode().split("\n")
+    except UnicodeDecodeError:
+        return [_decoded_line(line) for line in lines]
+
+
+def _decoded_line(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 @dataclass(frozen=True)
@@ -261,6 +320,7 @@ def open_response(
 
     Raises:
         RecordCorrupt: a record is not what the index says. Closing then remains with the caller.
+        ContentError: the payload of a small record is not what it was.
     """
     if original is None:
         return _open_payload(place, digest, done)
@@ -285,8 +345,11 @@ def _open_payload(place: Place, digest: str, done: Callable[[], None]) -> Respon
     if expected is None or str(expected) != digest:
         raise RecordCorrupt(f"the index says {digest:.80}, the record {expected}", place=place.record)
     head = record.http_head()
-    body = io.BufferedReader(_Body(record, ContentCheck(expected, record.left), place.length, done), _CHUNK)
-    return Response(head.status, head.reason, head.fields, body)
+    body = _Body(record, ContentCheck(expected, record.left), place.length, done)
+    if not record.is_small:
+        return Response(head.status, head.reason, head.fields, io.BufferedReader(body, _CHUNK))
+    with closing(body):
+        return Response(head.status, head.reason, head.fields, io.BytesIO(body.read_whole()))
 
 
 class _Body(io.RawIOBase):
@@ -300,16 +363,27 @@ class _Body(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def read_whole(self) -> bytes:
+        """Return it all. Raises ContentError or RecordCorrupt where it is not what the record promises."""
+        data = self._next(self._record.left)
+        if self._record.left:
+            self._next(1)  # says that there is no more
+        return data
+
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is 3.12
-        data = self._record.read(len(buffer))
+        data = self._next(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _next(self, size: int) -> bytes:
+        data = self._record.read(size)
         self._check.update(data)
         if not self._record.left and not self._checked:
             self._check.finish()
             if self._record.finish() != self._length:
                 raise RecordCorrupt("the gzip member has another length than the index says")
             self._checked = True
-        buffer[: len(data)] = data
-        return len(data)
+        return data
 
     def close(self) -> None:
         if not self.closed:

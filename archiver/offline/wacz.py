@@ -40,6 +40,7 @@ _MOST_BLOCK = 16 << 20  # compressed
 _MOST_INDEX = 1 << 48  # bytes; more than any file system takes
 _MOST_LINES = 64 << 20  # of one block, decompressed
 _CACHED_BLOCKS = 32
+_REMEMBERED = 1024  # lines, lately found: whoever looks a capture up opens it next
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Wacz:
         self._index, self._data = self.part(INDEX), self.part(ARCHIVE)
         self._firsts = [block.first for block in blocks]
         self._cache: OrderedDict[int, list[bytes]] = OrderedDict()
+        self._found: dict[Capture, IndexLine] = {}
         self._lock = threading.Lock()
 
     def part(self, name: str) -> Part:
@@ -93,6 +95,9 @@ class Wacz:
             for line in lines_of_key(self.block(number), key):
                 found.extend(self._parsed(line))
             number += 1
+        if len(self._found) + len(found) > _REMEMBERED:
+            self._found.clear()
+        self._found.update((line.capture, line) for line in found)
         return found
 
     def lines_near(self, key: str, before: int, after: int) -> list[IndexLine]:
@@ -144,7 +149,7 @@ class Wacz:
 
     def response(self, capture: Capture) -> Response:
         """Open a capture's response. Raises RecordCorrupt where it is not what the index says."""
-        line = next(
+        line = self._found.get(capture) or next(
             (found for found in self.lines(capture.key) if found.capture.record == capture.record), None
         )
         if line is None:
