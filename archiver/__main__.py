@@ -1,8 +1,20 @@
-"""Let ``python -m archiver`` be the console script."""
+"""The program's entry: the console script, and ``python -m archiver``.
+
+Imports nothing before it can be interrupted.
+"""
 
 import sys
 
-from archiver.cli.main import main
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        from archiver.cli import main as command_line  # noqa: PLC0415 - Ctrl-C may come while it is imported
+
+        return command_line.main()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

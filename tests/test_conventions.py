@@ -123,7 +123,7 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_the_console_script_is_declared() -> None:
     """The package installs a console script called archiver."""
-    assert 'archiver = "archiver.cli.main:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
+    assert 'archiver = "archiver.__main__:main"' in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
 def test_ci_runs_what_the_readme_says() -> None:

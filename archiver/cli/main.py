@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Sequence
 
-from archiver.offline.commands import add_reader_commands, bear_any_script, run_command
+from archiver.offline.commands import add_reader_commands, bear_any_script, run_line
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -36,12 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     bear_any_script()
     name = next((word for word in arguments if not word.startswith("-")), "")
-    parser = _parser(name)
-    try:
-        args = parser.parse_args(arguments)
-    except SystemExit as leaving:  # argparse's own way of ending after --help or a usage error
-        return int(leaving.code or 0)
-    return run_command(args)
+    return run_line(_parser(name), arguments)
 
 
 def _parser(name: str) -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from archiver.core.errors import ArchiverError
-from archiver.offline.exitcodes import COMPLETE, INTERRUPTED, exit_code
+from archiver.offline.exitcodes import COMPLETE, INTERRUPTED, USAGE, exit_code
 from archiver.offline.lineprogress import LineProgress
 from archiver.offline.verbs import extract, load, push, search, serve, verify
 from archiver.offline.verbs.inputs import existing
@@ -60,11 +60,25 @@ def run_reader(argv: Sequence[str]) -> int:
     options.add_argument(
         "--version", action="version", version=PROGRAM, help="show the program's version and exit"
     )
+    return run_line(parser, argv, called=_READER)
+
+
+def run_line(parser: argparse.ArgumentParser, argv: Sequence[str], called: str = "archiver") -> int:
+    """Run a command line and return its exit code; an empty one is told what there is, and is wrong usage.
+
+    Args:
+        parser: its commands set ``run``.
+        argv: the arguments.
+        called: how this program is started, for hints that say what to type.
+    """
+    if not argv:
+        parser.print_help(sys.stderr)
+        return USAGE
     try:
         args = parser.parse_args(argv)
     except SystemExit as leaving:  # argparse's own way of ending after --help or a usage error
         return int(leaving.code or 0)
-    return run_command(args, called=_READER)
+    return run_command(args, called=called)
 
 
 def bear_any_script() -> None:

@@ -14,9 +14,12 @@ def main() -> int:
             "Try python3.9, python3.11 or the like; the bundle's README tells how to read it without.\n"
         )
         return 2
-    from archiver.offline.commands import run_reader  # noqa: PLC0415 - it does not parse under 3.6
+    try:
+        from archiver.offline.commands import run_reader  # noqa: PLC0415 - it does not parse under 3.6
 
-    return run_reader(sys.argv[1:])
+        return run_reader(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

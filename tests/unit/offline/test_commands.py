@@ -137,6 +137,14 @@ def test_the_help_begins_with_what_to_type_first(capsys: pytest.CaptureFixture[s
     assert tuple(listed[: len(VERBS)]) == VERBS
 
 
+def test_no_command_is_wrong_usage_and_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """A reader who types the program's name alone is shown the commands; a script that lost its words fails."""
+    assert run_reader([]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "verify BUNDLE.tar" in printed.err
+
+
 @pytest.mark.parametrize("verb", ["", *VERBS])
 def test_help_fits_a_terminal_and_can_be_typed(
     verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
