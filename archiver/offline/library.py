@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Sequence
 
+from archiver.core.clock import utc_now
 from archiver.core.errors import ArchiverError, SearchUnavailable
 from archiver.core.urlkey import Origin
 from archiver.offline import downloads, registry
@@ -33,6 +34,7 @@ from archiver.offline.memento import (
 )
 from archiver.offline.misses import LOOK_UP, Misses
 from archiver.offline.missing import Missing
+from archiver.offline.misspage import is_missing_part
 from archiver.offline.readings import Readings
 from archiver.offline.registry import Registry
 from archiver.offline.replay import Replay, original_url
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from archiver.offline.wsgi import Environ, StartResponse
 
 Log = Callable[[str], None]
+_LOOKED_FOR = (
+    2000  # parts of pages that the newest snapshot lacks, for which it is remembered which one has them
+)
 _VIEWS = 64  # readers, by their addresses, for whom widened ones are kept ready
 
 
@@ -102,6 +107,7 @@ class Library:
         self._proxies = proxies
         self._authority = authority
         self._log = log
+        self._having = lru_cache(maxsize=_LOOKED_FOR)(self._find_having)
         self._readings = Readings(snapshots, self._read, renewed, log)
 
     @property
@@ -166,7 +172,28 @@ class Library:
         if asked:
             return self._answer_at(request, origin, view, asked)
         with self._chosen(chosen_snapshots(request)) as reading:
+            reply = reading.replay.answer(request, origin, reading.addresses(view))
+        if is_missing_part(reply):
+            return self._part_of_others(request, origin, view) or reply
+        return reply
+
+    def _part_of_others(self, request: Request, origin: Origin, view: View) -> Reply | None:
+        """Answer for a part of a page that is not in the snapshot read, from the newest one that has it.
+
+        Browsers send no cookie where they ask another origin for a font or a module, and a reader may have opened the
+        page just before a new snapshot came: it is a page of another snapshot then that wants the part.
+        """
+        url = original_url(request, origin)
+        snapshots = tuple(sorted(self._snapshots.ids().items()))
+        chosen = self._having(url, snapshots) if url and any(len(ids) > 1 for _, ids in snapshots) else None
+        if not chosen:
+            return None
+        with self._chosen(chosen) as reading:
             return reading.replay.answer(request, origin, reading.addresses(view))
+
+    def _find_having(self, url: str, _: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
+        """Return the newest snapshots that have a URL, by project; the second argument is what there is to look in."""
+        return snapshots_at(self._projects_of(url), url, utc_now())
 
     def _answer_at(self, request: Request, origin: Origin, view: View, asked: str) -> Reply:
         """Answer as of a date: with the page as the snapshot has it that fits best."""
@@ -181,7 +208,7 @@ class Library:
         if not url or not sites or not is_memento(reply):
             return reply
         address = f"{view.bases[origin]}{request.target}"
-        snapshot = chosen[sites[0].project]
+        snapshot = next((chosen[site.project] for site in sites if site.project in chosen), "")
         return reply.with_headers(*negotiated_headers(address, snapshot, ends(projects, url, address)))
 
     def _projects_of(self, url: str) -> Sequence[Project]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from archiver.offline.missing import Why
 
 HEADER = "X-Archive-Miss"
+_LINE = ("Content-Type", "text/plain; charset=utf-8")
 _DOCUMENTS = frozenset({"document", "iframe", "frame"})
 
 
@@ -102,6 +103,11 @@ def miss_page(miss: Miss, main: str, *, searchable: bool, pickers: str = "") -> 
 def miss_line(url: str, why: Why) -> Reply:
     """Return what stands for something that a page loads: nobody reads it but in a browser's console."""
     return plain(404, f"not in the archive: {url:.2000}\n{why.text}", (HEADER, why.code))
+
+
+def is_missing_part(reply: Reply) -> bool:
+    """Say whether a reply is one that ``miss_line`` made."""
+    return reply.status == 404 and _LINE in reply.headers and any(name == HEADER for name, _ in reply.headers)
 
 
 def miss_document(miss: Miss) -> dict[str, Any]:

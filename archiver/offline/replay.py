@@ -59,7 +59,8 @@ class _Standing:
     @classmethod
     def of(cls, origin: Origin, view: View) -> _Standing:
         """Return it; all of the addresses are in ``seed``, which tells entity tags apart."""
-        seed = "\n".join((str(origin), view.main, *sorted(view.bases.values())))
+        mounted = sorted(map(str, view.mounted))
+        seed = "\n".join((str(origin), view.main, *sorted(view.bases.values()), *mounted))
         return cls(Rewriter(view.targets(origin), origin.scheme), Policy.of(view), seed)
 
     def entity_tag(self, capture: Capture) -> str:

@@ -287,6 +287,20 @@ def test_what_a_reader_has_kept_is_used_only_where_it_is_the_same(running: Runni
     assert "accept-datetime" in again.headers["vary"]
 
 
+def test_a_part_that_only_an_older_snapshot_has_is_given_to_its_pages(running: Running) -> None:
+    """A browser asks other origins for fonts and modules without a cookie; pages are never mixed so."""
+    port = running.port_of(SITE)
+    for part in (
+        {"Sec_Fetch_Dest": "script", "Accept": "*/*"},
+        {"Accept": "*/*", "Origin": "http://127.0.0.1:1"},
+    ):
+        answer = running.get("/january.html", port=port, **part)
+        assert "only January" in answer.text
+        assert answer.headers["memento-datetime"].startswith("Thu, 01 Jan")
+    assert running.get("/january.html", port=port, Sec_Fetch_Dest="document").status == 404
+    assert running.get("/nowhere.js", port=port, Accept="*/*").status == 404
+
+
 def test_a_miss_offers_the_other_dates(running: Running) -> None:
     """The page for what is missing has the choice of snapshots, and leads back to the same page."""
     page = running.get("/february.html", port=running.port_of(SITE), Accept="text/html")
