@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator
@@ -16,9 +16,8 @@ import pytest
 
 from archiver.core.digest import Digest
 from archiver.core.reference import Reference
-from archiver.offline.opening import open_holdings
+from archiver.offline.opening import open_holdings, open_projects
 from archiver.offline.pulling import (
-    AUTHORITY,
     Pullable,
     authority_commands,
     image_commands,
@@ -28,7 +27,9 @@ from archiver.offline.pulling import (
     source_registries,
 )
 from archiver.offline.pullname import pull_name
-from servers.certificates import make_certificates
+from archiver.offline.server import start
+from archiver.offline.tls.selfmade import SelfMadeIdentity
+from servers.certificates import Certificates
 from servers.console import Console
 from servers.containerd import Containerd, node_containerd
 from servers.dockerd import Docker, empty_docker
@@ -43,7 +44,6 @@ from servers.serving import Running, serving
 if TYPE_CHECKING:
     from archiver.offline.holdings import Image
     from archiver.offline.pulling import Command
-    from servers.certificates import Certificates
 
 WELL_KNOWN = (REDIS, TOOL, PRIVATE)
 PLAIN, SECURE = "plain HTTP", "an authority of its own"
@@ -68,12 +68,6 @@ def archived(tmp_path_factory: pytest.TempPathFactory) -> Archived:
     root = ImageArchive(console, project="known").usual().root
     images = {image.reference: image for holding in open_holdings(root) for image in holding.images.images}
     return Archived(root, pushed, images)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """An authority that nobody trusts yet, and a certificate for loopback."""
-    return make_certificates(tmp_path_factory.mktemp("authority"))
 
 
 @dataclass(frozen=True)
@@ -112,30 +106,27 @@ class Cluster:
             assert digest in self.docker.run("image", "inspect", "--format", "{{.RepoDigests}}", name)
 
 
-@pytest.fixture(scope="module", params=[PLAIN, SECURE])
+@pytest.fixture(scope="module", params=[PLAIN, pytest.param(SECURE, marks=pytest.mark.thorough)])
 def cluster(
-    request: pytest.FixtureRequest,
-    archived: Archived,
-    authority: Certificates,
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, archived: Archived, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     """Every client, with the settings that the served page gives for a server of either kind."""
-    tls = authority if request.param == SECURE else None
     machine = Machine(tmp_path_factory.mktemp("machine"))
     with ExitStack() as held:
-        running = held.enter_context(serving(archived.root, tls=tls))
-        scheme = "https" if tls else "http"
-        registry = Pullable.at(f"{scheme}://127.0.0.1:{running.port}", own_authority=tls is not None)
+        secure = request.param == SECURE
+        running = held.enter_context(
+            self_signed(archived.root, machine.folder) if secure else serving(archived.root)
+        )
+        view = running.served.view
+        registry = Pullable.at(view.main_origin, own_authority=view.has_authority)
         told = {
             setting.path: setting.text
             for setting in settings(source_registries(archived.images.values()), registry)
         }
         for path, text in told.items():
             machine.write(path, text)
-        if tls:
-            (machine.folder / AUTHORITY).write_bytes(tls.authority.read_bytes())
-            for command in authority_commands(registry)[1:]:
-                machine.type(command.text)
+        printed = "".join(machine.type(command.text) for command in authority_commands(registry))
+        assert (machine.folder / "fingerprint").read_text() in printed if secure else not printed
         docker = held.enter_context(empty_docker(machine))
         containerd = held.enter_context(node_containerd(machine, told["/etc/containerd/config.toml"]))
         podman = held.enter_context(empty_podman())
@@ -146,6 +137,21 @@ def cluster(
         ):
             machine.knows(environment)
         yield Cluster(archived, running, registry, machine, docker, podman, containerd)
+
+
+@contextmanager
+def self_signed(root: Path, folder: Path) -> Iterator[Running]:
+    """Serve an archive by TLS with a certificate of the server's own authority, which nobody trusts yet.
+
+    The authority's certificate for this test's own requests, and its fingerprint, are put into a folder.
+    """
+    log: list[str] = []
+    identity = SelfMadeIdentity(folder / "tls")
+    (folder / "fingerprint").write_text(identity.kept.fingerprint)
+    seen = folder / "seen.pem"
+    seen.write_bytes(identity.authority)
+    with start(open_projects(root), port=0, tls=identity, log=log.append) as served:
+        yield Running(served, log, Certificates(seen, seen, seen))
 
 
 @pytest.mark.parametrize("reference", WELL_KNOWN)

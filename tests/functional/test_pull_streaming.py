@@ -21,6 +21,8 @@ from servers.small_archive import ArchiveBuilder
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.thorough
+
 REFERENCE = "quay.io/models/large:1"
 SIZE = 96 << 20
 CLIENTS = 6
