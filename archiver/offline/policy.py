@@ -3,7 +3,8 @@
 Pages are strangers' code. Whatever they ask for, the browser is to ask this server only; docs/decisions/0019-replay.md
 says what that rests on, and what no server can keep a browser from.
 
-Sources: W3C Content Security Policy 3; WHATWG Fetch, sections 3.2 (CORS protocol) and 3.7 (CORP); W3C Referrer Policy.
+Sources: W3C Content Security Policy 3; WICG Connection Allowlists; WHATWG Fetch, sections 3.2 (CORS protocol) and 3.7
+(CORP); W3C Referrer Policy.
 """
 
 from __future__ import annotations
@@ -46,11 +47,17 @@ class Policy:
             f"default-src {own} data: blob: 'unsafe-inline' 'unsafe-eval'; "
             f"base-uri {own}; form-action {own} {view.main_origin}"
         )
+        allowed = " ".join(
+            ["response-origin", *(f'"{origin}"' for origin in sorted({*origins, view.main_origin}))]
+        )
         headers: Headers = (
             ("Content-Security-Policy", content),
             ("Referrer-Policy", "no-referrer"),
             ("X-DNS-Prefetch-Control", "off"),
             ("Cross-Origin-Resource-Policy", "cross-origin"),
+            # What a content policy does not reach: WebRTC, connections in advance, prefetching rules, and scripts that
+            # take the reader elsewhere. Redirects are this server's own, and lead to archived origins.
+            ("Connection-Allowlist", f"({allowed}); redirects=allow; webrtc=block"),
         )
         return cls(headers, origins)
 

@@ -266,9 +266,12 @@ def _site_a(a: str, b: str, c: str) -> dict[str, Answer]:
             ).encode(),
             type="application/manifest+json",
         ),
-        "/docs/moved.html": f'<meta http-equiv="refresh" content="0; url={b}/guide/moved-here.html">'.encode(),
+        "/docs/moved.html": f'<link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url={b}/guide/moved-here.html">'.encode(),
         "/docs/go": Reply(status=302, headers=(("Location", f"{b}/guide/gone-here.html"),)),
-        "/docs/later": Reply(b"<p>wait</p>", headers=(("Refresh", f"0; url={b}/guide/later-here.html"),)),
+        "/docs/later": Reply(
+            b'<link rel="icon" href="data:,"><p>wait</p>',
+            headers=(("Refresh", f"0; url={b}/guide/later-here.html"),),
+        ),
     }
 
 
