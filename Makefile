@@ -10,7 +10,7 @@ GENERATOR_SITES ?= build/generators
 JUDGES ?= build/judges
 CONFORMANCE := github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111
 
-.PHONY: demo test test-thorough generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle bench-serve clean
+.PHONY: demo test test-thorough generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle bench-serve fidelity clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -71,6 +71,11 @@ bench-bundle: $(VENV)/.installed-test
 # Side by side with nginx and pywb; needs nginx, python3-doc and wrk.
 bench-serve: $(VENV)/.installed-test judges
 	PYTHONPATH=tests JUDGES=$(JUDGES) $(BIN)/python benchmarks/serve.py
+
+# Every page of sites that generators make and of real manuals, live and replayed; needs chromium and nginx, and apt-get
+# for the manuals that are not installed. Packages and pictures of what differs stay in build/fidelity.
+fidelity: $(VENV)/.installed-test generator-sites
+	PYTHONPATH=tests $(BIN)/python benchmarks/fidelity.py --generators $(GENERATOR_SITES)
 
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -159,10 +159,11 @@ def gone(subject: Subject, folder: Path, *options: str) -> Iterator[Gone]:
 
 
 def replay(site: Gone) -> Fidelity:
-    """Walk what is served of a site, and compare."""
+    """Walk what is served of a site, and compare. Pictures that differ go to ``pictures/`` in its folder."""
     addresses, trouble = site.addresses, ""
     with outside() as internet, browser(site.folder, internet) as chromium:
         compared = [_compared(chromium, addresses, page) for page in site.pages]
+        _keep(site.folder / "pictures", [pair for pair in zip(site.pages, compared) if pair[1][0].pixels])
         with chromium.tab() as tab:
             try:
                 _go(tab, site.subject, site.home)
@@ -188,6 +189,13 @@ def _compared(chromium: Browser, addresses: Addresses, page: Shown) -> tuple[Dif
         if difference.none:
             break
     return difference, shown
+
+
+def _keep(folder: Path, differing: Sequence[tuple[Shown, tuple[Difference, Shown]]]) -> None:
+    for number, (live, (_, replayed)) in enumerate(differing):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number:03}-live.png").write_bytes(live.picture)
+        (folder / f"{number:03}-replayed.png").write_bytes(replayed.picture)
 
 
 def _watch(tab: Tab) -> None:

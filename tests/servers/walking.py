@@ -23,7 +23,7 @@ _LOOK = """document.fonts.ready.then(() => ({
   text: document.body ? document.body.innerText : document.documentElement.textContent,
   links: [...document.links, ...document.forms].map(one => String(one.href ?? one.action)),
   fonts: [...document.fonts].map(one => [one.family, one.style, one.weight, one.status].join(" ")).sort(),
-  images: [...document.images].map(one => `${one.currentSrc} ${one.naturalWidth}x${one.naturalHeight}`),
+  images: [...document.images].map(one => `${one.currentSrc.split("/").pop()} ${one.naturalWidth}x${one.naturalHeight}`),
 }))"""
 _COMPARE = """(async () => {
   const pixels = async png => {
@@ -40,8 +40,10 @@ _COMPARE = """(async () => {
 })()"""
 
 
-# What scripts are told of such a request; without a policy they are told the same without this.
-_CONSEQUENCE = " Refused to connect because it violates the document's Content Security Policy."
+# What scripts are told beside the fact where a policy forbids a request; and what kind a page for a missing file is.
+_INCIDENTAL = re.compile(
+    r" Refused to connect because it violates the document's Content Security Policy\.|(?<=MIME type) \('[^']*'\)"
+)
 _URL = re.compile(r"(?:https?|wss?)://[^\s'\"]+")
 
 
@@ -55,7 +57,7 @@ class Shown:
         text: all that can be read, as the browser lays it out.
         picture: a PNG of the window.
         fonts: the fonts that style sheets name, and whether each was loaded.
-        images: what each image came from, and its size in its own pixels.
+        images: the name of the file that each image shows now, and its size in its own pixels.
         links: where its links and forms lead.
         requested: every URL asked for, in order.
         away: what of that was asked of another machine, or of the site that is gone, and not refused.
@@ -147,7 +149,7 @@ def look(tab: Tab, url: str, addresses: Addresses) -> Shown:
         tuple(url for url in visit.requested[asked:] if addresses.is_away(url) and url not in visit.refused),
         said(failure for failure in visit.failed[failed:] if not _is_away(_first_url(failure))),
         said(dict.fromkeys([*visit.refused[refused:], *filter(None, (url for _, url in complaints))])),
-        said(complaint.replace(_CONSEQUENCE, "") for complaint, url in complaints if not url),
+        said(_INCIDENTAL.sub("", complaint) for complaint, url in complaints if not url),
     )
 
 
