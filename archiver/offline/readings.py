@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Generic, Mapping, Sequence, TypeVar
+from typing import TYPE_CHECKING, Callable, Generic, Iterator, Mapping, Sequence, TypeVar
 
 from archiver.core.errors import ArchiverError
 from archiver.offline.asof import Choices
@@ -159,17 +160,21 @@ class Readings(Generic[R]):
                 threading.Thread(target=self._renew, name="archiver-renew", daemon=True).start()
         return self._default
 
-    def take(self, choice: Choice) -> R:
-        """Return what answers from a choice of snapshots, which stay open until it is given back.
-
-        Raises:
-            NotArchived, RecordCorrupt, InvalidDocument, StoreError: one of them cannot be opened.
-        """
-        return self._lending.take(choice)
-
-    def give_back(self, choice: Choice) -> None:
-        """Say that what was taken is needed no longer."""
-        self._lending.give_back(choice)
+    @contextmanager
+    def chosen(self, snapshots: Mapping[str, str]) -> Iterator[R]:
+        """Lend what answers from the snapshots named by project; for others, and for what cannot be read, the newest."""
+        default = self.default()
+        choice = self._snapshots.choice(snapshots, default) if snapshots else default
+        try:
+            reading = self._lending.take(choice)
+        except ArchiverError as error:
+            self._log(f"a snapshot cannot be read: {error}")
+            choice = default
+            reading = self._lending.take(choice)
+        try:
+            yield reading
+        finally:
+            self._lending.give_back(choice)
 
     def _open(self, choice: Choice) -> R:
         opened = self._snapshots.take(choice)

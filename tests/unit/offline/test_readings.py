@@ -92,10 +92,8 @@ class Watched:
 
     def read(self, snapshot: str) -> str:
         """Read one request's worth of a snapshot."""
-        choice = self.snapshots.choice({"small": snapshot}, self.readings.default())
-        value = self.readings.take(choice)
-        self.readings.give_back(choice)
-        return value
+        with self.readings.chosen({"small": snapshot}) as value:
+            return value
 
 
 @pytest.fixture
@@ -134,15 +132,14 @@ def test_a_new_snapshot_is_taken_once_it_is_ready() -> None:
     """What is to be prepared is prepared first; who reads the one before can read on, and then it is closed."""
     project = Project(ids=IDS[:1])
     watched = Watched(project)
-    reading = watched.readings.default()
-    assert watched.readings.take(reading) == IDS[0]
-    project.ids = IDS[:2]
-    while watched.readings.default() == reading:
-        pass
-    assert watched.renewed.is_set()
-    assert watched.snapshots.newest == (IDS[1],)
-    assert project.closed == []
-    watched.readings.give_back(reading)
+    with watched.readings.chosen({}) as reading:
+        assert reading == IDS[0]
+        project.ids = IDS[:2]
+        while watched.readings.default() == (IDS[0],):
+            pass
+        assert watched.renewed.is_set()
+        assert watched.snapshots.newest == (IDS[1],)
+        assert project.closed == []
     project.ids = IDS
     for snapshot in IDS[2:9]:
         watched.read(snapshot)
@@ -173,6 +170,13 @@ def test_a_project_without_a_snapshot_for_a_moment_is_read_on() -> None:
     project.ids = ()
     assert watched.readings.default() == (IDS[0],)
     assert watched.log == []
+
+
+def test_a_snapshot_that_cannot_be_opened_is_passed_over() -> None:
+    """Its readers get the newest, and the log a line."""
+    watched = Watched(Project(damaged=frozenset({IDS[3]})))
+    assert watched.read(IDS[3]) == IDS[-1]
+    assert len(watched.log) == 1
 
 
 def test_closing_closes_all_that_is_open() -> None:
