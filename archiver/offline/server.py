@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Sequence
 
-from archiver.core.errors import UsageError
+from archiver.core.errors import ArchiverError, UsageError
 from archiver.core.urlkey import Origin
 from archiver.offline.addresses import AddressBook, View, make_labels
 from archiver.offline.engine.channel import Channel
 from archiver.offline.engine.loop import Engine
+from archiver.offline.engine.workers import Workers
 from archiver.offline.forwarded import NO_PROXIES, TrustedProxies
 from archiver.offline.library import Library, nothing
 from archiver.offline.readings import Snapshots
@@ -47,6 +48,17 @@ class Address:
     url: str
 
 
+@dataclass(frozen=True)
+class Further:
+    """Processes beside this one: how many, and how each opens for itself what is served."""
+
+    count: int
+    reopen: Callable[[], Sequence[Project]]
+
+
+NO_FURTHER = Further(0, tuple)
+
+
 class Served:
     """A running server. Stop it by ``stop()`` or by leaving it as a context.
 
@@ -60,9 +72,11 @@ class Served:
         library: Library,
         view: View,
         tls: Identity | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self.view = view
         self._library = library
+        self._workers = workers
         self._stopped = False
         channel = functools.partial(TlsChannel, identity=tls) if tls else Channel
         self._engine = Engine(sockets, library, channel=channel, scheme="https" if tls else "http")
@@ -93,6 +107,8 @@ class Served:
             self._stopped = True
             self._engine.stop()
             self._library.close()
+            if self._workers is not None:
+                self._workers.end()
 
     def __enter__(self) -> Served:
         return self
@@ -114,6 +130,7 @@ def start(
     verified: str = "",
     tls: Identity | None = None,
     proxies: TrustedProxies = NO_PROXIES,
+    further: Further = NO_FURTHER,
     log: Log,
 ) -> Served:
     """Start serving and return at once; every port answers when this returns.
@@ -128,16 +145,18 @@ def start(
         verified: when every byte of what there is was checked, as an ISO time; empty where it was not.
         tls: what to show by TLS, which all ports speak then; None for plain HTTP.
         proxies: the reverse proxies that are believed about who asked for what.
+        further: processes that serve beside this one; only where it has a single thread until now.
         log: takes a line whenever something is wrong; called from several threads.
 
     Raises:
-        UsageError: the port is taken, or the address cannot be listened at.
+        UsageError: the port is taken, the address cannot be listened at, or the system knows no further processes.
         CertificateUnusable: there is nothing to show by TLS.
     """
     if domain and Host.parse(domain) is None:
         raise UsageError(f"{domain!r:.80} is not a domain")
     snapshots = Snapshots(projects, cache_dir)
     sockets: list[socket.socket] = []
+    workers: Workers | None = None
     try:
         own, mounted = share_out(snapshots.holdings)
         sockets.append(_bound(host, port))
@@ -157,13 +176,27 @@ def start(
         )
         if tls is not None:
             tls.serve(book.names)
-        library = Library(
-            snapshots, book, log, renewed=renewed, verified=verified, proxies=proxies, authority=authority
-        )
         shown = Host(domain.lower() if domain else _shown(host), main_port)
         view = book.view(Caller(shown, "https" if tls else "http", main_port))
-        return Served(sockets[1:] + sockets[:1], library, view, tls)
+
+        def served(snapshots: Snapshots, workers: Workers | None = None) -> Served:
+            library = Library(
+                snapshots, book, log, renewed=renewed, verified=verified, proxies=proxies, authority=authority
+            )
+            return Served(sockets[1:] + sockets[:1], library, view, tls, workers)
+
+        def work(wait: Callable[[], None]) -> None:
+            try:
+                with served(Snapshots(further.reopen(), cache_dir)):
+                    wait()
+            except ArchiverError as error:
+                log(f"a process less serves: {error}")
+
+        workers = Workers(further.count, work)
+        return served(snapshots, workers)
     except BaseException as error:
+        if workers is not None:
+            workers.end()
         for one in sockets:
             one.close()
         snapshots.close()
@@ -183,6 +216,7 @@ def serve(
     verified: str = "",
     tls: Identity | None = None,
     proxies: TrustedProxies = NO_PROXIES,
+    further: Further = NO_FURTHER,
     ready: Callable[[Served], None],
     log: Log,
     stop: threading.Event | None = None,
@@ -199,6 +233,7 @@ def serve(
         verified: as for ``start``.
         tls: as for ``start``.
         proxies: as for ``start``.
+        further: as for ``start``.
         log: takes a line whenever something is wrong; called from several threads.
         ready: called once, when every port answers.
         stop: ends the serving.
@@ -218,6 +253,7 @@ def serve(
         verified=verified,
         tls=tls,
         proxies=proxies,
+        further=further,
         log=log,
     ) as served:
         ready(served)

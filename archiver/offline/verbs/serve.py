@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archiver.offline.verbs.inputs import ProgressFactory, Ready
 
 _MOST_SHOWN_ORIGINS = 20
+_MOST_WORKERS = 64
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - not bound to here: addresses that nobody is reached by
 _DESCRIPTION = """\
 Serve what is in a bundle: the documentation for a browser, search, a registry
@@ -103,6 +104,14 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
         help="where the search index of a bundle is copied to (default: the user's cache folder)",
     )
     parser.add_argument(
+        "--workers",
+        type=_workers,
+        default=1,
+        metavar="N",
+        help="processes that answer; as many as there are processors serve most readers, not on Windows "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--verify", action="store_true", help="check all that is to be served first, as the verb verify does"
     )
     parser.set_defaults(run=lambda args: _run(args, progress(), ready))
@@ -110,7 +119,8 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
 
 def _run(args: argparse.Namespace, progress: Progress, ready: Ready) -> int:
     from archiver.offline.forwarded import TrustedProxies  # noqa: PLC0415 - keeps the other commands quick
-    from archiver.offline.server import serve  # noqa: PLC0415 - see above
+    from archiver.offline.opening import open_projects  # noqa: PLC0415 - see above
+    from archiver.offline.server import Further, serve  # noqa: PLC0415 - see above
 
     path = ready(args.path)
     identity, proxies = _identity(args), TrustedProxies.parse(args.trust_proxy)
@@ -132,6 +142,7 @@ def _run(args: argparse.Namespace, progress: Progress, ready: Ready) -> int:
                 verified=verified,
                 tls=identity,
                 proxies=proxies,
+                further=Further(args.workers - 1, lambda: open_projects(path)),
                 ready=lambda served: _print_served(served, served.holdings, args, identity),
                 log=lambda line: progress.warn(shown(line)),
             )
@@ -224,4 +235,10 @@ def _print_authority(authority: Authority, url: str) -> None:
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_WORKERS}")
     return int(text)
