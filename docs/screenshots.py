@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Iterator
 
 from archiver.collect.run import archive_project
-from archiver.offline.opening import open_holdings
+from archiver.offline.opening import open_projects
 from archiver.offline.server import start
 from archiver.spec.load import load_spec
 from archiver.store.paths import create_archive
+from servers.browser import browser
 from servers.guide import guide_site
+from servers.many_images import many_images
 
-CHROMIUM = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+if TYPE_CHECKING:
+    from servers.browser import Browser, Tab
+
 FOLDER = Path(__file__).parent / "images"
+DESK = (1280, 900)
+PHONE = (390, 844)
 
 
 def main(bundle: Path) -> None:
-    """Take the reader's pages from the bundle, served on a free port; its README; and the report of a crawl of the guide's site."""
-    with start(open_holdings(bundle), port=0, log=print) as served:
-        shoot(served.url, "landing", "1280,900")
-        shoot(served.url, "landing-phone", "500,1150")
-        shoot(f"{served.url}-/search?q=json+decoder", "search", "1280,900")
-    with tempfile.TemporaryDirectory() as name, tarfile.open(bundle) as tar:
-        tar.extract("README.html", name, filter="data")
-        page = Path(name, "README.html").as_uri()
-        shoot(page, "readme", "1280,1180")
-        shoot(page, "readme-phone", "500,1300")
-    with tempfile.TemporaryDirectory() as name:
-        report = crawl_report(Path(name))
-        shoot(report.as_uri(), "report", "1280,1180")
-        shoot(report.as_uri(), "report-phone", "500,1300")
+    """Take the reader's pages from the bundle, its README, a page with many images, and the report of a crawl."""
+    with tempfile.TemporaryDirectory() as name, browser(Path(name)) as chromium:
+        folder = Path(name)
+        with start(open_projects(bundle), port=0, log=print) as served:
+            shoot(chromium, served.url, "landing", DESK)
+            shoot(chromium, served.url, "landing-phone", PHONE)
+            shoot(chromium, f"{served.url}-/search?q=compress+data", "search", DESK)
+            shoot(chromium, f"{served.url}-/search?q=compress+data", "search-phone", PHONE, scheme="dark")
+        with (
+            start(open_projects(many_images(folder / "many")), port=0, log=print) as served,
+            shown(chromium, served.url, DESK) as tab,
+        ):
+            tab.enter("#images-find", "proxy")
+            tab.evaluate("document.getElementById('images').scrollIntoView()")
+            save(tab, "images")
+        with tarfile.open(bundle) as tar:
+            tar.extract("README.html", folder, filter="data")
+        page = (folder / "README.html").as_uri()
+        shoot(chromium, page, "readme", (1280, 1180))
+        shoot(chromium, page, "readme-phone", (390, 1014))
+        report = crawl_report(folder).as_uri()
+        shoot(chromium, report, "report", (1280, 1180))
+        shoot(chromium, report, "report-phone", (390, 1014))
 
 
 def crawl_report(folder: Path) -> Path:
@@ -50,20 +62,27 @@ def crawl_report(folder: Path) -> Path:
     return done.paths.report_page(done.snapshot.id)
 
 
-def shoot(url: str, name: str, size: str) -> None:
+def shoot(chromium: Browser, url: str, name: str, size: tuple[int, int], *, scheme: str = "light") -> None:
     """Have Chromium paint a page into docs/images/NAME.png."""
-    browser = shutil.which("chromium") or sys.exit("chromium is not installed")
-    with tempfile.TemporaryDirectory() as profile:
-        target = FOLDER / f"{name}.png"
-        command = [
-            browser,
-            *CHROMIUM,
-            f"--user-data-dir={profile}",
-            f"--window-size={size}",
-            f"--screenshot={target}",
-            url,
-        ]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    with shown(chromium, url, size, scheme=scheme) as tab:
+        save(tab, name)
+
+
+@contextmanager
+def shown(chromium: Browser, url: str, size: tuple[int, int], *, scheme: str = "light") -> Iterator[Tab]:
+    """Show a page on a screen of a size, to one who likes light pages or dark ones."""
+    with chromium.tab() as tab:
+        tab.hold_still()
+        tab.prefer(scheme)
+        tab.resize(*size)
+        tab.go(url)
+        tab.evaluate("document.documentElement.style.scrollbarWidth = 'none'")
+        yield tab
+
+
+def save(tab: Tab, name: str) -> None:
+    """Write what a tab shows to docs/images/NAME.png."""
+    (FOLDER / f"{name}.png").write_bytes(tab.picture())
 
 
 if __name__ == "__main__":

@@ -134,8 +134,9 @@ def _all_of_them(images: Sequence[Image], registry: Pullable, names: str) -> str
         return ""
     name = pull_name(Reference.parse(runnable[0].reference), registry.netloc)
     trust = f" --cacert {AUTHORITY}" if registry.own_authority else ""
+    address = f"'{names}'" if "?" in names else names  # shells take a question mark for a pattern
     lines = "".join(
-        command(f"curl -fsS{trust} {names} | xargs -I NAME {each.text.replace(name, 'NAME')}", each.tool)
+        command(f"curl -fsS{trust} {address} | xargs -I NAME {each.text.replace(name, 'NAME')}", each.tool)
         for each in image_commands(runnable[0], registry)
         if each.tool in _IN_TURN
     )

@@ -119,18 +119,19 @@ def search_box(
     Args:
         query: what stands in it.
         action: the address of the search page.
-        extra: markup put inside of the form.
+        extra: the markup of further fields.
         focus: whether the reader is to type at once.
         hint: what the empty box says.
     """
     autofocus = " autofocus" if focus else ""
     hint = hint or "Search the documentation"
+    filters = f'<div class="filters">{extra}</div>' if extra else ""
     return (
         f'<form class="search" role="search" aria-label="Search" action="{esc(action)}" method="get">'
         '<div class="field"><label class="hidden" for="q">Search the documentation</label>'
         f'<input id="q" name="q" type="search" value="{esc(query)}" placeholder="{esc(hint)}"'
         f' autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="300" aria-keyshortcuts="/"{autofocus}>'
-        f'<button type="submit">Search</button></div>{extra}</form>'
+        f'<button type="submit">Search</button></div>{filters}</form>'
     )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import re
 import shlex
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Iterator
 
@@ -14,36 +12,13 @@ import pytest
 
 from archiver.cli import main
 from archiver.offline.commands import run_reader
-from archiver.store.snapshots import write_snapshot
 from servers.console import INSTALLED
 from servers.processes import need
-from servers.small_archive import SITE, ArchiveBuilder, html
+from servers.pump import a_month_later, pump_archive
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/handing-over.md"
-READER = "docker.io/library/python:3.12-slim"
-LATER = "20260401T120000Z"
 _SHOWN = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _END = "-- end of a command --"
-
-
-def _archive(root: Path) -> ArchiveBuilder:
-    """Make the archive that the guide begins with."""
-    made = ArchiveBuilder(root, project="pump", title="Pump")
-    made.page(f"{SITE}/", html("Pump", "How to install it", '<a href="/install.html">install</a>'))
-    made.page(f"{SITE}/install.html", html("Install", "Turn the valve first"))
-    made.requisite(f"{SITE}/style.css", b"body { color: #123 }", "text/css")
-    made.image("docker.io/example/pump:1.0", ("linux/amd64", "linux/arm64"), shared=b"base")
-    made.image(READER, ("linux/amd64",), shared=random.Random(1).randbytes(1_500_000))
-    made.file("https://dl.example.org/pump-1.0.tar.gz", b"pump" * 300_000)
-    write_snapshot(made.paths, replace(made.finish(), reader_image=READER))
-    return made
-
-
-def _a_month_later(made: ArchiveBuilder) -> None:
-    made.page(f"{SITE}/news.html", html("News", "Version 1.1"), timestamp="20260401120001")
-    made.image("docker.io/example/pump:1.1", ("linux/amd64", "linux/arm64"), salt="1.1", shared=b"base")
-    made.file("https://dl.example.org/pump-1.1.tar.gz", b"pump" * 300_001)
-    made.finish(LATER)
 
 
 def _commands(block: str) -> Iterator[tuple[str, str]]:
@@ -62,7 +37,7 @@ def _comparable(text: str) -> str:
 def test_what_the_guide_shows_happens(tmp_path: Path) -> None:
     """From the first bundle to taking files out of it, every command prints what stands below it."""
     need("ssh-keygen")
-    made = _archive(tmp_path / "archives")
+    made = pump_archive(tmp_path / "archives")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/archiver").write_text(f'#!/bin/sh\nexec {shlex.join(INSTALLED)} "$@"\n')
     (tmp_path / "bin/archiver").chmod(0o755)
@@ -75,7 +50,7 @@ def test_what_the_guide_shows_happens(tmp_path: Path) -> None:
     blocks = 0
     for section in GUIDE.read_text("utf-8").split("\n## "):
         if section.startswith("Updates"):
-            _a_month_later(made)
+            a_month_later(made)
         for block in _SHOWN.findall(section):
             blocks += 1
             commands = list(_commands(block))
@@ -105,7 +80,6 @@ def test_what_the_guide_only_mentions_is_what_the_program_takes(
     """Verbs and options exist: what serves, or needs a runtime or a registry, is parsed and not run."""
     parsed: list[object] = []
     monkeypatch.setattr("archiver.offline.commands.run_command", lambda args, **_: parsed.append(args) or 0)
-    monkeypatch.setattr(main, "run_command", lambda args, **_: parsed.append(args) or 0)
     program, *words = shlex.split(line.replace("python3 archiver.pyz", "archiver.pyz"))
     assert (run_reader if program == "archiver.pyz" else main.main)(words) == 0
     assert len(parsed) == 1

@@ -72,7 +72,7 @@ for (const input of document.querySelectorAll("[data-narrows]")) {
   if (input.value) continue; // the server has narrowed the list: the form asks it again
   const list = document.getElementById(input.dataset.narrows);
   const rows = [...list.querySelectorAll(".rows > li")].map((row) => [row, row.querySelector(".ref").textContent.toLowerCase()]);
-  const groups = [...list.querySelectorAll("details")];
+  const groups = [...list.querySelectorAll("details")].map((group) => [group, group.querySelector(".count"), group.querySelectorAll(".rows > li")]);
   const narrow = () => {
     const wanted = input.value.trim().toLowerCase();
     let left = 0;
@@ -80,9 +80,11 @@ for (const input of document.querySelectorAll("[data-narrows]")) {
       row.hidden = !text.includes(wanted);
       left += !row.hidden;
     }
-    for (const group of groups) {
-      group.hidden = !group.querySelector(".rows > li:not([hidden])");
+    for (const [group, count, all] of groups) {
+      const here = [...all].filter((row) => !row.hidden).length;
+      group.hidden = !here;
       group.open = Boolean(wanted) && left <= 40;
+      count.textContent = here === all.length ? `${here}` : `${here} of ${all.length}`;
     }
     told.textContent = wanted ? `${left} left` : "";
     list.classList.toggle("empty", left === 0);
