@@ -79,7 +79,9 @@ class Registry:
     def _ask(self, request: Request, name: str, kind: str, argument: str) -> Reply:
         if not _NAME.match(name):
             return _refusal(400, "NAME_INVALID", f"invalid repository name: {name:.200}")
-        repository = self._repositories.resolve(name, request.parameter("ns"))
+        host = request.caller.host
+        called = f"{host.name}:{host.port}" if host.port else host.name
+        repository = self._repositories.resolve(name, request.parameter("ns"), called)
         if kind == "referrers":
             return _referrers(request, name, repository, Digest.parse(argument))
         if repository is None:

@@ -56,7 +56,7 @@ class Repositories:
         self._by_component = {host_component(registry): registry for registry, _ in self._known}
         self._registries = frozenset(self._by_component.values())
 
-    def resolve(self, name: str, namespace: str) -> Repository | None:
+    def resolve(self, name: str, namespace: str, host: str = "") -> Repository | None:
         """Return the repository that a client means by a name; None for one that is not here.
 
         Args:
@@ -64,20 +64,26 @@ class Repositories:
             namespace: the registry that the client names by ``?ns=``, or empty. Where nothing of it is archived, a
                 name that begins with the host of one that is archived still says what is meant: of an image that was
                 named by a mirror or by this server to begin with.
+            host: what the client calls this server, and the port where it says one. That may be a registry that
+                images came from, where DNS leads its clients here.
         """
         if namespace:
-            registry = DOCKER_HUB if namespace in DOCKER_HUB_HOSTS else namespace
-            if registry in self._registries:
-                return self._in_registry(registry, name)
+            if self._is_known(namespace):
+                return self._in_registry(namespace, name)
             return self._below_host(name)
-        return self._below_host(name) or self._in_registry(DOCKER_HUB, name) or self._only_one(name)
+        called = self._in_registry(host, name) if self._is_known(host) else None
+        return called or self._below_host(name) or self._in_registry(DOCKER_HUB, name) or self._only_one(name)
+
+    def _is_known(self, registry: str) -> bool:
+        return _usual(registry) in self._registries
 
     def _below_host(self, name: str) -> Repository | None:
         first, _, rest = name.partition("/")
-        registry = self._by_component.get(first)
+        registry = self._by_component.get(_usual(first))
         return self._in_registry(registry, rest) if registry is not None and rest else None
 
     def _in_registry(self, registry: str, path: str) -> Repository | None:
+        registry = _usual(registry)
         if registry == DOCKER_HUB and "/" not in path:
             path = f"library/{path}"
         return self._known.get((registry, path))
@@ -104,6 +110,11 @@ class _Earlier:
                     for known, entries in _grouped(self._shelves()).items()
                 }
         return self._grouped.get(name, ())
+
+
+def _usual(registry: str) -> str:
+    """Return a registry's host as references have it."""
+    return DOCKER_HUB if registry in DOCKER_HUB_HOSTS else registry
 
 
 def _grouped(shelves: Iterable[ImageShelf]) -> dict[Name, list[Shelved]]:

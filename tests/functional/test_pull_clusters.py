@@ -37,6 +37,7 @@ from servers.everykind import PLATFORMS, SPDX, EveryKind, every_kind
 from servers.machine import Machine
 from servers.mirroring import Project
 from servers.podman import Podman, empty_podman
+from servers.processes import free_port
 from servers.pushing import PRIVATE, REDIS, TOOL, ImageArchive
 from servers.registry import serving as registry_serving
 from servers.serving import Running, serving
@@ -289,3 +290,19 @@ def test_artifacts_and_what_refers_to_images(cluster: Cluster, tmp_path: Path) -
     assert get(f"/v2/{name}/blobs/{manifest['layers'][0]['digest']}").body == b"{}"
     signature = get(f"/v2/{name}/manifests/{subject.replace(':', '-')}.sig")
     assert str(Digest.of(signature.body)) == pushed.artifacts["cosign"].digest
+
+
+def test_docker_pulls_by_any_original_name_where_dns_leads_it_here(tmp_path: Path) -> None:
+    """The registry's host, here with a port, is this machine: Docker asks it as ever, and needs no setting."""
+    port = free_port()
+    reference = f"registry.example.org:{port}/team/app:3"
+    archive = ImageArchive(Console(tmp_path))
+    image = archive.image(reference)
+    archive.image("quay.io/team/app:3", salt="another")
+    archive.finish()
+    machine = Machine(tmp_path / "machine")
+    machine.write("/etc/hosts", "127.0.0.1 localhost registry.example.org\n")
+    with start(open_projects(archive.root), port=port, log=print), empty_docker(machine) as docker:
+        machine.knows(docker.environment)
+        machine.type(f"docker pull {reference}")
+        assert image.digest in docker.run("image", "inspect", "--format", "{{.RepoDigests}}", reference)

@@ -72,7 +72,7 @@ def empty_docker(machine: Machine | None = None) -> Iterator[Docker]:
             "/usr/sbin/dockerd",
             *("--host", f"unix://{socket}", "--pidfile", str(folder / "pid")),
             *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-            *("--config-file", "/etc/docker/daemon.json" if machine else str(_config(folder))),
+            *(() if machine else ("--config-file", str(_config(folder)))),
             *("--storage-driver", "vfs"),
             *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
         ]

@@ -27,6 +27,7 @@ class Machine:
         need("unshare", "mount")
         self.folder = folder
         self.environment: dict[str, str] = {"PATH": _PATH, "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+        folder.mkdir(exist_ok=True)
         self._etc = folder / "etc"
         shutil.copytree("/etc", self._etc, symlinks=True)
 

@@ -507,6 +507,7 @@ def test_nothing_can_be_written(method: str) -> None:
         ("library/redis", "archive.example:8080", None),
         ("docker.io/library/redis", "quay.io", None),
         ("quay.io", "", None),
+        ("registry-1.docker.io/library/redis", "", "docker.io/library/redis"),
     ],
 )
 def test_names_resolve_by_namespace_host_or_path(name: str, namespace: str, expected: str | None) -> None:
@@ -515,6 +516,25 @@ def test_names_resolve_by_namespace_host_or_path(name: str, namespace: str, expe
     A ``?ns=`` of which nothing is archived leaves the host in the path to say what is meant, and nothing else.
     """
     found = Repositories([SHELF]).resolve(name, namespace)
+    assert (found and f"{found.registry}/{found.path}") == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "expected"),
+    [
+        ("quay.io", "team/tool", "quay.io/team/tool"),
+        ("ghcr.io", "team/tool", "ghcr.io/team/tool"),
+        ("registry-1.docker.io", "both/image", "docker.io/both/image"),
+        ("quay.io", "both/image", "quay.io/both/image"),
+        ("localhost:5000", "own/image", "localhost:5000/own/image"),
+        ("localhost:5000", "docker.io/library/redis", "docker.io/library/redis"),
+        ("archive.example:8080", "team/tool", None),
+        ("archive.example:8080", "redis", "docker.io/library/redis"),
+    ],
+)
+def test_a_host_may_be_the_registry_that_is_meant(host: str, name: str, expected: str | None) -> None:
+    """Where DNS leads a registry's clients here, its own images come first; names by this server's go on working."""
+    found = Repositories([SHELF]).resolve(name, "", host)
     assert (found and f"{found.registry}/{found.path}") == expected
 
 
