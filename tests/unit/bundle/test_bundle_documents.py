@@ -136,3 +136,64 @@ def test_a_long_page_of_siblings_is_parsed() -> None:
 def test_charsets_are_those_that_browsers_would_use(data: bytes, charset: str, text: str) -> None:
     """A byte order mark wins over the header, the header over the page; damage does not change the charset."""
     assert text in decode_html(data, f"text/html; charset={charset}" if charset else "")
+
+
+def test_a_page_of_nothing_but_tags_takes_no_memory() -> None:
+    """Of megabytes of empty elements the first are looked at: a tree of all would take gigabytes."""
+    page = "<title>Tags</title><h1>First</h1>" + "<br>" * 4_000_000 + "<h2>Last</h2>"
+    assert [section.heading for section in read_document(page).sections] == ["First"]
+
+
+@pytest.mark.parametrize(
+    ("titled", "heading", "expected"),
+    [
+        ("Install - KubeSphere", "Install", "Install"),
+        ("Install | Docs", "Install", "Install"),
+        ("Install \u2014 Python 3.11 documentation", "Install¶", "Install"),
+        ("Install", "Install", "Install"),
+        ("Installing - Docs", "Install", "Installing - Docs"),
+        ("ArrayList (Java SE 17)", "Class ArrayList", "ArrayList (Java SE 17)"),
+        ("安装 · 文档", "安装", "安装"),
+        ("", "Install", "Install"),
+    ],
+)
+def test_the_site_s_name_is_no_part_of_a_title(titled: str, heading: str, expected: str) -> None:
+    """A page is called by its own heading where its title is that and what all pages of the site have."""
+    mark = '<a class="headerlink" href="#x">¶</a>' if heading.endswith("¶") else ""
+    page = f"<title>{titled}</title><main><h1>{heading.rstrip('¶')}{mark}</h1><p>x</main>"
+    assert read_document(page).title == expected
+
+
+@pytest.mark.parametrize(
+    ("declared", "language"),
+    [
+        ("en", "en"),
+        ("zh-CN", "zh-cn"),
+        ("zh_Hans_CN", "zh-hans-cn"),
+        ("", ""),
+        ("{{ lang }}", ""),
+        ("x" * 50, ""),
+    ],
+)
+def test_the_language_is_what_the_page_declares(declared: str, language: str) -> None:
+    """A well-formed tag in normal form; anything else is none."""
+    assert read_document(f'<html lang="{declared}"><p>x').language == language
+
+
+def test_lists_of_links_are_left_out() -> None:
+    """A table of contents or an index of names repeats other pages' titles; a list of a few references stays."""
+    many = "".join(f"<li><a href=/{number}>name {number}</a></li>" for number in range(40))
+    page = f"<h1>Index</h1><ul>{many}</ul><p>Text.<ul><li>See <a href=/a>that</a></ul>"
+    assert read_document(page).sections[0].text == "Text. See that"
+
+
+@pytest.mark.parametrize(
+    ("markup", "anchor"),
+    [
+        ('<h2><a id="before"/></h2><h2 class="title"><a id="own"/>Title</h2>', "own"),
+        ('<div class="source">source</div><section id="m"><h4>Title</h4></section>', "m"),
+    ],
+)
+def test_anchors_of_docbook_and_rustdoc(markup: str, anchor: str) -> None:
+    """An anchor written as an empty XML element goes on into the next heading, and is not that one's."""
+    assert read_document(f"<h1>Top</h1><p>x</p>{markup}<p>y").sections[-1].anchor == anchor
