@@ -93,6 +93,13 @@ class Repositories:
         return matching[0] if len(matching) == 1 else None
 
 
+def registry_names(shelves: Iterable[ImageShelf]) -> tuple[str, ...]:
+    """Return the host names, without ports, that clients of the registries ask for which there are images."""
+    registries = {Reference.parse(image.reference).registry for shelf in shelves for image in shelf.images}
+    hosts = sorted((registries | DOCKER_HUB_HOSTS) if DOCKER_HUB in registries else registries)
+    return tuple(dict.fromkeys(host.rpartition(":")[0] or host for host in hosts if not host.endswith("]")))
+
+
 class _Earlier:
     """The images of earlier snapshots by repository; read once, and each digest kept once."""
 

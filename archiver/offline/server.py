@@ -23,6 +23,7 @@ from archiver.offline.engine.workers import Workers
 from archiver.offline.forwarded import NO_PROXIES, TrustedProxies
 from archiver.offline.library import Library, nothing
 from archiver.offline.readings import Snapshots
+from archiver.offline.repositories import registry_names
 from archiver.offline.requisites import needs_own_origin
 from archiver.offline.tls.channel import TlsChannel
 from archiver.offline.wsgi import Caller, Host
@@ -175,7 +176,8 @@ def start(
             has_authority=bool(authority),
         )
         if tls is not None:
-            tls.serve(book.names)
+            registries = registry_names(holding.images for holding in snapshots.holdings)
+            tls.serve((*book.names, *registries))
         shown = Host(domain.lower() if domain else _shown(host), main_port)
         view = book.view(Caller(shown, "https" if tls else "http", main_port))
 

@@ -293,7 +293,7 @@ def test_artifacts_and_what_refers_to_images(cluster: Cluster, tmp_path: Path) -
 
 
 def test_docker_pulls_by_any_original_name_where_dns_leads_it_here(tmp_path: Path) -> None:
-    """The registry's host, here with a port, is this machine: Docker asks it as ever, and needs no setting."""
+    """The registry's host, here with a port, is this machine, and has a certificate: Docker asks it as ever."""
     port = free_port()
     reference = f"registry.example.org:{port}/team/app:3"
     archive = ImageArchive(Console(tmp_path))
@@ -302,7 +302,13 @@ def test_docker_pulls_by_any_original_name_where_dns_leads_it_here(tmp_path: Pat
     archive.finish()
     machine = Machine(tmp_path / "machine")
     machine.write("/etc/hosts", "127.0.0.1 localhost registry.example.org\n")
-    with start(open_projects(archive.root), port=port, log=print), empty_docker(machine) as docker:
+    identity = SelfMadeIdentity(tmp_path / "tls")
+    with (
+        start(open_projects(archive.root), port=port, tls=identity, log=print),
+        empty_docker(machine) as docker,
+    ):
+        (machine.folder / "ca.crt").write_bytes(identity.authority)
+        machine.type(f"curl --fail --cacert ca.crt https://registry.example.org:{port}/v2/")
         machine.knows(docker.environment)
         machine.type(f"docker pull {reference}")
         assert image.digest in docker.run("image", "inspect", "--format", "{{.RepoDigests}}", reference)

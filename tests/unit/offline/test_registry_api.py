@@ -21,7 +21,7 @@ from archiver.core.errors import DigestMismatch, NotArchived
 from archiver.offline.content import Span, span_chunks
 from archiver.offline.holdings import Image
 from archiver.offline.registry import Registry
-from archiver.offline.repositories import Repositories
+from archiver.offline.repositories import Repositories, registry_names
 from archiver.offline.wsgi import Reply, read_request, send
 
 
@@ -536,6 +536,14 @@ def test_a_host_may_be_the_registry_that_is_meant(host: str, name: str, expected
     """Where DNS leads a registry's clients here, its own images come first; names by this server's go on working."""
     found = Repositories([SHELF]).resolve(name, "", host)
     assert (found and f"{found.registry}/{found.path}") == expected
+
+
+def test_the_hosts_that_clients_of_the_registries_ask_are_known() -> None:
+    """For certificates: without ports, and Docker Hub's as its clients have it."""
+    names = ("docker.io", "ghcr.io", "index.docker.io", "localhost", "quay.io", "registry-1.docker.io")
+    assert registry_names([SHELF]) == names
+    assert registry_names([Shelf((_image("[::1]:5000/a:1", DOCKER, DOCKER_MANIFEST),), BLOBS)]) == ("[::1]",)
+    assert registry_names([]) == ()
 
 
 def test_an_image_pinned_by_digest_has_no_tag() -> None:
