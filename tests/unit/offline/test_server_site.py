@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import html as markup
+import http.client
 import json
 import re
 import socket
@@ -235,6 +236,40 @@ def test_the_report_of_the_run_leads_to_what_is_here(tmp_path: Path) -> None:
     assert "style=" not in page
     assert damaged.status == 404
     assert "It is damaged" in damaged.text
+
+
+def test_what_was_verified_says_when_and_what_came_later_does_not(tmp_path: Path) -> None:
+    """Of the snapshots that were there when all was checked the page says so; of a newer one it does not."""
+    made = small_archive(tmp_path)
+    with start(open_projects(tmp_path), port=0, verified="2026-03-05T08:00:00Z", log=print) as served:
+        port = urlsplit(served.url).port or 0
+        assert "every byte verified 2026-03-05 08:00 UTC" in _page(port)
+        made.finish(LATER)
+        chosen = _page(port, f"archiver-snapshot-small={LATER}")
+        assert "selected>2026-03-02 12:00 UTC" in chosen
+        assert "every byte verified" not in chosen
+        assert "checked as it is read" in chosen
+
+
+def test_an_older_state_is_chosen_from_a_list_and_says_so(tmp_path: Path) -> None:
+    """The newest is read by default; of an older one the page tells that it is, and how to get back."""
+    made = small_archive(tmp_path)
+    made.finish(LATER)
+    with serving(tmp_path) as server:
+        page = server.get("/").text
+        older = server.get("/", Cookie=f"archiver-snapshot-small={SNAPSHOT}").text
+    assert re.findall(r'<option value="([^"]*)"( selected)?>', page) == [("", " selected"), (SNAPSHOT, "")]
+    assert "You are reading" not in page
+    assert "You are reading the state of 2026-03-01 12:00 UTC" in older
+    assert 'href="/-/as-of?project=small&amp;snapshot=&amp;to=%2F"' in older
+
+
+def _page(port: int, cookie: str = "") -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", "/", headers={"Cookie": cookie} if cookie else {})
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return text
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archiver.core.clock import utc_now
 from archiver.core.errors import BundleDamaged, FormatUnsupported, NotABundle, RecordCorrupt
 from archiver.offline.addresses import AddressBook, View
 from archiver.offline.bundle import open_bundle
-from archiver.offline.landing import landing_page
+from archiver.offline.landing import Shown, overview_page, project_page
 from archiver.offline.landingsite import contents
+from archiver.offline.pulling import Pullable
 from archiver.offline.registry import Repositories
 from archiver.offline.server import share_out
 from archiver.offline.verify import verify_bundle
@@ -84,7 +86,9 @@ def _verified(data: bytes) -> None:
             holding = open_bundle(path)
             view = AddressBook(80, {}, {}).view(Caller(Host("localhost")))
             assert isinstance(view, View)
-            landing_page([holding], view)
+            shown = Shown(view, Pullable.at(view.main_origin), view.prefix, utc_now())
+            project_page(holding, shown, alone=True)
+            overview_page([holding], shown, {})
             contents([holding], view)
             Repositories([holding.images])
             with suppress(RecordCorrupt):
