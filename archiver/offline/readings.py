@@ -203,7 +203,7 @@ class Readings(Generic[R]):
             self._snapshots.move(choice)
             before, self._default = self._default, choice
             self._lending.give_back(before)
-        except ArchiverError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is open can be read on
             self._refused = choice
             self._log(f"a new snapshot cannot be read; the one before stays: {error}")
         finally:

@@ -41,6 +41,15 @@ def read_captures(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[Capture]:
     Raises:
         RecordCorrupt: the index is missing, has another digest than the record says, or is malformed.
     """
+    yield from _parsed(read_capture_lines(paths, snapshot), str(paths.captures(snapshot.id)))
+
+
+def read_capture_lines(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[bytes]:
+    """Yield the lines of a snapshot's capture index, without their newlines, as ``read_captures`` yields captures.
+
+    Raises:
+        RecordCorrupt: the index is missing, has another digest than the record says, or cannot be unpacked.
+    """
     path = paths.captures(snapshot.id)
     with storage_errors(path):
         if not path.is_file():
@@ -50,7 +59,7 @@ def read_captures(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[Capture]:
             if str(digest) != snapshot.captures_digest:
                 raise RecordCorrupt("the capture index is not the one the snapshot names", place=str(path))
             stream.seek(0)
-            yield from captures_of(stream, str(path))
+            yield from _lines(stream, str(path))
 
 
 def captures_of(stream: IO[bytes], place: str) -> Iterator[Capture]:
@@ -63,11 +72,23 @@ def captures_of(stream: IO[bytes], place: str) -> Iterator[Capture]:
     Raises:
         RecordCorrupt: it cannot be unpacked, or a line is malformed.
     """
+    yield from _parsed(_lines(stream, place), place)
+
+
+def _lines(stream: IO[bytes], place: str) -> Iterator[bytes]:
     try:
         with gzip.GzipFile(fileobj=stream) as packed:
             while line := packed.readline(LONGEST_LINE):
-                yield Capture.from_cdxj(line.decode("utf-8"))
-    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, InvalidDocument) as error:
+                yield line.rstrip(b"\n")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RecordCorrupt(f"the capture index cannot be read: {error}", place=place) from error
+
+
+def _parsed(lines: Iterable[bytes], place: str) -> Iterator[Capture]:
+    try:
+        for line in lines:
+            yield Capture.from_cdxj(line.decode("utf-8"))
+    except (UnicodeDecodeError, InvalidDocument) as error:
         raise RecordCorrupt(f"the capture index cannot be read: {error}", place=place) from error
 
 

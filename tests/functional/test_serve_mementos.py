@@ -18,6 +18,7 @@ from archiver.store.paths import open_archive
 from archiver.store.prune import prune
 from archiver.store.snapshots import set_good
 from servers.browser import browser
+from servers.console import Console
 from servers.processes import need
 from servers.serving import Answer, Running, serving
 from servers.small_archive import SITE, ArchiveBuilder, html
@@ -360,6 +361,18 @@ def test_a_new_snapshot_is_read_without_a_restart_and_no_request_fails(tmp_path:
         assert running.log == []
         assert json.loads(running.get("/-/bundle.json").body)["snapshot"] == MARCH
         assert JANUARY not in running.get("/").text, "what was removed is not offered any more"
+
+
+def test_the_keepers_program_makes_a_new_snapshot_searchable(tmp_path: Path) -> None:
+    """It builds the index of a snapshot that came in while it serves, before it goes over to it."""
+    made = ArchiveBuilder(tmp_path / "archives")
+    _snapshot(made, JANUARY, "January")
+    with Console(tmp_path).serving(made.archive.root) as server:
+        assert json.loads(server.get("/-/search.json?q=January"))["total"] > 0
+        assert json.loads(server.get("/-/search.json?q=February"))["total"] == 0
+        _snapshot(made, FEBRUARY, "February")
+        _until(lambda: json.loads(server.get("/-/bundle.json"))["snapshot"] == FEBRUARY)
+        assert json.loads(server.get("/-/search.json?q=February"))["total"] > 0
 
 
 def test_a_new_snapshot_that_is_damaged_leaves_the_one_before(tmp_path: Path) -> None:
