@@ -1,10 +1,9 @@
-"""The search page and the page for what is not here."""
+"""The search page."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Sequence
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from archiver.core.amounts import count_text
 from archiver.offline.markup import day_of_timestamp, esc, page, search_box
@@ -60,39 +59,6 @@ def search_page(title: str, asked: Asked, results: SearchResults, facets: Facets
 def search_off_page(title: str, text: str, reason: str, view: View) -> Reply:
     """Return the search page where search is not possible, with the reason."""
     return _frame(title, text, f'<p class="notice">Search is off: {esc(reason)}</p>', view, status=503)
-
-
-def miss_page(url: str, reason: str, view: View, *, nearest: str = "", searchable: bool) -> Reply:
-    """Return the page that stands for a URL that is not in the archive.
-
-    Args:
-        url: the original URL.
-        reason: why it is not here, where that is known.
-        view: the addresses as this reader sees them.
-        nearest: the original URL of the closest folder above that is here, or empty.
-        searchable: whether there is a search to offer.
-    """
-    search = search_box(_words(url), action=f"{view.main}/-/search") if searchable else ""
-    up = (
-        f'<li><a href="{esc(view.locate(nearest) or nearest)}">The nearest page above it: {esc(nearest)}</a></li>'
-        if nearest
-        else ""
-    )
-    return page(
-        "Not in this archive",
-        '<main id="main" class="wrap miss"><p class="eyebrow">Offline copy</p><h1>This page is not in the archive</h1>'
-        f"<p>{esc(reason) or 'It was outside of what was archived, or could not be fetched at the time.'}</p>"
-        f'<p class="url">{esc(url)}</p>{search}<ul class="plain">{up}'
-        f'<li><a href="{esc(view.main)}/">Everything that is here</a></li></ul></main>',
-        status=404,
-        policy=(),
-    )
-
-
-def _words(url: str) -> str:
-    """Return the words of a URL's last part, as something to search for."""
-    last = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
-    return " ".join(re.split(r"[-_.+\s]+", re.sub(r"\.x?html?\Z", "", last)))[:80].strip()
 
 
 def _frame(title: str, text: str, content: str, view: View, *, status: int = 200, choices: str = "") -> Reply:
