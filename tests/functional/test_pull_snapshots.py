@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from archiver.core.digest import Digest
-from servers.pushing import AMD64
+from servers.podman import empty_podman
+from servers.pushing import AMD64, REDIS, ImageArchive
 from servers.real import skopeo
 from servers.serving import serving
 from servers.small_archive import EARLIER, SNAPSHOT, ArchiveBuilder
@@ -57,3 +58,22 @@ def test_what_prune_took_is_unknown(tmp_path: Path, console: Console) -> None:
         assert (gone.status, json.loads(gone.body)["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
         assert running.get(path + newer.digest).status == 200
         assert running.log == []
+
+
+def test_a_bundle_for_one_platform_is_pulled_from(tmp_path: Path, console: Console) -> None:
+    """The index is upstream's and lists more than is here: clients of that platform need no more than there is."""
+    archive = ImageArchive(console).usual()
+    index = archive.images[REDIS].digest
+    with serving(archive.bundle("one.tar", "--platform", AMD64)) as running, empty_podman() as podman:
+        host = f"127.0.0.1:{running.port}"
+        podman.run("pull", "--quiet", "--tls-verify=false", "--platform", AMD64, f"{host}/{REDIS}")
+        name = f"{host}/{REDIS}"
+        assert index in podman.run("image", "inspect", "--format", "{{.RepoDigests}} {{.Digest}}", name)
+        listed = json.loads(running.get(f"/v2/{REDIS.replace(':', '/manifests/')}").body)["manifests"]
+        found = {
+            entry["platform"]["architecture"]: running.get(
+                f"/v2/{REDIS.partition(':')[0]}/manifests/{entry['digest']}", method="HEAD"
+            ).status
+            for entry in listed
+        }
+        assert found == {"amd64": 200, "arm64": 404}
