@@ -209,6 +209,8 @@ class Engine:
 
     def _renew(self, one: Any) -> None:
         """Have the selector wait for what a connection waits for."""
+        if isinstance(one, Channel) and one.will_close:
+            one.handle_close()
         if one.socket is None:
             return
         if one.accepting:
