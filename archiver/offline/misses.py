@@ -13,13 +13,13 @@ from archiver.offline.misspage import Miss, Near, is_for_people, miss_document, 
 from archiver.offline.nearby import nearest_above, neighbours
 from archiver.offline.search.files import search_all
 from archiver.offline.search.query import parse_query
+from archiver.offline.titles import title_of
 from archiver.offline.wsgi import SANDBOX, Reply, plain
 
 if TYPE_CHECKING:
-    from archiver.core.capture import Capture
     from archiver.offline.addresses import View
     from archiver.offline.asof import Choices
-    from archiver.offline.lookup import Finder
+    from archiver.offline.lookup import Finder, Found
     from archiver.offline.missing import Missing, Why
     from archiver.offline.search.files import SearchFile
     from archiver.offline.wsgi import Request
@@ -101,9 +101,12 @@ class Misses:
         except ArchiverError as error:  # the page does without
             self._log(f"{url}: {error}")
             above, around = None, ()
-        found = {near.url: near for near in self._found(view, url)}
-        alike = tuple(found.pop(one.url, _near(one, view)) for one in around)
-        return Miss(url, why, _near(above, view) if above else None, alike, tuple(found.values()))
+        alike = {one.capture.url: _near(one, view) for one in around}
+        found = {near.url: near for near in self._found(view, url) if near.url not in alike}
+        higher = _near(above, view) if above else None
+        if higher is not None:
+            alike.pop(higher.url, None)
+        return Miss(url, why, higher, tuple(alike.values()), tuple(found.values()))
 
     def _pickers(self, url: str) -> str:
         """Return the forms that choose another snapshot of the projects that have a URL's origin."""
@@ -122,8 +125,9 @@ class Misses:
         return tuple(Near(hit.url, view.locate(hit.url) or hit.url, hit.title) for hit in results.hits)
 
 
-def _near(capture: Capture, view: View) -> Near:
-    return Near(capture.url, view.locate(capture.url) or capture.url)
+def _near(found: Found, view: View) -> Near:
+    url = found.capture.url
+    return Near(url, view.locate(url) or url, title_of(found))
 
 
 def _json(document: dict[str, Any], status: int = 200) -> Reply:

@@ -84,17 +84,13 @@ def miss_page(miss: Miss, main: str, *, searchable: bool, pickers: str = "") -> 
         pickers: the markup by which other snapshots are chosen, where there are others.
     """
     search = search_box(words_of(miss.url), action=f"{main}/-/search") if searchable else ""
-    above = (
-        f'<li><a href="{esc(miss.above.address)}">The nearest page above it: {esc(miss.above.url)}</a></li>'
-        if miss.above
-        else ""
-    )
+    above = _listed("The nearest page above it", (miss.above,)) if miss.above else ""
     return page(
         "Not in this archive",
         '<main id="main" class="wrap miss"><p class="eyebrow">Offline copy</p><h1>This page is not in the archive</h1>'
         f'<p class="url">{esc(miss.url)}</p><p class="why" data-reason="{esc(miss.why.code)}">{esc(miss.why.text)}</p>'
-        f"{pickers}{_listed('Pages near it', miss.neighbours)}{_listed('Pages about it', miss.found)}{search}"
-        f'<ul class="plain">{above}<li><a href="{esc(main)}/">Everything that is here</a></li></ul></main>',
+        f"{pickers}{_listed('Pages near it', miss.neighbours)}{_listed('Pages about it', miss.found)}{above}{search}"
+        f'<ul class="plain"><li><a href="{esc(main)}/">Everything that is here</a></li></ul></main>',
         status=404,
         policy=((HEADER, miss.why.code),),
     )

@@ -147,6 +147,10 @@ def test_the_page_offers_what_is_near(running: Running) -> None:
         < page.index("/networking")
     )
     assert f'href="http://127.0.0.1:{running.port}/"' in page
+    assert ">Install-On-Linux</a>" in page, (
+        "pages are offered by their titles, with a search index and without"
+    )
+    assert page.count(f'href="{base}/docs/"') == 1
 
 
 def test_pages_are_found_by_the_words_of_the_address(made: Made) -> None:

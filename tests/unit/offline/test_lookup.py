@@ -85,14 +85,15 @@ def test_the_nearest_folder_above_is_found(finder: Finder) -> None:
     for asked, found in (("/one/two/x/y.html", "/one/"), ("/else/where", "/"), ("/docs/a?b=/c/", "/docs/")):
         above = nearest_above(finder, f"{A}{asked}")
         assert above is not None
-        assert above.url == f"{A}{found}"
+        assert above.capture.url == f"{A}{found}"
     assert nearest_above(finder, "https://elsewhere.example.com/x/") is None
 
 
 def test_neighbours_are_pages_with_much_the_same_address(finder: Finder) -> None:
     """Only pages, only of the host, best first; nothing that has no more in common than its host."""
     assert (
-        next(one.url for one in neighbours(finder, f"{A}/one/two/thre.html", 3)) == f"{A}/one/two/three.html"
+        next(one.capture.url for one in neighbours(finder, f"{A}/one/two/thre.html", 3))
+        == f"{A}/one/two/three.html"
     )
     assert neighbours(finder, f"{A}/zebra/crossing/lights.html", 5) == ()
     assert neighbours(finder, "nonsense", 5) == ()
