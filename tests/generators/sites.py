@@ -9,6 +9,7 @@ whether it is there.
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     from servers.browser import Tab
 
 WORD = "kindleflame"  # stands on one page of each site only
+_SCREEN = 1400, 1000
+_CLIPBOARD_HOLDS = """async text => {
+  const until = performance.now() + 10000;
+  for (;;) {
+    const held = await navigator.clipboard.readText();
+    if (held.includes(text)) return;
+    if (performance.now() > until) throw new Error(`the clipboard holds: ${held}`);
+    await new Promise(done => setTimeout(done, 20));
+  }
+}"""
 _TEXTS = (".html", ".xml", ".json", ".js", ".txt")
 
 
@@ -86,6 +97,21 @@ def _readdressed(content: bytes, origin: str) -> bytes:
     return content.replace(ORIGIN.encode(), origin.encode())
 
 
+def _copies(tab: Tab, button: str, text: str) -> None:
+    """Click a button that copies code, and see that a text is in the clipboard then."""
+    tab.click(button)
+    tab.evaluate(f"({_CLIPBOARD_HOLDS})({json.dumps(text)})")
+
+
+def _shows_sharp_image(tab: Tab, url: str) -> None:
+    """Open a page on a screen that its image has a finer file for."""
+    tab.resize(*_SCREEN, density=2)
+    tab.go(url)
+    tab.wait("document.querySelector('#sharp').currentSrc.endsWith('sharp.png')")
+    tab.wait("document.querySelector('#sharp').naturalWidth > 0")
+    tab.resize(*_SCREEN)
+
+
 def _docusaurus(tab: Tab, site: str) -> None:
     tab.go(f"{site}/handbook/")
     tab.click("a[href='/handbook/docs/'].button")
@@ -94,6 +120,7 @@ def _docusaurus(tab: Tab, site: str) -> None:
     tab.click(".menu__link[href='/handbook/docs/guide/install/']")
     tab.click("[role=tab]:last-child")
     tab.wait("document.querySelector('[role=tabpanel]:not([hidden])').innerText.includes('[wick]')")
+    _copies(tab, "[role=tabpanel]:not([hidden]) button[aria-label^=Copy]", "[wick]")
     tab.click("#light")
     tab.wait("document.querySelector('#flame img').naturalWidth > 0")
     tab.click("button[class*=toggleButton]")
@@ -107,12 +134,15 @@ def _docusaurus(tab: Tab, site: str) -> None:
     tab.go(f"{site}/handbook/docs/1.0/")
     tab.click(".menu__link[href='/handbook/docs/1.0/guide/install/']")
     tab.wait("document.title.startsWith('Install 1.0')")
+    _shows_sharp_image(tab, f"{site}/handbook/docs/guide/install/")
 
 
 def _vitepress(tab: Tab, site: str) -> None:
     tab.go(f"{site}/")
     tab.click("a[href='/guide/install.html'].VPButton, a[href='/guide/install'].VPButton")
     tab.wait("document.title.startsWith('Install')")
+    tab.click(".vp-code-group .tabs label:last-of-type")
+    _copies(tab, ".vp-code-group .active button.copy", "[wick]")
     tab.click("#light")
     tab.wait("document.querySelector('#flame img').naturalWidth > 0")
     tab.click(".VPSidebarItem a[href='/guide/trimming.html']")
@@ -132,6 +162,7 @@ def _vitepress(tab: Tab, site: str) -> None:
     tab.click("#local-search button")
     tab.enter("#localsearch-input", "灯芯")
     tab.wait("document.querySelector('#localsearch-list a[href*=settings]')")
+    _shows_sharp_image(tab, f"{site}/guide/install.html")
 
 
 def _mkdocs_material(tab: Tab, site: str) -> None:
@@ -143,6 +174,8 @@ def _mkdocs_material(tab: Tab, site: str) -> None:
     tab.wait("location.pathname === '/latest/guide/' && document.title.startsWith('Guide')")
     tab.click(".md-nav--primary a[href$='install/']")
     tab.wait("document.title.startsWith('Install')")
+    tab.click(".tabbed-labels > :last-child label, .tabbed-labels > label:last-child")
+    _copies(tab, ".tabbed-block:last-child button", "[wick]")
     tab.click("[data-md-component=palette] label:not([hidden])")
     tab.wait("document.body.dataset.mdColorScheme === 'slate'")
     tab.enter("[data-md-component=search-query]", WORD)
@@ -154,6 +187,7 @@ def _mkdocs_material(tab: Tab, site: str) -> None:
     )
     tab.enter("[data-md-component=search-query]", WORD)
     tab.wait("document.querySelector('.md-search-result__link[href*=trimming]')")
+    _shows_sharp_image(tab, f"{site}/latest/guide/install/")
 
 
 def _sphinx_furo(tab: Tab, site: str) -> None:
@@ -161,6 +195,7 @@ def _sphinx_furo(tab: Tab, site: str) -> None:
     tab.click(".sidebar-tree a[href='guide/index.html']")
     tab.click("article a[href='install.html']")
     tab.wait("document.title.startsWith('Install')")
+    _sphinx_page(tab)
     tab.click(".theme-toggle")
     tab.wait("document.body.dataset.theme === 'dark'")
     _sphinx_search(tab, ".sidebar-search")
@@ -171,6 +206,7 @@ def _sphinx_rtd(tab: Tab, site: str) -> None:
     tab.click(".wy-menu a[href='guide/index.html']")
     tab.click(".wy-menu a[href='install.html']")
     tab.wait("document.title.startsWith('Install')")
+    _sphinx_page(tab)
     _sphinx_search(tab, "#rtd-search-form input[name=q]")
 
 
@@ -180,11 +216,19 @@ def _sphinx_pydata(tab: Tab, site: str) -> None:
     tab.click(".bd-sidebar a[href='guide/index.html'], .bd-header a[href='guide/index.html']")
     tab.click("article a[href='install.html']")
     tab.wait("document.title.startsWith('Install')")
+    _sphinx_page(tab)
     tab.click(".theme-switch-button")
     tab.click(".theme-change-button[data-mode=dark]")
     tab.wait("document.documentElement.dataset.theme === 'dark'")
     tab.click(".search-button__button")
     _sphinx_search(tab, "#pst-search-dialog input[name=q]")
+
+
+def _sphinx_page(tab: Tab) -> None:
+    tab.click(".sd-tab-set label:last-of-type")
+    _copies(tab, ".sd-tab-content:last-of-type button.copybtn", "[wick]")
+    page = tab.evaluate("location.href")
+    _shows_sharp_image(tab, page)
 
 
 def _sphinx_search(tab: Tab, field: str) -> None:
@@ -198,6 +242,7 @@ def _hugo(tab: Tab, site: str) -> None:
     tab.go(f"{site}/")
     tab.click("nav a[href='/guide/install/']")
     tab.wait("document.title === 'Install'")
+    _shows_sharp_image(tab, f"{site}/guide/install/")
     tab.click("#theme")
     tab.wait("document.documentElement.classList.contains('dark')")
     tab.enter("#search", WORD)
@@ -209,6 +254,7 @@ def _hugo_doks(tab: Tab, site: str) -> None:
     tab.go(f"{site}/")
     tab.click(".content a[href*='guide/install']")
     tab.wait("document.title.startsWith('Install')")
+    _shows_sharp_image(tab, f"{site}/docs/guide/install/")
     tab.click("#buttonColorMode [data-bs-theme-value=dark]")
     tab.wait("document.documentElement.dataset.bsTheme === 'dark'")
     tab.click("#searchToggleDesktop")
@@ -223,6 +269,8 @@ def _mdbook(tab: Tab, site: str) -> None:
     tab.click(".chapter a[href$='guide/install.html']")
     tab.wait("document.title.startsWith('Install')")
     tab.wait("document.querySelector('.ace_editor')")
+    _copies(tab, "pre > .buttons .clip-button", "apt install lantern")
+    _shows_sharp_image(tab, f"{site}/guide/install.html")
     tab.click("#mdbook-theme-toggle, #theme-toggle")
     tab.click("#mdbook-theme-navy, #navy")
     tab.wait("document.documentElement.classList.contains('navy')")
@@ -245,6 +293,7 @@ def _rustdoc(tab: Tab, site: str) -> None:
         )
     tab.go(f"{site}/lantern/type.Lamp.html")
     tab.go(f"{site}/lantern/fuel/enum.Fuel.html")
+    _copies(tab, "#copy-path", "lantern::fuel::Fuel")
     tab.click("#settings-menu a, .settings-menu a")
     tab.click("#theme-dark, #preferred-light-theme-dark")
     tab.wait("document.documentElement.dataset.theme === 'dark' || themeStyle.href.endsWith('/dark.css')")

@@ -192,9 +192,9 @@ class Tab:
         self._answer("Page.navigate", {"url": url})
         self.settle()
 
-    def resize(self, width: int, height: int) -> None:
-        """Give the page as many CSS pixels as a screen of another size would."""
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    def resize(self, width: int, height: int, *, density: int = 1) -> None:
+        """Give the page as many CSS pixels as a screen of another size would, of so many dots each way."""
+        size = {"width": width, "height": height, "deviceScaleFactor": density, "mobile": width < 500}
         self._answer("Emulation.setDeviceMetricsOverride", size)
 
     def show_as(self, medium: str) -> None:
@@ -302,9 +302,8 @@ class Tab:
         self.settle()
 
     def _value(self, expression: str) -> Any:
-        message = self._answer(
-            "Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True}
-        )
+        how = {"awaitPromise": True, "returnByValue": True, "userGesture": True}  # else no script may copy
+        message = self._answer("Runtime.evaluate", {"expression": expression, **how})
         if "error" in message:
             raise _LeftError(str(message["error"]))
         assert "exceptionDetails" not in message["result"], message["result"]
