@@ -56,6 +56,7 @@ class Answer:
     def __init__(self, request: Parser, environ: Environ, application: Application) -> None:
         self._request = request
         self._is_head = request.command == "HEAD"
+        self._version = "1.0" if request.version == "1.0" else "1.1"
         self._status = ""
         self._headers: list[tuple[str, str]] = []
         self._announced: int | None = None  # bytes of body
@@ -153,18 +154,18 @@ class Answer:
     def _head(self) -> bytes:
         fields = self._headers
         if self._announced is None and not self._is_head and not self._status.startswith(_BODILESS):
-            if self._request.version == "1.1":
+            if self._version == "1.1":
                 self._chunked = True
                 fields.append(("Transfer-Encoding", "chunked"))
             else:
                 self.persists = False  # its end is the end of the connection
         if not self.persists:
             fields.append(("Connection", "close"))
-        elif self._request.version == "1.0":
+        elif self._version == "1.0":
             fields.append(("Connection", "keep-alive"))
         fields += (("Server", _SERVER), ("Date", _date(int(time.time()))))
         lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
-        return f"HTTP/{self._request.version} {self._status}\r\n{lines}\r\n".encode("latin-1")
+        return f"HTTP/{self._version} {self._status}\r\n{lines}\r\n".encode("latin-1")
 
 
 def _wants_to_persist(request: Parser) -> bool:
