@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 import selectolax
 
 from archiver.bundle.documents import EXTRACTION, MOST_BYTES, Document, decode_html, read_document
+from archiver.bundle.earlierindex import earlier_index, pages_of
 from archiver.core import jsontext
-from archiver.core.capture import distinct_pages
 from archiver.core.contentcoding import decoded_start, is_decodable
 from archiver.core.digest import CHUNK, Digest
 from archiver.core.editions import EditionReader, normal_locale
@@ -27,7 +27,7 @@ from archiver.offline.archive import open_project
 from archiver.offline.search.provenance import loaded_index, side_file
 from archiver.offline.search.reading import open_index
 from archiver.offline.search.schema import VERSION
-from archiver.offline.search.writer import IndexedDocument, write_index
+from archiver.offline.search.writer import IndexedDocument, renew_index, write_index
 from archiver.store.atomic import storage_errors, sweep_temporaries, temporary_folder, write_atomically
 from archiver.store.locks import waiting_lock
 from archiver.version import PROGRAM
@@ -35,6 +35,7 @@ from archiver.version import PROGRAM
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archiver.bundle.earlierindex import EarlierIndex, Page
     from archiver.bundle.since import Base
     from archiver.core.capture import Capture
     from archiver.offline.holdings import Site
@@ -145,33 +146,45 @@ def page_titles(index: Path) -> dict[str, dict[tuple[str, str], str]]:
 
 def _build(paths: ProjectPaths, snapshot: str, target: Path, progress: Progress) -> bool:
     """Build an index at ``target``, durably. Say whether there was anything to index."""
-    with closing(open_project(paths, snapshot)) as holding:
-        sites = [(site, list(site.all_captures())) for site in holding.sites]
-        captures = any(found for _, found in sites)
-        if captures:
-            pages = [(site, capture) for site, found in sites for capture in distinct_pages(found)]
-            write_index(target, _documents(pages, progress))
-    return captures
+    with ExitStack() as opened:
+        holding = opened.enter_context(closing(open_project(paths, snapshot)))
+        if not any(next(iter(site.all_captures()), None) for site in holding.sites):
+            return False
+        pages = pages_of(holding.sites)
+        earlier = opened.enter_context(earlier_index(paths, snapshot, _is_current))
+        if earlier is not None and earlier.has_exactly(pages):
+            renew_index(target, earlier.path, [capture.timestamp for _, capture in pages])
+        else:
+            write_index(target, _documents(pages, earlier, progress))
+    return True
 
 
-def _documents(pages: Sequence[tuple[Site, Capture]], progress: Progress) -> Iterator[IndexedDocument]:
+def _documents(
+    pages: Sequence[Page], earlier: EarlierIndex | None, progress: Progress
+) -> Iterator[IndexedDocument]:
     editions: dict[str, EditionReader] = {}
     with closing(progress.task("search index", "pages", len(pages))) as task:
-        for site, capture in pages:
-            read = _document(site, capture, progress)
+        for page in pages:
+            site, capture = page
             if site.name not in editions:
                 editions[site.name] = EditionReader.around(seed.partition("://")[2] for seed in site.seeds)
-            shown = editions[site.name].read(capture.url.partition("://")[2])
-            yield IndexedDocument(
-                capture.source,
-                capture.url,
-                capture.timestamp,
-                read.title,
-                normal_locale(shown.locale.text) if shown.locale else read.language,
-                shown.version.text if shown.version else "",
-                read.sections,
-            )
+            known = earlier.document(page) if earlier else None
+            yield known or _indexed(capture, _document(site, capture, progress), editions[site.name])
             task.advance()
+
+
+def _indexed(capture: Capture, read: Document, editions: EditionReader) -> IndexedDocument:
+    """Put together what an index has of a page; a URL is more to be believed about its language than the page."""
+    shown = editions.read(capture.url.partition("://")[2])
+    return IndexedDocument(
+        source=capture.source,
+        url=capture.url,
+        timestamp=capture.timestamp,
+        title=read.title,
+        locale=normal_locale(shown.locale.text) if shown.locale else read.language,
+        version=shown.version.text if shown.version else "",
+        sections=read.sections,
+    )
 
 
 def _is_current(path: Path) -> bool:

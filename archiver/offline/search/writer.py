@@ -5,6 +5,7 @@ Same documents in the same order, same SQLite and zlib: same bytes.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,36 @@ def write_index(target: Path, documents: Iterable[IndexedDocument]) -> None:
     with temporary_folder(target) as folder:
         _fill(folder / "filled", documents)
         _compact(folder / "filled", folder / "compact")
+        move_durably(folder / "compact", target)
+
+
+def renew_index(target: Path, source: Path, timestamps: Iterable[str]) -> None:
+    """Write an index durably of an index whose pages were captured again, unchanged.
+
+    The bytes are those that ``write_index`` would give for the same documents with the new times.
+
+    Args:
+        target: its file.
+        source: the index; all its documents are wanted, in their order.
+        timestamps: the time of each document.
+
+    Raises:
+        StoreError: or a subclass, where the file cannot be written; ``target`` is as it was.
+    """
+    with temporary_folder(target) as folder:
+        with storage_errors(target):
+            shutil.copyfile(source, folder / "copied")
+        with _written(folder / "copied") as connection:
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA journal_mode = OFF")
+            (number,) = connection.execute("PRAGMA schema_version").fetchone()
+            connection.execute(f"PRAGMA schema_version = {number - 1}")  # VACUUM counts it up again
+            connection.execute("BEGIN")
+            connection.executemany(
+                "UPDATE documents SET timestamp = ?2 WHERE id = ?1", enumerate(timestamps, 1)
+            )
+            connection.execute("COMMIT")
+        _compact(folder / "copied", folder / "compact")
         move_durably(folder / "compact", target)
 
 
