@@ -107,16 +107,34 @@ def _rows(images: Iterable[Image], registry: Pullable) -> str:
 
 
 def _row(image: Image, registry: Pullable) -> str:
-    commands = image_commands(image, registry)
-    shown = "".join(command(each.text, each.tool) for each in commands)
-    others = {tool for tool, _ in _TOOLS}.difference(each.tool for each in commands)
-    # What only other clients take shows its first command whatever client is chosen.
-    kind = ' class="any"' if others else ""
     facts = " · ".join(filter(None, (size_text(image.size), ", ".join(image.platforms))))
     return (
-        f'<li{kind}><div class="what"><p class="ref">{_reference(image.reference)}</p><p class="dim">{esc(facts)}</p></div>'
-        f'{shown}<p class="digest">{esc(str(image.digest))}</p></li>'
+        f'<li><div class="what"><p class="ref">{_reference(image.reference)}</p><p class="dim">{esc(facts)}</p></div>'
+        f'<pre class="cmd"><code>{_variants(image, registry)}</code></pre>'
+        f'<p class="digest">{esc(str(image.digest))}</p></li>'
     )
+
+
+def _variants(image: Image, registry: Pullable) -> str:
+    """Return an image's command for every client in one: what they have in common, its name, stands there once.
+
+    There may be a thousand images, and browsers take their time for six thousand lines.
+    """
+    commands = image_commands(image, registry)
+    name = pull_name(Reference.parse(image.reference), registry.netloc)
+    # What only other clients take shows its first command for each client that has none.
+    lacking = [tool for tool, _ in _TOOLS if tool not in {each.tool for each in commands}]
+    before, after = [], []
+    for number, each in enumerate(commands):
+        tools = [each.tool, *(lacking if number == 0 else ())]
+        start, _, end = each.text.partition(name)
+        before.append(_only_for(tools, start))
+        after.append(_only_for(tools, end) if end else "")
+    return "".join((*before, esc(name), *after))
+
+
+def _only_for(tools: Iterable[str], text: str) -> str:
+    return f'<span data-for="{" ".join(tools)}">{esc(text)}</span>'
 
 
 def _reference(text: str) -> str:
@@ -136,12 +154,15 @@ def _all_of_them(images: Sequence[Image], registry: Pullable, names: str) -> str
     trust = f" --cacert {AUTHORITY}" if registry.own_authority else ""
     address = f"'{names}'" if "?" in names else names  # shells take a question mark for a pattern
     lines = "".join(
-        command(f"curl -fsS{trust} {address} | xargs -I NAME {each.text.replace(name, 'NAME')}", each.tool)
+        command(
+            f"curl -fsS{trust} {address} | xargs -I NAME {each.text.replace(name, 'NAME')}",
+            only_for=each.tool,
+        )
         for each in image_commands(runnable[0], registry)
         if each.tool in _IN_TURN
     )
     return (
-        f'<div class="box all"><p><b>All {len(runnable):,} of them</b>, by <a href="{esc(names)}">the list of their '
+        f'<div class="box" data-for="{" ".join(_IN_TURN)}"><p><b>All {len(runnable):,} of them</b>, by <a href="{esc(names)}">the list of their '
         f"names</a></p>{lines}</div>"
     )
 

@@ -165,10 +165,15 @@ def narrow_box(name: str, label: str, text: str) -> str:
     )
 
 
-def command(text: str, kind: str = "") -> str:
-    """Return something to be typed or put in a file, which the script gives a button to copy it."""
-    name = f"cmd {kind}".strip()
-    return f'<pre class="{name}"><code>{esc(text)}</code></pre>'
+def command(text: str, only_for: str = "") -> str:
+    """Return something to be typed or put in a file, which the script gives a button to copy it.
+
+    Args:
+        text: a line or several.
+        only_for: the client, of those to choose from, that it is for; empty for all.
+    """
+    choice = f' data-for="{esc(only_for)}"' if only_for else ""
+    return f'<pre class="cmd"{choice}><code>{esc(text)}</code></pre>'
 
 
 def badge(text: str, kind: str = "", href: str = "") -> str:

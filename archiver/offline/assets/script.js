@@ -34,10 +34,13 @@ for (const line of document.querySelectorAll(".cmd")) {
   line.append(button);
 }
 
+// Of a command for several clients only the part for the one chosen is shown.
+const shown = (button) => button.parentElement.querySelector("code").innerText;
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".cmd button");
   if (!button) return;
-  const text = button.parentElement.querySelector("code").textContent;
+  const text = shown(button);
   const done = await copy(text);
   button.focus({ preventScroll: true });
   button.textContent = done ? "Copied" : "Press Ctrl-C";
@@ -49,8 +52,8 @@ document.addEventListener("click", async (event) => {
 // A button says what it copies only once somebody comes to it: a page may have thousands of them.
 const name = (event) => {
   const button = event.target.closest?.(".cmd button");
-  if (button && !button.hasAttribute("aria-label")) {
-    button.setAttribute("aria-label", `Copy ${button.parentElement.querySelector("code").textContent}`);
+  if (button) {
+    button.setAttribute("aria-label", `Copy ${shown(button)}`);
   }
 };
 document.addEventListener("focusin", name);

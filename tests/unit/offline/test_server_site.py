@@ -84,7 +84,9 @@ def test_the_landing_page_tells_what_is_here(running: Running) -> None:
     """Docs with their address, images with a command that uses the reader's own host, files with digests."""
     page = running.get("/", Host=f"lan:{running.port}").text
     assert f'href="http://lan:{running.port_of(SITE)}/"' in page
-    assert f"docker pull lan:{running.port}/docker.io/library/small:1.0" in page
+    for words in ("docker pull ", "podman pull --tls-verify=false ", "image: "):
+        assert f">{words}</span>" in page
+    assert f"</span>lan:{running.port}/docker.io/library/small:1.0<" in page
     assert hashlib.sha256(b"tool" * 5000).hexdigest() in page
     assert "2026-03-01 12:00 UTC" in page
 
