@@ -113,6 +113,7 @@ def _image(image: ImageContent) -> dict[str, Any]:
         "default_platform": image.default_platform,
         "refers_to": result.refers_to,
         "compressions": list(image.compressions),
+        "artifact_type": result.artifact_type,
     }
 
 

@@ -114,6 +114,7 @@ class ArchiveImages:
                 image.platforms,
                 image.refers_to,
                 image.resolved,
+                image.artifact_type,
             )
             for image in images
         )

@@ -95,6 +95,7 @@ def image_of(project: str, entry: ImageEntry) -> Image:
         entry.size,
         entry.platforms,
         entry.refers_to,
+        artifact_type=entry.artifact_type,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from archiver.core import jsontext
 from archiver.core.clock import is_snapshot_id
-from archiver.core.descriptor import Platform
+from archiver.core.descriptor import Platform, is_media_type
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDigest, InvalidDocument, InvalidReference, InvalidURL
 from archiver.core.reference import Reference
@@ -65,7 +65,8 @@ class ImageEntry:
 
     ``reference`` is a full one; ``platforms`` are such as linux/amd64, or empty for what runs nowhere. ``refers_to`` is the
     digest of the manifest that a signature, SBOM or attestation is about; empty for what stands for itself.
-    ``compressions`` are those of its layers that are file systems, of COMPRESSIONS, sorted.
+    ``compressions`` are those of its layers that are file systems, of COMPRESSIONS, sorted. ``artifact_type`` says what kind
+    of artifact it is; empty for an image.
     """
 
     reference: str
@@ -76,6 +77,7 @@ class ImageEntry:
     default_platform: str
     compressions: tuple[str, ...]
     refers_to: str = ""
+    artifact_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,8 @@ def _check_values(record: object) -> None:
     if isinstance(record, ImageEntry):
         if list(record.compressions) != sorted(set(record.compressions).intersection(COMPRESSIONS)):
             raise InvalidDocument("compressions are unknown, or not sorted")
+        if record.artifact_type and not is_media_type(record.artifact_type):
+            raise InvalidDocument(f"{record.artifact_type!r:.80} is not a media type")
         Reference.parse(record.reference)
         for platform in filter(None, (*record.platforms, record.default_platform)):
             Platform.parse(platform)

@@ -73,6 +73,7 @@ class Image:
 
     ``refers_to`` is the digest of the manifest that a signature, SBOM or attestation is about; else empty.
     ``resolved`` is when the reference was last asked for (ISO time); empty where that is not known, as in a bundle.
+    ``artifact_type`` is the media type that says what kind of artifact it is; empty for an image.
     """
 
     project: str
@@ -83,6 +84,7 @@ class Image:
     platforms: tuple[str, ...]
     refers_to: str = ""
     resolved: str = ""
+    artifact_type: str = ""
 
 
 class ImageShelf(Protocol):

@@ -30,6 +30,7 @@ AUTHORITY = "ca.crt"
 AUTHORITY_PATH = "/-/ca.crt"
 """Where a server that made its own authority offers its certificate."""
 _CTR = "ctr --namespace k8s.io images"  # where Kubernetes looks for images
+_CHART = "application/vnd.cncf.helm.config.v1+json"
 _NERDCTL = "nerdctl --namespace k8s.io"
 _HOSTS = f"--hosts-dir {CONTAINERD_HOSTS}"  # which nerdctl looks into by itself
 
@@ -92,7 +93,8 @@ class Setting:
 def image_commands(image: Image, registry: Pullable) -> tuple[Command, ...]:
     """Return how each client pulls an image by the name that it has here; for Kubernetes the line of a pod.
 
-    What is no image, such as a chart, is for other clients. With an authority of the server's own the lines work where
+    What is no image is for other clients: Helm's charts for Helm, which writes the ``+`` of versions as ``_`` in tags, and
+    the rest for oras. With an authority of the server's own the lines work where
     it was made known by ``authority_commands``, for containerd with the ``settings``.
     """
     name = pull_name(Reference.parse(image.reference), registry.netloc)
@@ -105,8 +107,12 @@ def image_commands(image: Image, registry: Pullable) -> tuple[Command, ...]:
     copied = line("skopeo copy --all", "--src-tls-verify=false", f"docker://{name} dir:DESTINATION")
     skopeo = Command("skopeo", "skopeo", copied)
     if not any(image.platforms):
-        oras = line("oras pull", "--plain-http", trusting=f"--ca-file {AUTHORITY}")
-        return Command("oras", "oras", oras), skopeo
+        trusting = f"--ca-file {AUTHORITY}"
+        repository, _, tag = name.rpartition(":")
+        if image.artifact_type == _CHART and not Reference.parse(image.reference).digest:
+            chart = f"oci://{repository} --version {tag.replace('_', '+')}"
+            return Command("helm", "Helm", line("helm pull", "--plain-http", chart, trusting)), skopeo
+        return Command("oras", "oras", line("oras pull", "--plain-http", trusting=trusting)), skopeo
     return (
         Command("docker", "Docker", f"docker pull {name}"),
         Command("podman", "Podman", line("podman pull", "--tls-verify=false")),

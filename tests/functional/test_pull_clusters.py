@@ -276,7 +276,7 @@ def test_artifacts_and_what_refers_to_images(cluster: Cluster, tmp_path: Path) -
         next(reference for reference in cluster.archived.images if "/charts/chart" in reference)
     )
     commands = {one.tool: one.text for one in image_commands(chart, cluster.registry)}
-    assert set(commands) == {"oras", "skopeo"}
+    assert set(commands) == {"helm", "skopeo"}
     cluster.machine.type(commands["skopeo"].replace("DESTINATION", str(tmp_path / "chart")))
     assert Digest.of((tmp_path / "chart" / "manifest.json").read_bytes()) == chart.digest
     signed = next(reference for reference in pushed.roots if reference.endswith("/team/single:1"))

@@ -112,7 +112,15 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
     yield (
         "images",
         [
-            (image.reference, image.digest, image.media_type, image.size, image.platforms, image.refers_to)
+            (
+                image.reference,
+                image.digest,
+                image.media_type,
+                image.size,
+                image.platforms,
+                image.refers_to,
+                image.artifact_type,
+            )
             for image in snapshot.images
         ],
         [
@@ -123,6 +131,7 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
                 image.size,
                 image.platforms,
                 image.refers_to,
+                image.artifact_type,
             )
             for image in contents.images
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import tomllib
@@ -29,7 +30,10 @@ def image(reference: str, *platforms: str) -> Image:
 
 REDIS = image("docker.io/library/redis:7", "linux/amd64", "linux/arm64")
 TOOL = image("registry.example.org:5000/team/tool:1", "linux/amd64")
-CHART = image("quay.io/charts/app:1")
+MODULE = image("quay.io/modules/app:1")
+CHART = replace(
+    image("quay.io/charts/app:1.2.0_rc.1"), artifact_type="application/vnd.cncf.helm.config.v1+json"
+)
 PLAIN = Pullable.at("http://archive.example:8080")
 SECURE = Pullable.at("https://archive.example:8443", own_authority=True)
 
@@ -62,14 +66,19 @@ def test_with_tls_nothing_is_insecure() -> None:
     lines = typed(REDIS, SECURE)
     assert not [line for line in lines.values() if "insecure" in line or "false" in line or "plain" in line]
     assert "--hosts-dir /etc/containerd/certs.d " in lines["ctr"]
-    assert "--ca-file ca.crt " in typed(CHART, SECURE)["oras"]
+    assert "--ca-file ca.crt " in typed(MODULE, SECURE)["oras"]
     trusted = Pullable.at("https://archive.example")
     assert typed(REDIS, trusted)["ctr"].endswith(" pull archive.example/docker.io/library/redis:7")
 
 
 def test_an_artifact_is_for_other_clients() -> None:
-    """A chart cannot be pulled by Docker, nor be run."""
-    assert set(typed(CHART, PLAIN)) == {"oras", "skopeo"}
+    """It cannot be pulled by Docker, nor be run; a chart is for Helm, which wants the version and not the tag."""
+    assert typed(MODULE, PLAIN)["oras"] == "oras pull --plain-http archive.example:8080/quay.io/modules/app:1"
+    assert set(typed(MODULE, PLAIN)) == {"oras", "skopeo"}
+    chart = "oci://archive.example:8080/quay.io/charts/app --version 1.2.0+rc.1"
+    assert typed(CHART, PLAIN)["helm"] == f"helm pull --plain-http {chart}"
+    assert set(typed(CHART, PLAIN)) == {"helm", "skopeo"}
+    assert "oras" in typed(replace(CHART, reference=f"quay.io/charts/app@{PIN}"), PLAIN)
     assert rename_commands(CHART, PLAIN) == ()
 
 
