@@ -33,6 +33,7 @@ VARY: Headers = (("Vary", "accept-datetime"),)
 _LINK, _JSON = "link", "json"
 _MOST_LISTED = 200  # snapshots looked through for one time map
 _MOST_TRIED = 10  # snapshots looked through for one request
+_BRACKETS = str.maketrans({"<": "%3C", ">": "%3E"})  # which browsers send as they are, and links cannot hold
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HTTP_DATE = re.compile(
@@ -88,12 +89,13 @@ def capture_headers(capture: Capture, view: View, url: str, address: str) -> Hea
         url: the original URL asked for.
         address: where it is served, not as of any one snapshot.
     """
+    original, gate = url.translate(_BRACKETS), address.translate(_BRACKETS)
     relations = (
-        f'<{url}>; rel="original timegate"'
-        if url == address
-        else f'<{url}>; rel="original", <{address}>; rel="timegate"'
+        f'<{original}>; rel="original timegate"'
+        if original == gate
+        else f'<{original}>; rel="original", <{gate}>; rel="timegate"'
     )
-    listed = f'<{view.main}{TIMEMAP}{_LINK}/{url}>; rel="timemap"; type="application/link-format"'
+    listed = f'<{view.main}{TIMEMAP}{_LINK}/{original}>; rel="timemap"; type="application/link-format"'
     return ((_DATED, http_date(capture.timestamp)), ("Link", f"{relations}, {listed}"))
 
 
@@ -166,7 +168,7 @@ def time_map(request: Request, projects: Iterable[Project], view: View) -> Reply
         projects: those that may have the URL.
         view: the addresses as this reader sees them.
     """
-    url, kind = time_map_url(request), request.path[len(TIMEMAP) :].partition("/")[0]
+    url, kind = time_map_url(request).translate(_BRACKETS), request.path[len(TIMEMAP) :].partition("/")[0]
     address, write = view.locate(url), _MAPS.get(kind)
     listed = mementos(projects, url, address) if address and write else ()
     if address is None or write is None or not listed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Iterator, Sequence
 
 from archiver.core.capture import LONGEST_LINE, Capture
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from archiver.offline.holdings import Holding, ImageShelf
     from archiver.store.paths import ProjectPaths
 
+_REMEMBERED = 4000  # URLs looked up in snapshots that are not open; those do not change
+
 
 class ArchiveProject:
     """A project of an archive folder; see holdings.Project."""
@@ -25,6 +28,7 @@ class ArchiveProject:
     def __init__(self, paths: ProjectPaths) -> None:
         self.name = paths.name
         self._paths = paths
+        self._looked_up = lru_cache(maxsize=_REMEMBERED)(self._look_up)
 
     def snapshots(self) -> tuple[str, ...]:
         """See holdings.Project."""
@@ -44,11 +48,14 @@ class ArchiveProject:
         return ArchiveImages(BlobReader(self._paths.root.parent / "images"), record.project, record.images)
 
     def look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
-        """See holdings.Project. The index is read through up to the key, and not kept."""
-        return tuple(_captures_of_key(self._paths.captures(snapshot), key))
+        """See holdings.Project. The index is read through up to the key; what was found is remembered for a while."""
+        return self._looked_up(snapshot, key)
 
     def close(self) -> None:
         """See holdings.Project: there is nothing."""
+
+    def _look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
+        return tuple(_captures_of_key(self._paths.captures(snapshot), key))
 
 
 class BundledProject:

@@ -109,6 +109,12 @@ def test_the_latest_good_snapshot_is_read_and_tells_its_date(running: Running) -
     assert _by_relation(mounted.headers["link"])["original"] == f"{CDN}/s.css"
 
 
+def test_links_hold_any_address_that_browsers_send(running: Running) -> None:
+    """An angle bracket in the query ends no link of the header."""
+    answer = running.get("/?<x>;rel=timemap", port=running.port_of(SITE))
+    assert _by_relation(answer.headers["link"])["original"] == f"{SITE}/?%3Cx%3E;rel=timemap"
+
+
 def test_with_the_original_names_the_page_is_its_own_timegate(running: Running) -> None:
     """Where DNS leads the original name here, original and timegate are one address."""
     answer = running.get("/", Host="docs.example.org")
