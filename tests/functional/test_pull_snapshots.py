@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archiver.core.digest import Digest
+from archiver.offline.opening import open_holdings
 from servers.podman import empty_podman
 from servers.pushing import AMD64, REDIS, ImageArchive
 from servers.real import skopeo
@@ -77,3 +79,21 @@ def test_a_bundle_for_one_platform_is_pulled_from(tmp_path: Path, console: Conso
             for entry in listed
         }
         assert found == {"amd64": 200, "arm64": 404}
+
+
+def test_a_bundle_says_of_images_what_its_archive_does(tmp_path: Path, console: Console) -> None:
+    """Digests, platforms, and what kind of artifact it is, by which readers are given commands."""
+    builder = ArchiveBuilder(console.folder / "archives")
+    builder.image(REFERENCE, (AMD64,))
+    chart = replace(builder.artifact("quay.io/charts/app:1", b"chart"), artifact_type="application/x.chart")
+    builder.images[-1] = chart
+    builder.finish()
+    console.succeed("bundle", "small", "-o", "small.tar")
+    opened = [open_holdings(path)[0] for path in (builder.archive.root, console.folder / "small.tar")]
+    archived, bundled = (
+        [replace(image, resolved="", size=0) for image in holding.images.images] for holding in opened
+    )
+    assert archived == bundled
+    assert {image.artifact_type for image in bundled} == {"", "application/x.chart"}
+    for holding in opened:
+        holding.close()

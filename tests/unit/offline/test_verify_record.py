@@ -232,3 +232,14 @@ def test_the_readers_image_is_one_of_the_images(check: Check) -> None:
     bundle = Bundle()
     bundle.document["reader_image"] = "docker.io/library/python:3"
     assert any("reader's image" in problem.detail for problem in check(bundle.pack()).problems)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("application/x", "record.disagree"), ("rm -rf /", "bundle.document"), (1, "bundle.document")],
+)
+def test_the_kind_of_an_artifact_is_what_the_snapshot_says(check: Check, kind: object, code: str) -> None:
+    """A reader is given commands by it: it is a media type, and the one in the snapshot's record."""
+    bundle = Bundle()
+    bundle.document["images"][0]["artifact_type"] = kind
+    assert any(problem.code == code for problem in check(bundle.pack()).problems)
