@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from archiver.core import reasons
+from archiver.core.capture import PAGE
 from archiver.core.errors import ArchiverError, InvalidURL
 from archiver.core.urlidentity import twins, without_cache_busting, without_noise
-from archiver.core.urlkey import Origin
+from archiver.core.urlkey import Origin, surt_key
 
 if TYPE_CHECKING:
     from archiver.core.report import Listing
@@ -22,6 +23,7 @@ FAILED, GONE, UNKNOWN, REDIRECTS_OUTSIDE, REDIRECTS_NOWHERE = (
 )  # fmt: skip
 OUT_OF_SCOPE = "out-of-scope"
 _LONGEST = 300  # characters of a stranger's message
+_LOOKED_AT = 20  # captures in a folder
 _SAID = {
     reasons.OUTSIDE: "It is outside of what was archived.",
     reasons.EXCLUDED: "It was left out on purpose: the archive's spec excludes it.",
@@ -102,7 +104,7 @@ class Missing:
         if not near:
             return Why(OUT_OF_SCOPE, f"Nothing of {origin.netloc} is in this archive.")
         for holding, site in near:
-            if any(_schemeless(url).startswith(_folder(seed)) for seed in site.seeds):
+            if any(_schemeless(url).startswith(_folder(seed)) for seed in site.seeds) or _is_amid(site, url):
                 return Why(UNKNOWN, f"No archived page led there when the site was archived{_on(holding)}.")
         folder = _folder(next((seed for _, site in near for seed in site.seeds), ""))
         what = f": of this site that is {folder}" if folder else ""
@@ -183,6 +185,18 @@ def _folder(seed: str) -> str:
 
 def _has_host(site: Site, host: str) -> bool:
     return any(urlsplit(origin).hostname == host for origin in (*site.origins, *site.requisite_origins))
+
+
+def _is_amid(site: Site, url: str) -> bool:
+    """Say whether pages in a URL's folder, the host's root left aside, are in the archive: then so would it be."""
+    folder = _folder(url)
+    if folder.count("/") < 2:
+        return False
+    try:
+        near = site.captures_near(f"{surt_key(f'https://{folder}')}/", 0, _LOOKED_AT)
+    except ArchiverError:  # told where the page itself is looked up
+        return False
+    return any(capture.kind == PAGE and _schemeless(capture.url).startswith(folder) for capture in near)
 
 
 def _on(holding: Holding) -> str:

@@ -42,6 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("misses")
     made = ArchiveBuilder(folder / "archives")
     made.page(f"{SITE}/docs/", html("Guide", "start here"))
+    made.page(f"{SITE}/api/v2/pods.html", html("Pods", "included by the spec"))
     for name in ("install", "install-on-linux", "upgrade", "networking"):
         made.page(f"{GUIDE}/{name}.html", html(name.title(), f"all about {name}"))
     made.page(
@@ -111,6 +112,8 @@ def _ask(running: Running, url: str) -> Answer:
         (f"{SITE}/docs/v1/x.html", "other-version", "version"),
         (f"{GUIDE}/lonely.html", "not-reached", "not reached"),
         (f"{SITE}/shop/", "out-of-scope", "docs.example.org/docs/"),
+        (f"{SITE}/api/v2/nodes.html", "not-found", "No archived page led there"),
+        (f"{SITE}/api/x.html", "out-of-scope", "docs.example.org/docs/"),
         (f"{GUIDE}/never-heard-of.html", "not-found", "No archived page led there"),
         (f"{GUIDE}/out.html", "redirects-outside", "https://live.example.com/x"),
         (f"{GUIDE}/odd.html", "redirects-nowhere", "no address"),
