@@ -196,7 +196,7 @@ def _is_amid(site: Site, url: str) -> bool:
         near = site.captures_near(f"{surt_key(f'https://{folder}')}/", 0, _LOOKED_AT)
     except ArchiverError:  # told where the page itself is looked up
         return False
-    return any(capture.kind == PAGE and _schemeless(capture.url).startswith(folder) for capture in near)
+    return any(capture.kind == PAGE and _folder(capture.url) == folder for capture in near)
 
 
 def _on(holding: Holding) -> str:
