@@ -143,6 +143,8 @@ class LandingSite:
         asked = replace(Asked.by(request), limit=PAGE_SIZE, typing=False)
         try:
             results = find(self._search, asked)
+            if not results.total:  # perhaps the last word was not typed to its end
+                results = find(self._search, replace(asked, typing=True))
         except SearchUnavailable as error:
             return search_off_page(self._title, asked.text, with_hint(error), view)
         return search_page(self._title, asked, results, facets_of(self._search), view)

@@ -89,7 +89,7 @@ def miss_page(miss: Miss, main: str, *, searchable: bool, pickers: str = "") -> 
         "Not in this archive",
         '<main id="main" class="wrap miss"><p class="eyebrow">Offline copy</p><h1>This page is not in the archive</h1>'
         f'<p class="url">{esc(miss.url)}</p><p class="why" data-reason="{esc(miss.why.code)}">{esc(miss.why.text)}</p>'
-        f"{pickers}{_listed('Pages near it', miss.neighbours)}{_listed('Pages about it', miss.found)}{above}{search}"
+        f"{search}{pickers}{_listed('Pages near it', miss.neighbours)}{_listed('Pages about it', miss.found)}{above}"
         f'<ul class="plain"><li><a href="{esc(main)}/">Everything that is here</a></li></ul></main>',
         status=404,
         policy=((HEADER, miss.why.code),),

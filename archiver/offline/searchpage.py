@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from archiver.offline.searchapi import Asked
     from archiver.offline.wsgi import Reply
 
+_KEYS = '<p class="keys"><kbd>/</kbd> box <kbd>\u2193</kbd> <kbd>\u2191</kbd> what is found <kbd>Enter</kbd> open</p>'
+
 
 def search_page(title: str, asked: Asked, results: SearchResults, facets: Facets, view: View) -> Reply:
     """Return the page with what was found.
@@ -42,7 +44,7 @@ def search_page(title: str, asked: Asked, results: SearchResults, facets: Facets
     return _frame(
         title,
         asked.text,
-        f'<p class="found" id="said" role="status">{said}</p>'
+        f'<div class="line"><p class="found" id="said" role="status">{said}</p>{_KEYS}</div>'
         f'<ol class="hits" id="hits" start="{asked.offset + 1}">{hits}</ol>{_pager(asked, results, view)}',
         view,
         choices="".join(
@@ -97,7 +99,7 @@ def _hit(hit: Hit, view: View) -> str:
     )
     places = ((other.heading, hit.place(other.anchor)) for other in hit.others)
     others = "".join(
-        f'<li><a href="{esc(view.locate(place) or place)}">{esc(heading)}</a></li>'
+        f'<li><a class="hit" href="{esc(view.locate(place) or place)}">{esc(heading)}</a></li>'
         for heading, place in places
     )
     also = f'<ul class="others" aria-label="Also on this page">{others}</ul>' if others else ""

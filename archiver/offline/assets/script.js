@@ -188,8 +188,10 @@ if (box && list) {
     list.replaceChildren(...found.hits.map(row));
     list.start = 1;
     document.getElementById("pager")?.remove();
-    const many = found.total === 1 ? "1 page" : `${found.more ? "over " : ""}${found.total.toLocaleString("en")} pages`;
-    said.textContent = box.value.trim() ? (found.total ? many : "Nothing found so far") : "Type what you are looking for";
+    const pages = found.total === 1 ? "1 page" : `${found.total.toLocaleString("en")} pages`;
+    const some = found.loose ? ". No section has all of these words; these have some of them." : "";
+    const words = found.total ? `${found.more ? "More than " : ""}${pages}${some}` : "Nothing found so far";
+    said.textContent = box.value.trim() ? words : "Type what you are looking for";
     history.replaceState(null, "", `${root}/-/search?${query}`);
   };
 
