@@ -76,11 +76,14 @@ def load(
 
 @contextmanager
 def slow_readers(base: str, target: str, count: int) -> Iterator[None]:
-    """Have so many readers ask for something large and take a byte of it a second, while a block lasts."""
+    """Have so many readers ask for something large and take a byte of it a second, while a block lasts.
+
+    It begins when all of them have got the first byte.
+    """
     over = threading.Event()
     with selectors.DefaultSelector() as waiting:
-        for _ in range(count):
-            connection = _asked(base, target)
+        for connection in [_asked(base, target) for _ in range(count)]:
+            connection.recv(1)
             waiting.register(connection, selectors.EVENT_READ)
         reading = threading.Thread(target=_sip, args=(waiting, over))
         reading.start()

@@ -117,7 +117,8 @@ def arguments() -> argparse.Namespace:
         "--minute", type=int, default=60, help="length of the long run, in seconds (%(default)s)"
     )
     parser.add_argument("--many", type=int, default=200, help="readers in it, and slow readers (%(default)s)")
-    parser.add_argument("--options", default="", help="more options of archiver serve")
+    workers = f"--workers {os.cpu_count()}"
+    parser.add_argument("--options", default=workers, help="options of archiver serve (%(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("build/bench-serve"), help="(%(default)s)")
     return parser.parse_args()
 

@@ -32,6 +32,7 @@ _SMALL, _SMALL_INFLATED = 1 << 19, 1 << 21  # bytes of a record that is inflated
 _MOST_WARC_HEAD = 256 << 10
 _MOST_HTTP_HEAD = 1 << 20
 _TAIL = b"\r\n\r\n"  # what stands behind a record's block
+_BLANK = b"\r\n\r\n"
 
 
 class GzipMember(io.RawIOBase):
@@ -209,6 +210,18 @@ class _SmallMember(io.BytesIO):
     def __init__(self, content: bytes, consumed: int) -> None:
         super().__init__(content)
         self.consumed = consumed
+        self._content = content
+
+    def read_plain_head(self, most: int) -> list[bytes]:
+        """Read the lines up to an empty one; none where one is folded or odd, or they are more than ``most`` bytes."""
+        at = self.tell()
+        end = self._content.find(_BLANK, at, at + most)
+        block = self._content[at : max(at, end)]
+        breaks = block.count(b"\r\n")
+        if b"\n " in block or b"\n\t" in block or not breaks == block.count(b"\n") == block.count(b"\r"):
+            return []
+        self.seek(at + len(block) + len(_BLANK))
+        return block.split(b"\r\n") if block else []
 
 
 def _small_member(source: RandomAccess, offset: int, most: int) -> _SmallMember | None:
@@ -244,6 +257,12 @@ def _read_head(
     Raises:
         RecordCorrupt: there are more bytes than ``most``, or none.
     """
+    if on_bytes is None and isinstance(stream, _SmallMember):
+        begun = stream.tell()
+        plain = stream.read_plain_head(most)
+        if plain:
+            return _head_of(plain, stream.tell() - begun)
+        stream.seek(begun)
     lines: list[bytes] = []
     taken = 0
     while True:
@@ -262,9 +281,13 @@ def _read_head(
             lines.append(stripped)
     if not lines:
         raise RecordCorrupt(_NOT_A_HEAD, place=place)
+    return _head_of(lines, taken)
+
+
+def _head_of(lines: list[bytes], taken: int) -> _Head:
     start, *rest = _decoded_lines(lines)
     split = [line.partition(":") for line in rest]
-    fields = tuple([(name.rstrip(" \t"), value.lstrip()) for name, colon, value in split if colon])
+    fields = tuple([(name.rstrip(" \t"), value.strip()) for name, colon, value in split if colon])
     return _Head(start, fields, taken)
 
 
