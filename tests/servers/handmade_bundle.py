@@ -276,6 +276,7 @@ def search_index(documents: Iterable[tuple[str, str, str, str]], more: str = "")
             " sections INTEGER NOT NULL);"
             "CREATE TABLE texts(id INTEGER PRIMARY KEY, content BLOB NOT NULL);"
             "CREATE TABLE inflected(word TEXT PRIMARY KEY, stem TEXT NOT NULL) WITHOUT ROWID;"
+            "CREATE TABLE frequent(term TEXT PRIMARY KEY, sections INTEGER NOT NULL) WITHOUT ROWID;"
             "CREATE VIRTUAL TABLE sections_fts USING fts5(title, heading, page, body, content='',"
             " tokenize='porter unicode61 remove_diacritics 2');"
         )

@@ -16,6 +16,7 @@ from archiver.offline.search.blocks import unpacked
 from archiver.offline.search.directory import Directory
 from archiver.offline.search.reading import check_text
 from archiver.offline.search.schema import PAGE_SIZE, foreign_schema, open_database
+from archiver.offline.search.writer import MOST_RARE
 from archiver.offline.windows import chunks
 from archiver.store.atomic import storage_errors
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _MOST_MESSAGES = 5
 _DOCUMENTS = "SELECT id, source, url, timestamp, title FROM documents ORDER BY id"
 _INDEXED = "SELECT count(*), coalesce(max(id), 0) FROM sections_fts_docsize WHERE id > 0"
+_MOST_SECTIONS = 1 << 40
 _WORD = re.compile(r"[a-z]{5,24}\Z")
 
 
@@ -109,6 +111,10 @@ def _word_trouble(database: sqlite3.Connection) -> str:
         check_text(word, stem)
         if not (_WORD.match(word) and stem and word[:1] == stem[:1]):
             return f"{word:.40} is no inflected word of {stem:.40}"
+    for term, sections in database.execute("SELECT term, sections FROM frequent"):
+        check_text(term)
+        if not (isinstance(sections, int) and MOST_RARE < sections < _MOST_SECTIONS):
+            return f"the term {term:.40} is in no such number of sections"
     return ""
 
 

@@ -15,7 +15,7 @@ from typing import Iterator, Sequence
 
 from archiver.core.errors import SearchUnavailable
 
-BLOCK = 16 << 10
+BLOCK = 8 << 10
 """Characters after which a block ends."""
 LONGEST_TEXT = 32 << 10
 """The most characters of one section; what is longer goes on in a section of the same heading."""

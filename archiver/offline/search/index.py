@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from archiver.offline.search.directory import Directory, Filters
     from archiver.offline.search.query import Query
 
-_MOST_OTHERS = 4
-_MOST_RANKED = (
-    10_000  # sections; a query that finds more is ranked by titles and headings, and a part of its texts
-)
+_MOST_OTHERS = 3
+# Sections; of a query that finds more, titles and headings are ranked, and the first texts.
+_MOST_RANKED = 5_000
 _MOST_STEPS = 2_000  # of _STEP virtual machine instructions each; a few seconds
 _STEP = 100_000
-_MOST_COMPLETIONS = 12
+_MOST_BEGUN = (
+    10_000  # sections; where more have words that begin as typed, the most frequent words are looked for
+)
+_MOST_COMPLETIONS = 8
 _MOST_WORDS = 200  # looked at for them
 # Weights of the columns title, heading, page, body.
 _RANKED = """
@@ -36,6 +38,7 @@ WHERE sections_fts MATCH ? AND rowid BETWEEN ? AND ?{more} LIMIT ?
 """
 _BLOCK = "SELECT id, content FROM texts WHERE id <= ? ORDER BY id DESC LIMIT 1"
 _DOCUMENT = "SELECT source, url, timestamp, title, locale, version FROM documents WHERE id = ?"
+_FREQUENT = "SELECT term, sections FROM frequent WHERE term >= ? AND term < ? ORDER BY sections DESC, term"
 _INFLECTED = "SELECT word, stem FROM inflected WHERE word >= ? AND word < ? LIMIT ?"
 
 
@@ -167,11 +170,18 @@ class Index:
         finally:
             self._database.set_progress_handler(None, 0)
 
-    def _complete(self, typed: str) -> list[str]:
-        """Return words that begin as what was typed, a word for each stem that does not."""
-        rows = self._database.execute(_INFLECTED, (typed, f"{typed}\U0010ffff", _MOST_WORDS))
+    def _complete(self, typed: str) -> tuple[bool, list[str]]:
+        """Say whether all that begins as what was typed is to be looked for, and for which words besides.
+
+        That is a word for each stem that does not begin so; where too much does, the most frequent of it.
+        """
+        end = f"{typed}\U0010ffff"
+        frequent = self._database.execute(_FREQUENT, (typed, end)).fetchall()
+        if sum(int(count) for _, count in frequent) > _MOST_BEGUN:
+            return False, [str(term) for term, _ in frequent[:_MOST_COMPLETIONS] if term != typed]
+        rows = self._database.execute(_INFLECTED, (typed, end, _MOST_WORDS))
         words = {str(stem): str(word) for word, stem in rows if not str(stem).startswith(typed)}
-        return list(words.values())[:_MOST_COMPLETIONS]
+        return True, list(words.values())[:_MOST_COMPLETIONS]
 
     def _documents(self, scope: _Scope, expression: str) -> tuple[tuple[Found, ...], bool]:
         """Return the documents that match, best first, and whether some were not looked at."""
@@ -183,7 +193,7 @@ class Index:
         sections: dict[int, list[int]] = {}
         for section in sorted(scores, key=lambda section: (scores[section], section)):
             of_document = sections.setdefault(self._directory.document_of(section), [])
-            if len(of_document) <= 2 * _MOST_OTHERS:
+            if len(of_document) <= _MOST_OTHERS:
                 of_document.append(section)
         found = [
             Found(document, scores[numbers[0]] * self._directory.weight_of(document), tuple(numbers))
@@ -202,7 +212,7 @@ class Index:
             text = texts.section(number + 1).text
         others: dict[Place, None] = {}
         for section in map(texts.section, found.sections[1:]):
-            if section.heading and (section.anchor, section.heading) != (best.anchor, best.heading):
+            if section.heading and section.heading not in (best.heading, title):
                 others[Place(section.anchor, section.heading)] = None
         return Hit(
             title=title,
@@ -215,7 +225,7 @@ class Index:
             locale=locale,
             version=version,
             score=found.score,
-            others=tuple(others)[:_MOST_OTHERS],
+            others=tuple(others),
         )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterator, Sequence, Tuple
 
 from archiver.offline.search.segment import bigrams, normalized, phrase_text, split_runs
 
@@ -33,8 +33,8 @@ _JAPANESE = re.compile(
 )
 _KANA = re.compile("[\u3041-\u30fa]")
 
-Complete = Callable[[str], Sequence[str]]
-"""Returns words of the index that begin as a word typed, of stems that do not; each of another stem."""
+Complete = Callable[[str], Tuple[bool, Sequence[str]]]
+"""Of a word that may be unfinished, says whether to look for all that begins with it, and for which words besides."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,13 @@ class Clause:
 
     def expression(self, complete: Complete) -> str:
         """Return it for FTS5."""
-        sets = [_joined([phrase.expression() for phrase in choice], "AND") for choice in self.choices]
         if self.typed:
-            sets += [Phrase(word).expression() for word in complete(self.typed)]
-        return _joined(sets, "OR")
+            all_of_them, words = complete(self.typed)
+            begun = Phrase(self.typed, is_prefix=all_of_them)
+            return _joined([begun.expression(), *(Phrase(word).expression() for word in words)], "OR")
+        return _joined(
+            [_joined([phrase.expression() for phrase in choice], "AND") for choice in self.choices], "OR"
+        )
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,10 @@ class Query:
     def strict(self, complete: Complete) -> str:
         """Return the expression for sections that have everything; those with the words side by side rank higher."""
         all_of = _joined([clause.expression(complete) for clause in self.clauses], "AND")
-        plain = [clause.choices[0] for clause in self.clauses]
-        if len(plain) < 2 or any(len(phrases) > 1 for phrases in plain):
+        phrases = [clause.choices[0][0] for clause in self.clauses]  # the text as it was typed
+        if len(phrases) < 2 or any(phrase.is_prefix for phrase in phrases):
             return all_of
-        phrases = [phrases[0] for phrases in plain]
-        if any(phrase.is_prefix for phrase in phrases[:-1]):
-            return all_of
-        side_by_side = Phrase(" ".join(phrase.text for phrase in phrases), phrases[-1].is_prefix)
+        side_by_side = Phrase(" ".join(phrase.text for phrase in phrases))
         return f"({side_by_side.expression()}) OR ({all_of})"
 
     def loose(self, complete: Complete) -> str:

@@ -22,6 +22,7 @@ TABLES = {
     ),
     "texts": "CREATE TABLE texts(id INTEGER PRIMARY KEY, content BLOB NOT NULL)",
     "inflected": "CREATE TABLE inflected(word TEXT PRIMARY KEY, stem TEXT NOT NULL) WITHOUT ROWID",
+    "frequent": "CREATE TABLE frequent(term TEXT PRIMARY KEY, sections INTEGER NOT NULL) WITHOUT ROWID",
     "sections_fts": (
         "CREATE VIRTUAL TABLE sections_fts USING fts5(title, heading, page, body, content='',"
         " tokenize='porter unicode61 remove_diacritics 2')"

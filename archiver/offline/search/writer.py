@@ -27,6 +27,13 @@ _SETTINGS = (
     "synchronous = OFF",
     f"user_version = {VERSION}",
 )
+MOST_RARE = 50
+"""In how many sections a term may be that a reader needs no list to complete."""
+_VOCABULARY = "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, sections_fts, row)"
+_FREQUENT = (
+    "INSERT INTO frequent SELECT term, doc FROM vocabulary"
+    " WHERE doc > ? AND length(term) > 2 AND term < '{' ORDER BY term"  # what begins with a digit or an ASCII letter
+)
 _ROW = 8  # what a section takes in a block beside its characters
 
 
@@ -157,6 +164,9 @@ class _Rows:
         """Write what is known only when all documents are there."""
         self._write_block()
         self._connection.executemany("INSERT INTO inflected VALUES (?, ?)", self._inflections.rows())
+        self._connection.execute(_VOCABULARY)
+        self._connection.execute(_FREQUENT, (MOST_RARE,))
+        self._connection.execute("DROP TABLE temp.vocabulary")
 
     def _add(self, section: Section, title: str, *, opens: bool) -> None:
         self._sections += 1

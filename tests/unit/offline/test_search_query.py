@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from archiver.offline.search.query import parse_query
 
 
-def _nothing(typed: str) -> list[str]:
-    return []
+def _nothing(typed: str) -> tuple[bool, list[str]]:
+    return True, []
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def test_the_word_being_typed_is_a_prefix(text: str, prefix: bool) -> None:
 def test_words_that_the_index_knows_complete_the_one_being_typed() -> None:
     """What begins with the word typed, and has another stem, is looked for as well."""
     query = parse_query("linux Installa", as_you_type=True)
-    assert query.strict(lambda typed: [typed + "tion"]) == (
-        '("linux Installa" *) OR ("linux" AND (("Installa" *) OR "installation"))'
+    assert query.strict(lambda typed: (True, [typed + "tion"])) == (
+        '"linux" AND (("installa" *) OR "installation")'
     )
 
 
@@ -88,7 +88,7 @@ def test_a_novel_is_cut_to_what_a_query_may_have() -> None:
 def test_nothing_typed_is_a_syntax_error(table: sqlite3.Connection, text: str, as_you_type: bool) -> None:
     """Whatever is typed, FTS5 takes the expression."""
     query = parse_query(text, as_you_type=as_you_type)
-    for expression in (query.strict(lambda typed: [typed, "word"]), query.loose(_nothing)):
+    for expression in (query.strict(lambda typed: (False, [typed, "word"])), query.loose(_nothing)):
         if expression:
             table.execute("SELECT rowid FROM t WHERE t MATCH ?", (expression,)).fetchall()
             table.execute(
