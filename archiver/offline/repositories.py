@@ -7,6 +7,7 @@ short names.
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Callable, Iterable
@@ -17,7 +18,7 @@ from archiver.offline.reach import Reach, Shelved
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
-    from archiver.offline.holdings import ImageShelf
+    from archiver.offline.holdings import Image, ImageShelf
 
 Name = tuple[str, str]
 """A registry, and the path of a repository in it."""
@@ -101,22 +102,28 @@ def registry_names(shelves: Iterable[ImageShelf]) -> tuple[str, ...]:
 
 
 class _Earlier:
-    """The images of earlier snapshots by repository; read once, and each digest kept once."""
+    """The images of earlier snapshots by repository; read once, and each digest kept once, as given first."""
 
     def __init__(self, shelves: Callable[[], Iterable[ImageShelf]]) -> None:
         self._shelves = shelves
-        self._grouped: dict[Name, list[Shelved]] | None = None
+        self._grouped: dict[Name, dict[Digest, Shelved]] | None = None
         self._turn = threading.Lock()
 
     def images(self, name: Name) -> Iterable[Shelved]:
         """Return what a repository had; no image twice."""
         with self._turn:
             if self._grouped is None:
-                self._grouped = {
-                    known: list({image.digest: (image, shelf) for image, shelf in entries}.values())
-                    for known, entries in _grouped(self._shelves()).items()
-                }
-        return self._grouped.get(name, ())
+                self._grouped = self._group()
+        return self._grouped.get(name, {}).values()
+
+    def _group(self) -> dict[Name, dict[Digest, Shelved]]:
+        grouped: defaultdict[Name, dict[Digest, Shelved]] = defaultdict(dict)
+        names: dict[str, Name] = {}  # snapshots have mostly the same ones
+        for shelf in self._shelves():
+            for image in shelf.images:
+                name = names.get(image.reference) or names.setdefault(image.reference, _name(image))
+                grouped[name].setdefault(image.digest, (image, shelf))
+        return grouped
 
 
 def _usual(registry: str) -> str:
@@ -128,9 +135,13 @@ def _grouped(shelves: Iterable[ImageShelf]) -> dict[Name, list[Shelved]]:
     grouped: dict[Name, list[Shelved]] = {}
     for shelf in shelves:
         for image in shelf.images:
-            reference = Reference.parse(image.reference)
-            grouped.setdefault((reference.registry, reference.repository), []).append((image, shelf))
+            grouped.setdefault(_name(image), []).append((image, shelf))
     return grouped
+
+
+def _name(image: Image) -> Name:
+    reference = Reference.parse(image.reference)
+    return reference.registry, reference.repository
 
 
 def _tags(entries: Iterable[Shelved]) -> dict[str, Digest]:
