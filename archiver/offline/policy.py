@@ -42,14 +42,14 @@ class Policy:
     def of(cls, view: View) -> Policy:
         """Return the policy for a reader's addresses."""
         origins = frozenset(view.bases.values())
-        own = " ".join(["'self'", *sorted(origins)])
+        own = " ".join(["'self'", *view.sources])
         content = (
             f"default-src {own} data: blob: 'unsafe-inline' 'unsafe-eval'; "
-            f"base-uri {own}; form-action {own} {view.main_origin}"
+            f"base-uri {own}; form-action {own} {view.main_source}"
         )
-        allowed = " ".join(
-            ["response-origin", *(f'"{origin}"' for origin in sorted({*origins, view.main_origin}))]
-        )
+        patterns = sorted(filter(None, {*view.sources, view.main_source}))
+        # Not "response-origin", which the page's own address is among: Chromium 156 dies of it at an IPv6 address.
+        allowed = " ".join(f'"{pattern}"' for pattern in patterns)
         headers: Headers = (
             ("Content-Security-Policy", content),
             ("Referrer-Policy", "no-referrer"),
