@@ -88,6 +88,7 @@ class Engine:
             max_request_body_size=BODY_LIMIT,
             inbuf_overflow=2 * BODY_LIMIT,  # never reached: there may be no place for a temporary file
             url_scheme=scheme,
+            clear_untrusted_proxy_headers=False,  # the application knows whom to believe, see forwarded
             log_socket_errors=False,
         )
         for listener in self._map.values():
