@@ -140,7 +140,7 @@ class Browser:
         self.call("Emulation.setFocusEmulationEnabled", {"enabled": True}, session)
         self.call("Target.setAutoAttach", _ATTACH, session)
         try:
-            yield Tab(self, session)
+            yield Tab(self, session, target)
         finally:
             self.call("Target.closeTarget", {"targetId": target})
 
@@ -179,9 +179,10 @@ class Browser:
 class Tab:
     """A tab, its workers and its frames: a page is opened, clicked and typed into as a reader would."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, session: str, target: str) -> None:
         self.visit = Visit()
         self._browser, self._session = browser, session
+        self._frame = target  # a target bears the name of its outermost frame
         self._sessions = {session}
         self._pending: dict[str, _Request] = {}
         self._loaded = False
@@ -333,7 +334,7 @@ class Tab:
             # Of what the page that is left had asked for, the browser says nothing more.
             document = params["frame"]["loaderId"]
             self._abandon(lambda asked: asked.session == session and asked.document != document)
-        elif session == self._session and method == "Page.frameStartedNavigating":
+        elif method == "Page.frameStartedNavigating" and params["frameId"] == self._frame:
             self._loaded = params["navigationType"] not in _NEW_DOCUMENT
         elif str(method).startswith("Network."):
             self._note_request(session, str(method), params)
@@ -367,9 +368,12 @@ class Tab:
             self._pending.pop(key, None)
         elif method == "Network.loadingFailed":
             url = asked.url if (asked := self._pending.pop(key, None)) else "?"
-            if params.get("blockedReason") == "csp":
+            refused = "csp" in (params.get("blockedReason"), params.get("errorText", "")[-3:].lower())
+            if refused:
                 self.visit.refused.append(url)
-            if params.get("canceled"):
+            if refused and asked is None:
+                pass  # what a frame was to show: it was not even announced; the console tells of it
+            elif params.get("canceled"):
                 self.visit.abandoned.append(url)
             else:
                 self.visit.failed.append(f"{params.get('errorText')} {params.get('blockedReason', '')} {url}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from servers.browser import browser
@@ -76,12 +76,24 @@ class Subject:
 
 @dataclass(frozen=True)
 class Gone:
-    """A site that is no more: what it showed, what a reader's way asked for, and what is served of it."""
+    """A site that is no more, and what is served of it.
+
+    Attributes:
+        subject: what it was.
+        live: it, while it was up.
+        pages: what each page showed.
+        visit: what a reader's way through it asked for.
+        knocked: what both asked of the internet.
+        summary: what ``archiver archive --json`` said.
+        served: its bundle.
+        folder: where all that is.
+    """
 
     subject: Subject
     live: Live
     pages: Sequence[Shown]
     visit: Visit
+    knocked: Sequence[str]
     summary: Any
     served: Served
     folder: Path
@@ -155,7 +167,7 @@ def gone(subject: Subject, folder: Path, *options: str) -> Iterator[Gone]:
         assert archived.code in _ARCHIVED, archived.said
     console.succeed("bundle", "site", "-o", folder / "site.tar")
     with console.serving(folder / "site.tar", *options) as served:
-        yield Gone(subject, live, pages, tab.visit, archived.json, served, folder)
+        yield Gone(subject, live, pages, tab.visit, internet.asked, archived.json, served, folder)
 
 
 def replay(site: Gone) -> Fidelity:
@@ -185,7 +197,7 @@ def _compared(chromium: Browser, addresses: Addresses, page: Shown) -> tuple[Dif
         with chromium.tab() as tab:
             _watch(tab)
             shown = look(tab, page.url, addresses)
-        difference = replace(compare(page, shown), pixels=count_pixels(chromium, page.picture, shown.picture))
+        difference = compare(page, shown, count_pixels(chromium, page.picture, shown.picture))
         if difference.none:
             break
     return difference, shown

@@ -40,10 +40,8 @@ _COMPARE = """(async () => {
 })()"""
 
 
-# What scripts are told beside the fact where a policy forbids a request; and what kind a page for a missing file is.
-_INCIDENTAL = re.compile(
-    r" Refused to connect because it violates the document's Content Security Policy\.|(?<=MIME type) \('[^']*'\)"
-)
+# What scripts are told beside the fact where a policy forbids a request.
+_CONSEQUENCE = " Refused to connect because it violates the document's Content Security Policy."
 _URL = re.compile(r"(?:https?|wss?)://[^\s'\"]+")
 
 
@@ -149,7 +147,7 @@ def look(tab: Tab, url: str, addresses: Addresses) -> Shown:
         tuple(url for url in visit.requested[asked:] if addresses.is_away(url) and url not in visit.refused),
         said(failure for failure in visit.failed[failed:] if not _is_away(_first_url(failure))),
         said(dict.fromkeys([*visit.refused[refused:], *filter(None, (url for _, url in complaints))])),
-        said(_INCIDENTAL.sub("", complaint) for complaint, url in complaints if not url),
+        said(complaint.replace(_CONSEQUENCE, "") for complaint, url in complaints if not url),
     )
 
 
@@ -161,7 +159,8 @@ class Difference:
         url: of the page, live.
         requests: how many the replayed page made.
         unanswered: those that failed and had not failed live.
-        complaints: what scripts complained of and had not complained of live.
+        complaints: what was complained of and had not been live; but for files that the live site misses, too,
+            where it is about how it says so.
         text: whether title or text differ.
         fonts: fonts that are in another state.
         images: images that come from elsewhere, or in another size.
@@ -183,16 +182,19 @@ class Difference:
         return self == Difference(self.url, self.requests)
 
 
-def compare(live: Shown, replayed: Shown) -> Difference:
-    """Return in what a page differs; pixels are all or none until ``count_pixels`` has counted them."""
+def compare(live: Shown, replayed: Shown, pixels: int) -> Difference:
+    """Return in what a page differs, so many pixels of its picture among it."""
+    missing = {_first_url(failure) for failure in live.failed}
+    complaints = [one for one in replayed.complaints if _first_url(one) not in missing]
     return Difference(
         live.url,
         len(replayed.requested),
         _beyond(live.failed, replayed.failed),
-        _beyond(live.complaints, replayed.complaints),
+        _beyond(live.complaints, complaints),
         (live.title, live.text) != (replayed.title, replayed.text),
         _beyond(live.fonts, replayed.fonts),
         _beyond(live.images, replayed.images),
+        pixels,
     )
 
 
