@@ -124,12 +124,14 @@ def _variants(image: Image, registry: Pullable) -> str:
     name = pull_name(Reference.parse(image.reference), registry.netloc)
     # What only other clients take shows its first command for each client that has none.
     lacking = [tool for tool, _ in _TOOLS if tool not in {each.tool for each in commands}]
+    tools = [[each.tool, *(lacking if number == 0 else ())] for number, each in enumerate(commands)]
+    if not all(name in each.text for each in commands):  # Helm's has the tag elsewhere
+        return "".join(_only_for(shown, each.text) for shown, each in zip(tools, commands))
     before, after = [], []
-    for number, each in enumerate(commands):
-        tools = [each.tool, *(lacking if number == 0 else ())]
+    for shown, each in zip(tools, commands):
         start, _, end = each.text.partition(name)
-        before.append(_only_for(tools, start))
-        after.append(_only_for(tools, end) if end else "")
+        before.append(_only_for(shown, start))
+        after.append(_only_for(shown, end) if end else "")
     return "".join((*before, esc(name), *after))
 
 
