@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from archiver.offline.search.segment import is_cjk
@@ -72,11 +73,17 @@ def _stem(word: str) -> str:
 def _window(text: str, matches: list[tuple[int, int, str]]) -> tuple[int, int]:
     if len(text) <= _LENGTH:
         return 0, len(text)
-    best, most = 0, 0
-    for start, _, _ in matches:
-        distinct = len({word for a, b, word in matches if a >= start and b <= start + _LENGTH - _LEAD})
-        if distinct > most:
-            best, most = max(0, start - _LEAD), distinct
+    best, most, end = 0, 0, 0
+    within: Counter[str] = Counter()
+    for start, _, first in matches:  # they are in their order: what is within moves on with them
+        while end < len(matches) and matches[end][1] <= start + _LENGTH - _LEAD:
+            within[matches[end][2]] += 1
+            end += 1
+        if len(within) > most:
+            best, most = max(0, start - _LEAD), len(within)
+        within[first] -= 1
+        if within[first] <= 0:
+            del within[first]
     start = 0 if best <= 0 else _next_break(text, best)
     stop = min(len(text), start + _LENGTH)
     return start, stop if stop == len(text) else _last_break(text, start, stop)

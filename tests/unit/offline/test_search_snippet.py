@@ -46,3 +46,10 @@ def test_a_text_without_spaces_is_cut_all_the_same() -> None:
     snippet = make_snippet("集" * 1000 + "安装" + "群" * 1000, ("安装",))
     assert "安装" in snippet.text
     assert len(snippet.text) < 260
+
+
+def test_the_window_with_most_different_terms_wins_over_the_first() -> None:
+    """One term many times is less than two terms once, wherever they stand."""
+    text = "needle " * 60 + "filler words " * 40 + "a needle and a thread" + " more filler" * 40
+    snippet = make_snippet(text, ("needle", "thread"))
+    assert "a needle and a thread" in snippet.text
