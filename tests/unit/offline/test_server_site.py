@@ -266,6 +266,38 @@ def test_an_older_state_is_chosen_from_a_list_and_says_so(tmp_path: Path) -> Non
     assert 'href="/-/as-of?project=small&amp;snapshot=&amp;to=%2F"' in older
 
 
+def test_below_a_path_every_address_has_the_path(tmp_path: Path) -> None:
+    """Behind a proxy that gives this server a path, nothing on its own pages leads past that path."""
+    small_archive(tmp_path)
+    other = ArchiveBuilder(tmp_path, "other", "Other")
+    other.page("https://other.example.org/", html("x", "y"))
+    other.finish(LATER)
+    other.finish("20260303T120000Z")
+    headers = {
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "docs.corp",
+        "X-Forwarded-Prefix": "/archive/",
+    }
+    seen = 0
+    with serving(tmp_path, proxies=["127.0.0.1"]) as server:
+        for path in (
+            "/",
+            "/-/projects/other",
+            "/-/projects/small",
+            "/-/search?q=x",
+            "/-/report?project=small",
+        ):
+            page = server.get(path, **headers).text
+            assert '<body data-root="/archive">' in page
+            for address in re.findall(r'\b(?:href|src|action)="([^"#?][^"]*)"', page):
+                seen += 1
+                own = address.startswith(("/archive/", "https://docs.corp/archive/"))
+                assert own or re.match(r"https://docs\.corp:\d+/", address), (
+                    address
+                )  # a site has a port of its own
+    assert seen > 20
+
+
 def _page(port: int, cookie: str = "") -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request("GET", "/", headers={"Cookie": cookie} if cookie else {})
