@@ -22,6 +22,7 @@ from servers.serving import Running, serving
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.thorough  # a dozen browsers, one after the other
 DOMAIN = "docs.example.internal"
 
 

@@ -1,0 +1,53 @@
+"""nginx as a reverse proxy in front of the server under test, with TLS or without."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+from typing import TYPE_CHECKING, Iterator
+
+from servers.processes import accepts, need, running, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+worker_processes 1;
+{user}
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/temp;
+    proxy_temp_path {folder}/temp;
+    fastcgi_temp_path {folder}/temp;
+    uwsgi_temp_path {folder}/temp;
+    scgi_temp_path {folder}/temp;
+{servers}
+}}
+"""
+
+
+@contextlib.contextmanager
+def fronting(folder: Path, servers: str, *ports: int) -> Iterator[None]:
+    """Run nginx with ``server`` blocks while the block lasts.
+
+    Args:
+        folder: an empty place for its files.
+        servers: the blocks, as nginx reads them.
+        ports: loopback ports that it is ready when it listens at.
+    """
+    need("nginx")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "temp").mkdir()
+    user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, user=user, servers=servers))
+    with running(
+        ["nginx", "-c", str(config), "-e", str(folder / "error.log")], log=folder / "log"
+    ) as process:
+        wait_until(lambda: all(accepts(port) for port in ports), process, what="nginx")
+        yield
