@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archiver.core.digest import Digest
 from archiver.offline.opening import open_holdings
 from servers.podman import empty_podman
+from servers.processes import wait_until
 from servers.pushing import AMD64, REDIS, ImageArchive
 from servers.real import skopeo
 from servers.serving import serving
@@ -97,3 +98,17 @@ def test_a_bundle_says_of_images_what_its_archive_does(tmp_path: Path, console: 
     assert {image.artifact_type for image in bundled} == {"", "application/x.chart"}
     for holding in opened:
         holding.close()
+
+
+def test_the_first_line_is_one_that_works(tmp_path: Path, console: Console) -> None:
+    """What is printed to pull by is for an image that runs, where there is one; no Docker is told to pull a chart."""
+    builder = ArchiveBuilder(console.folder / "archives")
+    builder.artifact("ghcr.io/modules/app:1", b"module")
+    builder.finish(EARLIER)
+    log = console.folder / "console.log"
+    for expected in ("oras pull --plain-http 127.0.0.1:", "docker pull 127.0.0.1:"):
+        with console.serving(builder.archive.root) as server:
+            wait_until(lambda: "Ctrl-C" in log.read_text(), server.process, what="what serve prints")
+            assert f"images   {expected}" in log.read_text()
+        builder.image(REFERENCE, (AMD64,))
+        builder.finish(SNAPSHOT)

@@ -196,7 +196,8 @@ def _verified_first(path: Path, progress: Progress) -> int:
 def _print_served(
     served: Served, holdings: Sequence[Holding], args: argparse.Namespace, identity: Identity | None
 ) -> None:
-    from archiver.offline.landing import image_name, site_url  # noqa: PLC0415 - comes with the server
+    from archiver.offline.landing import site_url  # noqa: PLC0415 - comes with the server
+    from archiver.offline.pulling import Pullable, image_commands  # noqa: PLC0415 - see above
     from archiver.offline.tls.selfmade import SelfMadeIdentity  # noqa: PLC0415 - see above
 
     for holding in holdings:
@@ -213,7 +214,9 @@ def _print_served(
     images = [image for holding in holdings for image in holding.images.images if not image.refers_to]
     if images:
         more = f"   and {len(images) - 1} more" if len(images) > 1 else ""
-        print(f"  images   docker pull {shown(image_name(images[0], served.view))}{more}")
+        first = max(images, key=lambda image: any(image.platforms))  # one to run, where there is one
+        line = image_commands(first, Pullable.at(served.view.main_origin))[0].text
+        print(f"  images   {shown(line)}{more}")
     files = sum(len(holding.files.files) for holding in holdings)
     if files:
         print(f"  files    {served.url}#files   {files}")
