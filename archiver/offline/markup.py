@@ -225,7 +225,8 @@ def day_of_timestamp(timestamp: str) -> str:
 
 @lru_cache(maxsize=len(_ASSET_TYPES))
 def _content(name: str) -> bytes:
-    return resources.files("archiver.offline").joinpath("assets", name).read_bytes()
+    folder = resources.files("archiver.offline").joinpath("assets")
+    return folder.joinpath(name).read_bytes()  # one step at a time: in a zip, Python 3.9 takes no more
 
 
 @lru_cache(maxsize=len(_ASSET_TYPES))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 from urllib.parse import unquote, urlsplit
 
 from archiver.offline.markup import esc, page, search_box
-from archiver.offline.wsgi import Reply, plain
+from archiver.offline.wsgi import Reply
 
 if TYPE_CHECKING:
     from archiver.offline.missing import Why
@@ -97,8 +97,12 @@ def miss_page(miss: Miss, main: str, *, searchable: bool, pickers: str = "") -> 
 
 
 def miss_line(url: str, why: Why) -> Reply:
-    """Return what stands for something that a page loads: nobody reads it but in a browser's console."""
-    return plain(404, f"not in the archive: {url:.2000}\n{why.text}", (HEADER, why.code))
+    """Return what stands for something that a page loads: nobody reads it but in a browser's console.
+
+    Without ``nosniff``, by which browsers would complain of its type as well.
+    """
+    headers = (_LINE, (HEADER, why.code), ("Cache-Control", "no-cache"))
+    return Reply(404, headers, f"not in the archive: {url:.2000}\n{why.text}\n".encode())
 
 
 def is_missing_part(reply: Reply) -> bool:

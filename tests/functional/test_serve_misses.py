@@ -172,6 +172,7 @@ def test_a_part_of_a_page_gets_a_line_and_no_page(running: Running, headers: dic
     answer = running.get("/docs/guide/print.html", port=running.port_of(SITE), **headers)
     assert (answer.status, answer.headers["x-archive-miss"]) == (404, "excluded")
     assert answer.headers["content-type"].startswith("text/plain")
+    assert "x-content-type-options" not in answer.headers, "browsers would complain of the type, too"
     assert len(answer.body) < 300
 
 
