@@ -86,7 +86,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.options |= ssl.OP_NO_COMPRESSION | getattr(ssl, "OP_NO_RENEGOTIATION", 0)  # PyPy has it not
     context.set_alpn_protocols(["http/1.1"])
     for path in (certificate, key):
         try:
@@ -97,7 +97,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
                 f"cannot be read: {error.strerror or error}", place=str(path)
             ) from error
     try:
-        context.load_cert_chain(certificate, key, password=_no_passphrase)
+        context.load_cert_chain(str(certificate), str(key), password=_no_passphrase)
     except _PassphraseAsked as error:
         raise CertificateUnusable(
             "the key has a passphrase, and nobody is there to type it", place=str(key),
