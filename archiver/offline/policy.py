@@ -1,6 +1,6 @@
 """What keeps an archived page among the archived origins, and lets those share what they shared when they were alive.
 
-Pages are strangers' code. Whatever they ask for, the browser is to ask this server only; docs/decisions/0019-replay.md
+Pages are strangers' code. Whatever they ask for, the browser is to ask this server only; docs/decisions/0023-replay.md
 says what that rests on, and what no server can keep a browser from.
 
 Sources: W3C Content Security Policy 3; WICG Connection Allowlists; WHATWG Fetch, sections 3.2 (CORS protocol) and 3.7
