@@ -157,6 +157,10 @@ def _hugo_doks(tools: Tools, work: Path, target: Path) -> None:
     tools.run(*command, cwd=work)
 
 
+def _hugo_plain(tools: Tools, work: Path, target: Path) -> None:
+    tools.run("hugo", "build", "--quiet", "--panicOnWarning", "--destination", target, cwd=work)
+
+
 def _mdbook(tools: Tools, work: Path, target: Path) -> None:
     tools.run("mdbook", "build", "--dest-dir", target, cwd=work)
 
@@ -179,6 +183,7 @@ RECIPES: Mapping[str, Recipe] = {
     "hugo-book": Recipe("hugo", _hugo("book")),
     "hugo-learn": Recipe("hugo", _hugo("learn")),
     "hugo-doks": Recipe("hugo-doks", _hugo_doks),
+    "hugo-versions": Recipe("hugo-versions", _hugo_plain),
     "mdbook": Recipe("mdbook", _mdbook),
     "rustdoc": Recipe("rustdoc", _rustdoc),
 }

@@ -36,7 +36,7 @@ _CLIPBOARD_HOLDS = """async text => {
     await new Promise(done => setTimeout(done, 20));
   }
 }"""
-_TEXTS = (".html", ".xml", ".json", ".js", ".txt")
+_TEXTS = (".css", ".html", ".xml", ".json", ".js", ".txt")
 
 
 @dataclass(frozen=True)
@@ -263,6 +263,22 @@ def _hugo_doks(tab: Tab, site: str) -> None:
     tab.wait("document.title.startsWith('Trim the wick')")
 
 
+def _hugo_versions(tab: Tab, site: str) -> None:
+    tab.go(f"{site}/")
+    tab.click("main a[href$='/docs/v3.4/']")
+    tab.wait("document.title === 'Lantern v3.4'")
+    tab.click("nav a[href$='/docs/v3.4/install/']")
+    tab.wait("document.title === 'Install v3.4'")
+    tab.evaluate("version.value = 'v3.3', version.dispatchEvent(new Event('change')), 0")
+    tab.wait("document.title === 'Install v3.3'")
+    tab.click("a.language")
+    tab.wait("document.title === '安装 v3.3'")
+    tab.enter("#search", "灯芯")
+    tab.wait("document.querySelectorAll('#results a').length === 2")
+    tab.click("#results a[href*='/zh/docs/v3.4/']")
+    tab.wait("document.title === '点灯' && location.pathname === '/zh/docs/v3.4/light/'")
+
+
 def _mdbook(tab: Tab, site: str) -> None:
     tab.go(f"{site}/")
     tab.click(".chapter a[href='guide/index.html']")
@@ -316,6 +332,7 @@ SITES = (
     GeneratorSite("hugo-learn", _hugo),
     # Its icons are the keeper's to make; without one, browsers ask for this.
     GeneratorSite("hugo-doks", _hugo_doks, absent=("/favicon.ico",)),
+    GeneratorSite("hugo-versions", _hugo_versions),
     GeneratorSite("mdbook", _mdbook),
     # The settings and help pages belong to no crate: an index is linked to there, which only an option makes;
     # Debian 12's rustdoc 1.63 asks for a list of items.
