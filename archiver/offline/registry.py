@@ -155,9 +155,8 @@ def _referrers(request: Request, name: str, repository: Repository | None, subje
     That also of a repository that is not here: a 404 would say that there is no such API, and send clients looking
     for tags instead.
     """
-    kind = request.parameter("artifactType").replace(
-        " ", "+"
-    )  # no media type has one: a plus sign, not escaped
+    # No media type has a space: it was a plus sign that the client did not escape.
+    kind = request.parameter("artifactType").replace(" ", "+")
     found = repository.reach.referrers(subject) if repository is not None else ()
     page = referrers_page(found, kind=kind, after=request.parameter("last"))
     headers: Headers = (("Content-Type", OCI_INDEX),)
