@@ -7,6 +7,7 @@ import json
 import subprocess
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Iterator
 from urllib.parse import urlsplit
 
@@ -22,8 +23,6 @@ from servers.processes import PATIENCE, free_port, need
 from servers.serving import Running, serving
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from servers.browser import Tab
 
 DOMAIN = "docs.example.internal"
@@ -224,6 +223,34 @@ def test_ports_behind_a_proxy_are_shown_as_they_are(made: Made, tmp_path: Path) 
         listed = json.loads(done.stdout)
         assert listed["docs"][0]["url"] == f"https://{DOMAIN}:{server.port_of(DOCS)}/"
         assert listed["files"][0]["url"].startswith(f"https://{DOMAIN}:{server.port}/files/")
+
+
+def test_the_guides_configuration_works_as_it_is_written(made: Made, tmp_path: Path) -> None:
+    """Only ports, the domain and the certificate's place are another operator's; what clients forge stays out."""
+    need("curl")
+    guide = (Path(__file__).parents[2] / "docs" / "reading-offline.md").read_text("utf-8")
+    written = guide.partition("```nginx\n")[2].partition("```")[0]
+    port = free_port()
+    with serving(made.bundle, domain=DOMAIN, proxies=["127.0.0.1"]) as server:
+        block = (
+            written.replace("listen 443", f"listen 127.0.0.1:{port}")
+            .replace("127.0.0.1:8080", f"127.0.0.1:{server.port}")
+            .replace("/etc/nginx/docs.corp.crt", str(made.certificates.certificate))
+            .replace("/etc/nginx/docs.corp.key", str(made.certificates.key))
+            .replace("docs.corp", DOMAIN)
+        )
+        with fronting(tmp_path / "nginx", block, port):
+            for name in (DOMAIN, f"{LABELS[API]}.{DOMAIN}"):
+                done = subprocess.run(
+                    ["curl", "--silent", "--show-error", "--fail", "--cacert", made.certificates.authority,
+                     "--resolve", f"{name}:{port}:127.0.0.1", "--header", "Forwarded: host=evil.example",
+                     "--header", "X-Forwarded-Host: evil.example", "--header", "X-Forwarded-Port: 1",
+                     "--header", "X-Forwarded-Prefix: /evil", f"https://{name}:{port}/"],
+                    capture_output=True, text=True, check=False, timeout=PATIENCE,
+                )  # fmt: skip
+                assert done.returncode == 0, done.stderr
+                assert f"https://{LABELS[DOCS]}.{DOMAIN}:{port}/" in done.stdout
+                assert "evil" not in done.stdout
 
 
 def _get(front: Fronted, path: str, **headers: str) -> bytes:
