@@ -117,7 +117,7 @@ def test_search_prints_what_it_finds(made: Made) -> None:
     assert "quick brown fox" in found.out
     hits = made.console.succeed("search", made.bundle, "安装", "--json", "--limit", "1").json["hits"]
     assert [hit["title"] for hit in hits] == ["安装"]
-    assert made.console.succeed("search", made.bundle, "xyzzy").out.strip() == "0 results"
+    assert made.console.succeed("search", made.bundle, "xyzzy").out.strip() == "0 pages"
 
 
 def test_a_spoilt_index_ends_search_with_5(made: Made, tmp_path: Path) -> None:
