@@ -202,6 +202,18 @@ def test_an_answer_ends_with_a_farewell(made: Made, server: Running) -> None:
             pass
 
 
+def test_a_refusal_reaches_who_is_still_sending(made: Made, server: Running) -> None:
+    """A reset would lose it, so the server reads on for a while after it has said why."""
+    trust = ssl.create_default_context(cafile=made.certificates.authority)
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (1 << 20) + b"\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert re.match(rb"HTTP/1\.[01] 431 ", answer), answer[:200]
+
+
 def test_a_browser_reads_by_tls(made: Made, tmp_path: Path) -> None:
     """Chromium that trusts the authority: pages, what they fetch from other sites, and search."""
     need("chromium")

@@ -7,7 +7,6 @@ room: no thread waits for anybody.
 from __future__ import annotations
 
 import socket
-import ssl
 import sys
 import time
 from collections import deque
@@ -197,10 +196,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type inform
     def _begin_to_close(self) -> None:
         """Close; where something may still come in, send no more but take it, for a reset would lose the refusal."""
         self.will_close = True
-        if self._refused and not isinstance(self.socket, ssl.SSLSocket):
+        if self._refused:
             with suppress(OSError):
-                self.socket.shutdown(socket.SHUT_WR)
+                self._say_no_more()
                 self.will_close, self._lingers_since = False, time.time()
+
+    def _say_no_more(self) -> None:
+        """Tell the client that nothing follows. Raises OSError where it is gone."""
+        self.socket.shutdown(socket.SHUT_WR)
 
     def _leave_off(self) -> None:
         """Wait for room, or for others to have had their turn."""

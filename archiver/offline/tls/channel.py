@@ -35,6 +35,7 @@ class _Stage(Enum):
     HANDSHAKE = auto()
     SECURE = auto()
     PLAIN = auto()
+    LEFT = auto()  # we said that nothing follows, and hear the client out
     CLOSED = auto()
 
 
@@ -90,7 +91,7 @@ class TlsChannel(Channel):
             self._look()
         if self._stage is _Stage.HANDSHAKE:
             self._shake_hands()
-        if self._stage in (_Stage.SECURE, _Stage.PLAIN):
+        if self._stage in (_Stage.SECURE, _Stage.PLAIN, _Stage.LEFT):
             with suppress(_NothingYet):
                 super().handle_read()
 
@@ -113,9 +114,14 @@ class TlsChannel(Channel):
         data = b""
         try:
             with self._tls_lock:
-                data = self.socket.recv(buffer_size)
-                while self.socket.pending():  # the loop would not be told of it
-                    data += self.socket.recv(self.socket.pending())
+                if self._stage is _Stage.LEFT:  # nobody reads it: it need not be decrypted
+                    data = socket.socket.recv(self.socket, buffer_size)
+                else:
+                    data = self.socket.recv(buffer_size)
+                    while self.socket.pending():  # the loop would not be told of it
+                        data += self.socket.recv(self.socket.pending())
+        except BlockingIOError as error:
+            raise _NothingYet from error
         except ssl.SSLWantReadError as error:
             raise _NothingYet from error
         except ssl.SSLWantWriteError as error:
@@ -185,6 +191,12 @@ class TlsChannel(Channel):
             self.handle_close()
         else:
             self._stage = _Stage.SECURE
+
+    def _say_no_more(self) -> None:
+        """Tell the client that nothing follows, inside of TLS and below it. Raises OSError where it is gone."""
+        self._take_leave()
+        self._stage = _Stage.LEFT
+        socket.socket.shutdown(self.socket, socket.SHUT_WR)
 
     def _take_leave(self) -> None:
         """Say that nothing follows, so that the client knows that it has everything; wait for no reply."""
