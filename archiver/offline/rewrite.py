@@ -121,15 +121,14 @@ class Rewriter:
         return bool(found) and found[0].start == 0 and self._target(found[0]) is not None
 
     def _edits(self, data: bytes, kind: str) -> list[Edit]:
-        found = mentions(data, self._hosts, markup=kind in (HTML, XML))
-        if kind == HTML and found:
-            inside = outside_text(data, [mention.start for mention in found])
-            found = [mention for mention, is_markup in zip(found, inside) if is_markup]
         edits: list[Edit] = []
-        for mention in found:
+        for mention in mentions(data, self._hosts, markup=kind in (HTML, XML)):
             base = self._target(mention)
             if base is not None and is_followed(data, mention, shown_between_tags=kind != XML):
                 edits.append((mention.start, mention.stop, _written(base, mention)))
+        if kind == HTML and edits:
+            inside = outside_text(data, [start for start, _, _ in edits])
+            edits = [edit for edit, is_markup in zip(edits, inside) if is_markup]
         if kind == HTML:
             others = list(tamed(data, self.knows))
             return sorted(edits + others) if others else edits
