@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from archiver.offline.markup import esc, page, search_box
 from archiver.offline.wsgi import Reply
@@ -59,7 +59,8 @@ class Miss:
 
 def words_of(url: str) -> str:
     """Return the words of the last part of a URL that has any, as something to search for."""
-    for part in reversed(unquote(urlsplit(url).path).split("/")):
+    path = url.partition("://")[2].partition("/")[2]
+    for part in reversed(unquote(re.split("[?#]", path, maxsplit=1)[0]).split("/")):
         words = " ".join(re.split(r"[^\w]+", re.sub(r"\.\w{1,5}\Z", "", part))).replace("_", " ").strip()
         if words and words.lower() != "index":
             return words[:80].strip()

@@ -207,8 +207,17 @@ def test_programs_look_addresses_up(running: Running) -> None:
     document = json.loads(missed.body)
     assert (document["address"], document["reason"]) == (None, "not-found")
     assert document["nearest"][0]["url"] == f"{GUIDE}/install.html"
-    assert running.get("/-/lookup.json").status == 404
-    assert running.get("/-/lookup.json?url=nonsense").status == 404
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "http://[x", "https://docs.example.org:99999/", "javascript:alert(1)", "//", "https://", "http://a b/c",
+            f"{SITE}/\x00\n\u202e", "https://docs.example.org/%", "x" * 9000]
+)  # fmt: skip
+def test_what_is_no_address_is_looked_up_in_vain(running: Running, url: str) -> None:
+    """Whatever a program asks about, it is not here, and that is no error of the server's."""
+    answer = running.get("/-/lookup.json?url=" + quote(url, safe=""))
+    assert (answer.status, json.loads(answer.body)["address"]) == (404, None)
+    assert running.log == []
 
 
 def test_a_damaged_report_costs_the_reasons_only(tmp_path: Path) -> None:
