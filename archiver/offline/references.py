@@ -35,6 +35,7 @@ _NAMESPACE = re.compile(
 )
 
 _SPACE = frozenset(b" \t\r\n\f")
+_TAG_END = ord(">")
 _QUOTES = frozenset(b"\"'`")
 _OPENING = (
     b"",
@@ -48,7 +49,9 @@ _OPENING = (
 )  # what opens a reference even from beyond white space
 _WORD = frozenset(b"+-._" + bytes(range(0x30, 0x3A)) + bytes(range(0x41, 0x5B)) + bytes(range(0x61, 0x7B)))
 _WINDOW = 96  # bytes looked back over
-_IN_QUERY = re.compile(rb"[?&;][A-Za-z0-9_.\[\]%\-]{1,64}=\Z")
+_PROSE = frozenset(b"/?:<" + bytes(range(0x80, 0x100)))  # languages without spaces write on after a word
+# In another URL's query; in brackets that are neither a style's url() nor a link of Markdown; as an escaped tag's end.
+_READ = re.compile(rb"(?:[?&;][A-Za-z0-9_.\[\]%\-]{1,64}=|(?<![uU][rR][lL])(?<!\])\(|&[lg]t;)\Z")
 _ESCAPED_QUOTE = re.compile(rb"\\(?:u002[27]|u0060|x2[27]|u003[dD]|u0028)\Z")
 # Children of an element, as JSX and Vue's render functions are compiled: text that is shown.
 _CHILD = re.compile(rb"(?:\bchildren\\{0,3}[\"']?\s{0,2}:\s{0,2}\[?|(\})\s{0,4},\s{0,4})\\{0,3}[\"'`]\Z")
@@ -118,11 +121,8 @@ def is_followed(data: bytes, mention: Mention, *, shown_between_tags: bool) -> b
         return not _is_child(data, mention, window)
     if before in _WORD:
         return _ESCAPED_QUOTE.search(window) is not None
-    return not (
-        before in b"/?"
-        or (before in b">" and shown_between_tags)
-        or (before in b"=" and _IN_QUERY.search(window))
-    )
+    read = before in _PROSE or _READ.search(window) or (before == _TAG_END and shown_between_tags)
+    return not read
 
 
 def _matching(pattern: re.Pattern[bytes], data: bytes, hosts: Collection[bytes]) -> Iterator[Mention]:

@@ -89,6 +89,12 @@ def test_other_urls_stay(text: str) -> None:
         'h("a",{href:t},"https://a.example.org/x")',
         'e("a",{href:t},"https://a.example.org/x",-1)',
         'e("a",{href:t}, "https://a.example.org/x", 8 /* PROPS */)',
+        '"请访问https://a.example.org/x"',
+        '"地址\N{FULLWIDTH COLON}https://a.example.org/x"',
+        '"Home page:https://a.example.org/x"',
+        '"by A (https://a.example.org/x)"',
+        '"<https://a.example.org/x>"',
+        '"&lt;https://a.example.org/x&gt;"',
         '"/go?to=https://a.example.org/x"',
         '"/go?a=b&amp;to=https://a.example.org/x"',
         '"/go?https://a.example.org/x"',
@@ -106,7 +112,8 @@ def test_what_is_read_stays_in_scripts_and_data(text: str) -> None:
     "text",
     [
         'f({a:1},"URL/x",b)', 'window.open(null,"URL/x")', '{"href":"URL/x"}', "[{},'URL/x']", "x?.y='URL/x'",
-        '"<a href=\\"URL/x\\">"', "`\n  URL/x`", '"?a=1";b="URL/x"', "import('URL/x')", "#URL/x", "|URL/x|",
+        '"<a href=\\"URL/x\\">"', "`\n  URL/x`", '"?a=1";b="URL/x"', "import('URL/x')", "#URL/x", "|URL/x|", "url(URL/x)",
+        "[x](URL/x)", "&quot;URL/x&quot;", "&#34;URL/x",
     ],
 )  # fmt: skip
 def test_what_is_followed_is_mapped_in_scripts(text: str) -> None:
