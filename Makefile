@@ -10,7 +10,7 @@ GENERATOR_SITES ?= build/generators
 JUDGES ?= build/judges
 CONFORMANCE := github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111
 
-.PHONY: demo test test-thorough generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle bench-serve fidelity clean
+.PHONY: demo test test-thorough generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-images bench-bundle bench-serve bench-search fidelity clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -75,7 +75,13 @@ bench-serve: $(VENV)/.installed-test judges
 # Every page of sites that generators make and of real manuals, live and replayed; needs chromium and nginx, and apt-get
 # for the manuals that are not installed. Packages and pictures of what differs stay in build/fidelity.
 fidelity: $(VENV)/.installed-test generator-sites
+	PYTHONPATH=tests $(BIN)/python -m generators.build $(GENERATOR_SITES) docusaurus-large vitepress-large
 	PYTHONPATH=tests $(BIN)/python benchmarks/fidelity.py --generators $(GENERATOR_SITES)
+
+# Side by side with FTS5's trigrams; downloads 130 MB of Debian's manuals (apt-get download, nothing is installed) into
+# build/bench-search, 2 GB when unpacked and indexed.
+bench-search: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python benchmarks/search.py
 
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

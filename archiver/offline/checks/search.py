@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_MESSAGES = 5
 _DOCUMENTS = "SELECT id, source, url, timestamp, title FROM documents ORDER BY id"
-_INDEXED = "SELECT count(*), coalesce(max(id), 0) FROM sections_fts_docsize WHERE id > 0"
+_INDEXED = "SELECT count(*), coalesce(max(id), 0), coalesce(min(id), 1) FROM sections_fts_docsize"
 _MOST_SECTIONS = 1 << 40
 _WORD = re.compile(r"[a-z]{5,24}\Z")
 
@@ -101,7 +101,7 @@ def _document_trouble(database: sqlite3.Connection, is_page: IsPage, report: Rep
         section += len(unpacked(content))
     if section != end:
         return f"it has the text of {section - 1} sections, its documents have {end - 1}"
-    if database.execute(_INDEXED).fetchone() != (end - 1, end - 1):
+    if database.execute(_INDEXED).fetchone() != (end - 1, end - 1, 1):
         return "the full-text index does not have the sections of the documents"
     return ""
 

@@ -718,6 +718,40 @@ def test_search_index_that_runs_something_is_refused(check: Check, statement: st
     assert codes(check(bundle.pack())) == {"search.database"}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE inflected",
+        "UPDATE documents SET sections = 2",
+        "UPDATE documents SET sections = -1",
+        "UPDATE documents SET id = 7",
+        "UPDATE documents SET title = x'00'",
+        "UPDATE documents SET version = x'01'",
+        "UPDATE texts SET id = 2",
+        "UPDATE texts SET content = x'00'",
+        "INSERT INTO texts SELECT 2, content FROM texts",
+        "DELETE FROM sections_fts_docsize",
+        "INSERT INTO sections_fts(rowid, title) VALUES (-1, 'hidden')",
+        "INSERT INTO sections_fts(rowid, title) VALUES (9, 'hidden')",
+        "INSERT INTO inflected VALUES ('Word', 'wor')",
+        "INSERT INTO inflected VALUES ('words', '')",
+        "INSERT INTO inflected VALUES ('words', x'00')",
+        "INSERT INTO frequent VALUES ('word', 3)",
+        "INSERT INTO frequent VALUES ('word', 'many')",
+        "PRAGMA application_id = 7",
+        "CREATE TABLE t(x); INSERT INTO t VALUES (zeroblob(99999)); DROP TABLE t",
+    ],
+)
+def test_search_index_whose_parts_do_not_go_together_is_found(check: Check, statement: str) -> None:
+    """Documents, blocks of text, the full-text index and the lists of words are one whole, and nothing lies between."""
+    bundle = Bundle()
+    page = ("guide", f"{SITE}/", "20260301120001", "t")
+    bundle.members["docs/search.sqlite"] = search_index([page])
+    assert codes(check(bundle.pack())) == set()
+    bundle.members["docs/search.sqlite"] = search_index([page], statement)
+    assert codes(check(bundle.pack())) == {"search.database"}
+
+
 @pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", zip_of({"other.py": b""})])
 def test_unsound_program_is_found(check: Check, content: bytes) -> None:
     """An archiver.pyz that does not unpack, or has nothing to run, is a problem."""
