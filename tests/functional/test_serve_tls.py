@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
+from archiver.bundle.build import build_bundle
+from archiver.core.progress import NullProgress
 from servers.browser import browser
 from servers.certificates import Certificates, make_certificates, trust_in_browser
 from servers.console import Console
@@ -248,20 +251,42 @@ class Told:
 
 
 @contextlib.contextmanager
-def _self_signed(made: Made, folder: Path, *options: str) -> Iterator[Told]:
+def _self_signed(
+    served: Path, folder: Path, *options: str, program: tuple[str, ...] = (sys.executable, "-m", "archiver")
+) -> Iterator[Told]:
     port = free_port()
     log = folder / "serve.log"
     environment = {**Console(folder).environment, "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "archiver", "serve", str(made.archive), "--port", str(port), "--tls", "self-signed",
+    command = [*program, "serve", str(served), "--port", str(port), "--tls", "self-signed",
                "--cache-dir", str(folder / "cache"), *options]  # fmt: skip
     with running(command, log=log, env=environment) as process:
         wait_until(lambda: "Ctrl-C" in log.read_text(), process, what="archiver serve")
         yield Told(port, log.read_text(), folder / "cache")
 
 
+def test_the_program_in_the_bundle_serves_by_tls(made: Made, tmp_path: Path) -> None:
+    """With the oldest Python that a reader may have, and nothing installed but openssl."""
+    need("pypy3", "openssl")
+    bundle = tmp_path / "linked.tar"
+    build_bundle(
+        made.builder.archive, "linked", snapshot=None, output=bundle, platforms=[], progress=NullProgress()
+    )
+    with tarfile.open(bundle) as tar:
+        (tmp_path / "archiver.pyz").write_bytes(tar.extractfile("archiver.pyz").read())  # type: ignore[union-attr]
+    program = ("pypy3", "-I", str(tmp_path / "archiver.pyz"))
+    file = next(one for one in made.builder.files if one.url.endswith("large.bin"))
+    with _self_signed(bundle, tmp_path, program=program) as told:
+        done = _curl(told.authority, f"https://127.0.0.1:{told.port}/files/dl.example.org/large.bin")
+        assert f"sha256:{hashlib.sha256(done.stdout).hexdigest()}" == file.digest, done.stderr
+        plain = subprocess.run(
+            ["curl", "-s", f"http://127.0.0.1:{told.port}/"], capture_output=True, check=False
+        )
+        assert b"https://" in plain.stdout
+
+
 def test_clients_fetch_the_authority_and_compare(made: Made, tmp_path: Path) -> None:
     """What /-/ca.crt gives has the fingerprint that is printed, and makes every name and address trusted."""
-    with _self_signed(made, tmp_path, "--host", "0.0.0.0", "--domain", "docs.corp") as told:
+    with _self_signed(made.archive, tmp_path, "--host", "0.0.0.0", "--domain", "docs.corp") as told:
         fetched = tmp_path / "fetched.crt"
         blindly = _curl(
             told.authority, "--insecure", "-o", str(fetched), f"https://127.0.0.1:{told.port}/-/ca.crt"
@@ -289,9 +314,9 @@ def test_clients_fetch_the_authority_and_compare(made: Made, tmp_path: Path) -> 
 
 def test_the_authority_outlasts_the_server(made: Made, tmp_path: Path) -> None:
     """Clients trust it once."""
-    with _self_signed(made, tmp_path) as first:
+    with _self_signed(made.archive, tmp_path) as first:
         authority = first.authority.read_bytes()
-    with _self_signed(made, tmp_path, "--tls-name", "gateway.example") as second:
+    with _self_signed(made.archive, tmp_path, "--tls-name", "gateway.example") as second:
         assert second.authority.read_bytes() == authority
         url = f"https://gateway.example:{second.port}/"
         assert (
@@ -306,7 +331,7 @@ def test_skopeo_trusts_the_authority(made: Made, tmp_path: Path, by_name: bool) 
     need("skopeo")
     trusted = tmp_path / "certs"
     trusted.mkdir()
-    with _self_signed(made, tmp_path) as told:
+    with _self_signed(made.archive, tmp_path) as told:
         (trusted / "ca.crt").write_bytes(told.authority.read_bytes())
         registry = f"{'localhost' if by_name else '127.0.0.1'}:{told.port}"
         name = f"docker://{registry}/docker.io/library/linked:1.0"
