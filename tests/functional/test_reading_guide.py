@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 import shlex
-import socket
-import ssl
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -18,11 +16,9 @@ from archiver.bundle.build import build_bundle
 from archiver.cli import main
 from archiver.core.progress import NullProgress
 from archiver.offline.commands import run_reader
-from servers.certificates import make_certificates
 from servers.console import INSTALLED, Console
-from servers.processes import free_port, need
+from servers.processes import need
 from servers.pump import a_month_later, pump_archive, renew_home
-from servers.real import nginx_of
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/reading-offline.md"
 _SHOWN = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -119,42 +115,3 @@ def test_the_settings_in_the_guide_are_those_of_the_landing_page(ports: tuple[Pa
     assert len(blocks) == 2
     for block in blocks:
         assert block.strip() in page
-
-
-def test_the_proxy_of_the_guide_leads_to_everything(
-    ports: tuple[Path, dict[str, str]], tmp_path: Path
-) -> None:
-    """With nginx as the guide has it, readers get the landing page and the sites by TLS, at names of the operator's."""
-    folder, _ = ports
-    outside = free_port()
-    certificates = make_certificates(tmp_path, "docs.corp", "*.docs.corp")
-    bundle, domain = folder / "pump-20260301T120000Z.tar", ("--domain", "docs.corp")
-    with Console(tmp_path).serving(bundle, *domain, "--trust-proxy", "127.0.0.1") as served:
-        block = re.findall(r"^```nginx\n(.*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)[0]
-        for said, meant in (
-            ("listen 443", f"listen 127.0.0.1:{outside}"),
-            ("/etc/nginx/docs.corp.crt", str(certificates.certificate)),
-            ("/etc/nginx/docs.corp.key", str(certificates.key)),
-            ("127.0.0.1:8080", f"127.0.0.1:{served.port}"),
-        ):
-            assert said in block
-            block = block.replace(said, meant)
-        with nginx_of(block, outside, tmp_path):
-            contents = _through(outside, certificates.authority, "docs.corp", "/-/bundle.json")
-            site = f"docs-example-org.docs.corp:{outside}"
-            assert f'"url": "https://{site}/"' in contents
-            assert f'"url": "https://docs.corp:{outside}/files/' in contents
-            page = _through(outside, certificates.authority, site.partition(":")[0], "/install.html")
-            assert "Turn the valve first" in page
-
-
-def _through(port: int, authority: Path, host: str, path: str) -> str:
-    """Ask what listens at a port for a page by TLS, as somebody does whose DNS knows the name."""
-    context = ssl.create_default_context(cafile=str(authority))
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
-    with (
-        socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
-        context.wrap_socket(plain, server_hostname=host) as secure,
-    ):
-        secure.sendall(request.encode())
-        return b"".join(iter(lambda: secure.recv(65536), b"")).decode("utf-8", "replace")

@@ -44,10 +44,6 @@ http {{
     fastcgi_temp_path {folder}/temp;
     uwsgi_temp_path {folder}/temp;
     scgi_temp_path {folder}/temp;
-    {servers}
-}}
-"""
-_FILES = """
     server {{
         listen 127.0.0.1:{port};
         root {root};
@@ -56,6 +52,7 @@ _FILES = """
         gzip on;
         gzip_types text/css application/javascript text/plain;
     }}
+}}
 """
 
 
@@ -94,25 +91,19 @@ def nginx(root: Path, folder: Path, *, listing: bool = False) -> Iterator[Site]:
 
     With ``listing``, folders without an index.html are listed.
     """
-    port = free_port()
-    servers = _FILES.format(port=port, root=root, listing="on" if listing else "off")
-    with nginx_of(servers, port, folder):
-        # Waiting for it left no request, so the log begins with the first real one.
-        yield Site(f"http://127.0.0.1:{port}", root, folder / "access.log")
-
-
-@contextlib.contextmanager
-def nginx_of(servers: str, port: int, folder: Path) -> Iterator[None]:
-    """Run nginx with ``server`` blocks, of which one listens at ``port``; configuration and logs go to ``folder``."""
     need("nginx")
+    port = free_port()
     config = folder / "nginx.conf"
     user = f"user {_user_name()};" if os.geteuid() == 0 else ""
-    config.write_text(_NGINX.format(folder=folder, user=user, servers=servers))
+    config.write_text(
+        _NGINX.format(folder=folder, port=port, root=root, user=user, listing="on" if listing else "off")
+    )
     command = ["nginx", "-c", str(config), "-p", str(folder), "-e", str(folder / "error.log")]
     path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
     with running(command, log=folder / "nginx.log", env=path) as process:
         wait_until(lambda: accepts(port), process, what="nginx")
-        yield
+        # The probe above left no request, so the log begins with the first real one.
+        yield Site(f"http://127.0.0.1:{port}", root, folder / "access.log")
 
 
 def _user_name() -> str:
