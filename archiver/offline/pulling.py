@@ -223,5 +223,8 @@ def _docker(registries: Sequence[str], registry: Pullable) -> Iterator[Setting]:
     mirrors = [registry.address] if DOCKER_HUB in registries else []
     text = docker_daemon(insecure, mirrors)
     if text:
-        what = "Docker Hub's images by their original names" if mirrors else "without TLS"
-        yield Setting(f"Docker: {what}", "/etc/docker/daemon.json", text)
+        what = [
+            *(["so that it pulls without TLS"] if insecure else []),
+            *(["Docker Hub's images by their original names"] if mirrors else []),
+        ]
+        yield Setting(f"Docker: {', and '.join(what)}", "/etc/docker/daemon.json", text)

@@ -155,6 +155,14 @@ def test_docker_is_told_what_it_does_not_know(
     assert (json.loads(text) if text else None) == said
 
 
+def test_what_a_setting_is_for_is_said() -> None:
+    """Docker on another machine pulls nothing at all without TLS until it is told to."""
+    titles = [setting.title for setting in settings(source_registries([REDIS, TOOL]), PLAIN)]
+    assert (
+        titles[-1] == "Docker: so that it pulls without TLS, and Docker Hub's images by their original names"
+    )
+
+
 def test_each_client_has_a_place_for_the_authority() -> None:
     """The certificate is fetched, its fingerprint shown, and put where each client looks; else there is nothing to do."""
     lines = {command.tool: command.text for command in authority_commands(SECURE)}
