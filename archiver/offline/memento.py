@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Iterable, Sequence
 
 from archiver.core import jsontext
-from archiver.core.clock import is_snapshot_id, iso_of_timestamp14, parse_snapshot_id
+from archiver.core.clock import is_snapshot_id, iso_of_timestamp14, timestamp14
 from archiver.core.errors import InvalidURL
 from archiver.core.urlidentity import without_noise
 from archiver.core.urlkey import Origin, surt_key
@@ -106,7 +106,8 @@ def preferred(snapshots: Sequence[str], moment: datetime) -> list[str]:
         snapshots: ids, oldest first.
         moment: in UTC.
     """
-    before = [one for one in snapshots if parse_snapshot_id(one) <= moment]
+    latest = timestamp14(moment)
+    before = [one for one in snapshots if one.replace("T", "").rstrip("Z") <= latest]
     return before[::-1] + list(snapshots[len(before) :])
 
 

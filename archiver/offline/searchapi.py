@@ -70,7 +70,7 @@ def find(files: Sequence[SearchFile], asked: Asked) -> SearchResults:
     if not files:
         raise SearchUnavailable(
             "there is no search index here",
-            hint="of an archive folder, archiver serve makes it; archiver.pyz cannot",
+            hint="archiver serve makes it for the newest snapshot of an archive folder; archiver.pyz cannot",
         )
     query = parse_query(asked.text, as_you_type=asked.typing)
     return search_all(files, query, limit=asked.limit, offset=asked.offset, filters=asked.filters)

@@ -51,6 +51,7 @@ def test_the_newest_state_that_is_not_later_is_preferred() -> None:
     assert preferred(ids, moment) == [ids[1], ids[0], ids[2]]
     assert preferred(ids, datetime(2025, 1, 1, tzinfo=timezone.utc)) == ids
     assert preferred([], moment) == []
+    assert preferred([*ids, "99999999T999999Z"], datetime(999, 1, 1, tzinfo=timezone.utc))[0] == ids[0]
 
 
 def test_the_address_of_a_state_is_taken_apart_again() -> None:
