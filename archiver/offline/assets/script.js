@@ -50,14 +50,14 @@ document.addEventListener("click", async (event) => {
 });
 
 // A button says what it copies only once somebody comes to it: a page may have thousands of them.
-const name = (event) => {
+const label = (event) => {
   const button = event.target.closest?.(".cmd button");
   if (button) {
     button.setAttribute("aria-label", `Copy ${shown(button)}`);
   }
 };
-document.addEventListener("focusin", name);
-document.addEventListener("pointerover", name);
+document.addEventListener("focusin", label);
+document.addEventListener("pointerover", label);
 
 // The client chosen is chosen on the next page as well.
 const tools = [...document.querySelectorAll("[data-tool]")];
