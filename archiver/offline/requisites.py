@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 from archiver.core.errors import ArchiverError, InvalidURL
 from archiver.core.urlkey import Origin
 from archiver.offline.bodies import read_text
-from archiver.offline.rooted import ROOTED, may_need_own_origin
+from archiver.offline.rooted import rooted_pattern
 
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
@@ -50,9 +50,9 @@ def _readable(site: Site) -> Iterator[Capture]:
 
 
 def _is_rooted(site: Site, capture: Capture) -> bool:
-    if not may_need_own_origin(capture):
+    pattern = rooted_pattern(capture)
+    if pattern is None:
         return False
-    pattern = ROOTED[capture.mime.lower()]
     try:
         response = site.response(capture)
         with closing(response.body):
