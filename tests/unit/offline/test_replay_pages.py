@@ -8,6 +8,7 @@ from typing import Iterator
 
 import pytest
 
+from archiver.offline import rewrite
 from archiver.store.locator import Location, Locator
 from servers.handmade_bundle import GUIDE_PATH, SITE, Bundle
 from servers.serving import Running, serving
@@ -396,3 +397,21 @@ def test_a_damaged_part_of_the_index_is_told(tmp_path: Path) -> None:
         assert (missing.status, "zebra/missing.html" in missing.text) == (404, True)
         assert running.get("/").status == 200
     assert not any("internal" in line for line in running.log)
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_a_page_too_long_to_be_mapped_is_sent_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, gzipped: bool
+) -> None:
+    """Memory stays bounded, and the page comes whole, in a coding that the reader takes."""
+    monkeypatch.setattr(rewrite, "LIMIT", 500_000)
+    page = html("Long", f'<a href="{A}/x">x</a>' * 40_000)
+    made = ArchiveBuilder(tmp_path / "archive")
+    made.page(f"{A}/long", page, gzipped=gzipped)
+    made.finish()
+    with serving(tmp_path / "archive") as running:
+        port = running.port_of(A)
+        assert running.get("/long", port=port).body == page
+        packed = running.get("/long", port=port, Accept_Encoding="gzip")
+        assert running.get("/long", port=port, method="HEAD").status == 200
+    assert (gzip.decompress(packed.body) if gzipped else packed.body) == page
