@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Iterator
+from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -18,9 +19,12 @@ from archiver.store.paths import open_archive
 from archiver.store.prune import prune
 from archiver.store.snapshots import set_good
 from servers.browser import browser
-from servers.console import Console
+from servers.console import Console, fetch
 from servers.processes import need
 from servers.serving import Answer, Running, serving
+from servers.site import Reply
+from servers.site import html as page_of
+from servers.site import serving as live
 from servers.small_archive import SITE, ArchiveBuilder, html
 
 if TYPE_CHECKING:
@@ -379,6 +383,42 @@ def test_the_keepers_program_makes_a_new_snapshot_searchable(tmp_path: Path) -> 
         _snapshot(made, FEBRUARY, "February")
         _until(lambda: json.loads(server.get("/-/bundle.json"))["snapshot"] == FEBRUARY)
         assert json.loads(server.get("/-/search.json?q=February"))["total"] > 0
+
+
+def test_an_archive_is_served_while_it_is_renewed(tmp_path: Path) -> None:
+    """The whole program: crawled, served, changed, gone in part and crawled again; every state says what it is."""
+    console = Console(tmp_path)
+    answers = {
+        "/robots.txt": Reply(status=404),
+        "/docs/": page_of("/docs/old.html", "/docs/broken", "/elsewhere.html", text="first state"),
+        "/docs/old.html": page_of(text="an old page"),
+        "/docs/broken": Reply(status=500),
+    }
+    with live(answers) as site:
+        spec = console.write(
+            "spec.yaml", f"project: demo\ndocs:\n- name: docs\n  seeds: [{site.url('/docs/')}]\n"
+        )
+        console.run("archive", spec)
+        with console.serving(tmp_path / "archives") as server:
+            base = server.docs("docs")
+            assert b"first state" in fetch(f"{base}/")
+            reasons = {
+                path: _reason(f"{base.removesuffix('/docs')}{path}")
+                for path in ("/docs/broken", "/elsewhere.html")
+            }
+            assert reasons == {"/docs/broken": "failed", "/elsewhere.html": "out-of-scope"}
+            site.answers["/docs/"] = page_of("/docs/old.html", text="second state")
+            console.run("archive", spec)
+            _until(lambda: b"second state" in fetch(f"{base}/"))
+            listed = json.loads(server.get(f"/-/timemap/json/{site.url('/docs/')}"))["mementos"]["list"]
+            assert [b"first" in fetch(one["uri"]) for one in listed] == [True, False]
+
+
+def _reason(url: str) -> str:
+    with pytest.raises(HTTPError) as missed:
+        fetch(url)
+    with missed.value as answer:
+        return str(answer.headers["X-Archive-Miss"])
 
 
 def test_a_new_snapshot_that_is_damaged_leaves_the_one_before(tmp_path: Path) -> None:
