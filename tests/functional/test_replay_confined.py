@@ -21,6 +21,7 @@ from servers.small_archive import ArchiveBuilder
 if TYPE_CHECKING:
     from servers.browser import Browser
 
+
 A = "https://a.example.org"
 OUT = "OUTSIDE"  # in the pages below: the origin that nobody is to reach
 

@@ -16,7 +16,6 @@ from servers.processes import need
 from servers.threeorigins import three_origins
 
 if TYPE_CHECKING:
-
     from servers.browser import Browser, Visit
     from servers.console import Served
 
