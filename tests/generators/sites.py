@@ -338,3 +338,8 @@ SITES = (
     # Debian 12's rustdoc 1.63 asks for a list of items.
     GeneratorSite("rustdoc", _rustdoc, ("/lantern/index.html",), absent=("/index.html", "/sidebar-items.js")),
 )
+LARGE = (
+    GeneratorSite("docusaurus-large", _docusaurus, ("/handbook/",)),
+    GeneratorSite("vitepress-large", _vitepress),
+)
+"""The same with a hundred pages, for ``make fidelity``."""

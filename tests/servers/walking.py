@@ -8,6 +8,7 @@ what failed, and what scripts complained of.
 from __future__ import annotations
 
 import base64
+import difflib
 import json
 import re
 from collections import Counter
@@ -25,6 +26,7 @@ _LOOK = """document.fonts.ready.then(() => ({
   fonts: [...document.fonts].map(one => [one.family, one.style, one.weight, one.status].join(" ")).sort(),
   images: [...document.images].map(one => `${one.currentSrc.split("/").pop()} ${one.naturalWidth}x${one.naturalHeight}`),
 }))"""
+_MOST_LOOKS = 5  # until a page stays as it is
 _COMPARE = """(async () => {
   const pixels = async png => {
     const bytes = Uint8Array.from(atob(png), one => one.charCodeAt(0));
@@ -129,7 +131,10 @@ def look(tab: Tab, url: str, addresses: Addresses) -> Shown:
     )
     tab.go(addresses.there(url))
     found = tab.evaluate(_LOOK)
-    picture = tab.picture()
+    for _ in range(_MOST_LOOKS):
+        before, picture, found = found, tab.picture(), tab.evaluate(_LOOK)
+        if found == before:
+            break
 
     def said(texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(map(addresses.here, texts))
@@ -161,7 +166,7 @@ class Difference:
         unanswered: those that failed and had not failed live.
         complaints: what was complained of and had not been live; but for files that the live site misses, too,
             where it is about how it says so.
-        text: whether title or text differ.
+        text: lines of title and text that are not the same: those of the live page after ``-``, now's after ``+``.
         fonts: fonts that are in another state.
         images: images that come from elsewhere, or in another size.
         pixels: how many of the window's pixels have another colour.
@@ -171,7 +176,7 @@ class Difference:
     requests: int
     unanswered: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
-    text: bool = False
+    text: tuple[str, ...] = ()
     fonts: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     pixels: int = 0
@@ -191,11 +196,16 @@ def compare(live: Shown, replayed: Shown, pixels: int) -> Difference:
         len(replayed.requested),
         _beyond(live.failed, replayed.failed),
         _beyond(live.complaints, complaints),
-        (live.title, live.text) != (replayed.title, replayed.text),
+        tuple(_changed(f"{live.title}\n{live.text}", f"{replayed.title}\n{replayed.text}")),
         _beyond(live.fonts, replayed.fonts),
         _beyond(live.images, replayed.images),
         pixels,
     )
+
+
+def _changed(before: str, now: str) -> Iterator[str]:
+    lines = difflib.unified_diff(before.split("\n"), now.split("\n"), lineterm="", n=0)
+    return (line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 def count_pixels(browser: Browser, one: bytes, other: bytes) -> int:
