@@ -132,6 +132,12 @@ def snapshots_at(projects: Iterable[Project], url: str, moment: datetime) -> dic
     return found
 
 
+def other_snapshot_with(project: Project, url: str, chosen: str) -> str:
+    """Return the newest snapshot but the one chosen that has a URL; empty where none of the last ones has it."""
+    others = [one for one in project.snapshots()[: -_MOST_TRIED - 1 : -1] if one != chosen]
+    return next((one for one in others if _best(project, one, url) is not None), "")
+
+
 def ends(projects: Iterable[Project], url: str, address: str) -> tuple[Memento, ...]:
     """Return the first and the last memento of a URL, as far as the first and the last snapshots tell."""
     every = sorted(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from archiver.core import jsontext
 from archiver.core.clock import iso_of_timestamp14
 from archiver.core.errors import ArchiverError
-from archiver.offline.asof import PATH as CHOOSE
-from archiver.offline.datepicker import date_picker
 from archiver.offline.misspage import Miss, Near, is_for_people, miss_document, miss_line, miss_page, words_of
 from archiver.offline.nearby import nearest_above, neighbours
 from archiver.offline.search.files import search_all
@@ -18,9 +16,9 @@ from archiver.offline.wsgi import SANDBOX, Reply, plain
 
 if TYPE_CHECKING:
     from archiver.offline.addresses import View
-    from archiver.offline.asof import Choices
     from archiver.offline.lookup import Finder, Found
     from archiver.offline.missing import Missing, Why
+    from archiver.offline.otherdates import OtherDates
     from archiver.offline.search.files import SearchFile
     from archiver.offline.wsgi import Request
 
@@ -36,7 +34,7 @@ class Misses:
         finder: looks up what is.
         missing: knows why URLs are not.
         search: the search indexes there are.
-        choices: tells, by project, which snapshots there are to choose from.
+        other_dates: knows what other snapshots have.
         log: takes a line where an index is damaged; the answer does without.
     """
 
@@ -45,13 +43,13 @@ class Misses:
         finder: Finder,
         missing: Missing,
         search: Sequence[SearchFile],
-        choices: Callable[[], Mapping[str, Choices]],
+        other_dates: OtherDates,
         log: Callable[[str], None],
     ) -> None:
         self._finder = finder
         self._missing = missing
         self._search = search
-        self._choices = choices
+        self._other_dates = other_dates
         self._log = log
 
     def answer(self, request: Request, view: View, url: str, why: Why | None = None) -> Reply:
@@ -65,8 +63,9 @@ class Misses:
         """
         if not is_for_people(request.header("Sec-Fetch-Dest"), request.header("Accept")):
             return miss_line(url, why or self._missing.why(url))
-        miss, pickers = self.look(view, url, why), self._pickers(url)
-        return miss_page(miss, view.main, searchable=bool(self._search), pickers=pickers)
+        names = {site.project for site in self._finder.sites_of(url)}
+        dates = self._other_dates.markup(url, names)
+        return miss_page(self.look(view, url, why), view.main, searchable=bool(self._search), dates=dates)
 
     def look_up(self, request: Request, view: View) -> Reply:
         """Answer ``/-/lookup.json?url=<original URL>``: where it is served, or why it is not and what is near."""
@@ -107,12 +106,6 @@ class Misses:
         if higher is not None:
             alike.pop(higher.url, None)
         return Miss(url, why, higher, tuple(alike.values()), tuple(found.values()))
-
-    def _pickers(self, url: str) -> str:
-        """Return the forms that choose another snapshot of the projects that have a URL's origin."""
-        projects = dict.fromkeys(site.project for site in self._finder.sites_of(url))
-        choices = self._choices() if projects else {}
-        return "".join(date_picker(choices[project], CHOOSE, url) for project in projects)
 
     def _found(self, view: View, url: str) -> tuple[Near, ...]:
         words = words_of(url)

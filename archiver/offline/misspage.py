@@ -75,14 +75,14 @@ def is_for_people(sec_fetch_dest: str, accept: str) -> bool:
     return sec_fetch_dest in _DOCUMENTS if sec_fetch_dest else not accept or "text/html" in accept
 
 
-def miss_page(miss: Miss, main: str, *, searchable: bool, pickers: str = "") -> Reply:
+def miss_page(miss: Miss, main: str, *, searchable: bool, dates: str = "") -> Reply:
     """Return the page that stands for a URL that is not in the archive.
 
     Args:
         miss: what is known of it.
         main: base URL of the landing page.
         searchable: whether there is a search to offer.
-        pickers: the markup by which other snapshots are chosen, where there are others.
+        dates: the markup that tells of other snapshots and chooses one, where there are others.
     """
     search = search_box(words_of(miss.url), action=f"{main}/-/search") if searchable else ""
     above = _listed("The nearest page above it", (miss.above,)) if miss.above else ""
@@ -90,7 +90,7 @@ def miss_page(miss: Miss, main: str, *, searchable: bool, pickers: str = "") -> 
         "Not in this archive",
         '<main id="main" class="wrap miss"><p class="eyebrow">Offline copy</p><h1>This page is not in the archive</h1>'
         f'<p class="url">{esc(miss.url)}</p><p class="why" data-reason="{esc(miss.why.code)}">{esc(miss.why.text)}</p>'
-        f"{search}{pickers}{_listed('Pages near it', miss.neighbours)}{_listed('Pages about it', miss.found)}{above}"
+        f"{search}{dates}{_listed('Pages near it', miss.neighbours)}{_listed('Pages about it', miss.found)}{above}"
         f'<ul class="plain"><li><a href="{esc(main)}/">Everything that is here</a></li></ul></main>',
         status=404,
         policy=((HEADER, miss.why.code),),

@@ -13,6 +13,7 @@ from archiver.offline.landingsite import LandingSite
 from archiver.offline.lookup import Finder
 from archiver.offline.misses import Misses
 from archiver.offline.missing import Missing
+from archiver.offline.otherdates import OtherDates
 from archiver.offline.registry import Registry
 from archiver.offline.replay import Replay
 
@@ -69,7 +70,8 @@ class ReadingMaker:
         finder = Finder([site for holding in holdings for site in holding.sites])
         choice = tuple(holding.snapshot for holding in holdings)
         choices = partial(self._snapshots.choices, choice)
-        misses = Misses(finder, Missing(holdings, self._log), search, choices, self._log)
+        other_dates = OtherDates(self._snapshots.projects, choices)
+        misses = Misses(finder, Missing(holdings, self._log), search, other_dates, self._log)
         verified = {
             holding.project: self._verified
             for holding in holdings

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING, Callable, Iterator
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
@@ -318,6 +319,14 @@ def test_a_miss_offers_the_other_dates(running: Running) -> None:
     assert page.status == 404
     assert 'action="/-/as-of"' in page.text
     assert FEBRUARY in page.text
+    assert "It is in the state of 2026-02-01 12:00 UTC" in page.text
+    link = re.search(r'href="(/-/as-of[^"]*)">Read it there', page.text)
+    assert link is not None
+    led = running.get(unescape(link[1]), port=running.port_of(SITE))
+    assert led.headers["location"] == f"http://127.0.0.1:{running.port_of(SITE)}/february.html"
+    nowhere = running.get("/nowhere.html", port=running.port_of(SITE), Accept="text/html").text
+    assert "It is in the state of" not in nowhere
+    assert 'action="/-/as-of"' in nowhere
     led = _as_of(running, FEBRUARY, f"{SITE}/february.html", port=running.port_of(SITE)).headers["location"]
     assert led == f"http://127.0.0.1:{running.port_of(SITE)}/february.html"
 
