@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
-from typing import Callable, NoReturn
+from typing import TYPE_CHECKING, Callable
 
 from archiver.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 Wait = Callable[[], None]
 
@@ -28,25 +30,10 @@ class Workers:
     """
 
     def __init__(self, count: int, work: Callable[[Wait], None]) -> None:
-        self._processes: list[int] = []
+        self._processes: list[BaseProcess] = []
         self._pipe = -1
-        if not count:
-            return
-        if not hasattr(os, "fork"):
-            raise UsageError("several workers need a system that can fork, which this one cannot")
-        end, self._pipe = os.pipe()
-        try:
-            for _ in range(count):
-                process = os.fork()
-                if not process:
-                    os.close(self._pipe)
-                    _run(lambda: _wait_for_end(end), work)
-                self._processes.append(process)
-        except OSError as error:
-            self.end()
-            raise UsageError(f"cannot start {count} more processes: {error.strerror}") from error
-        finally:
-            os.close(end)
+        if count:
+            self._begin(count, work)
 
     def end(self) -> None:
         """Have all end; ending twice is ending once."""
@@ -54,22 +41,34 @@ class Workers:
             os.close(self._pipe)
             self._pipe = -1
         for process in self._processes:
-            with suppress(ChildProcessError):
-                os.waitpid(process, 0)
+            process.join()
         self._processes.clear()
 
+    def _begin(self, count: int, work: Callable[[Wait], None]) -> None:
+        import multiprocessing  # noqa: PLC0415 - mostly there is one process
 
-def _run(wait: Wait, work: Callable[[Wait], None]) -> NoReturn:
-    """Work, and leave nothing behind that belongs to the process that this one is a copy of."""
-    code = 1
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        work(wait)
-        code = 0
-    finally:
-        os._exit(code)
+        if "fork" not in multiprocessing.get_all_start_methods():
+            raise UsageError("several workers need a system that can fork, which this one cannot")
+        forking = multiprocessing.get_context("fork")
+        end, self._pipe = os.pipe()
+        try:
+            for _ in range(count):
+                process = forking.Process(target=_work, args=(work, end, self._pipe))
+                process.start()
+                self._processes.append(process)
+        except OSError as error:
+            self.end()
+            raise UsageError(f"cannot start {count} more processes: {error.strerror}") from error
+        finally:
+            os.close(end)
 
 
-def _wait_for_end(pipe: int) -> None:
-    while os.read(pipe, 1):
-        pass
+def _work(work: Callable[[Wait], None], end: int, pipe: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.close(pipe)  # else it would not end with the process that holds it
+
+    def wait() -> None:
+        while os.read(end, 1):
+            pass
+
+    work(wait)
