@@ -325,6 +325,15 @@ def test_the_authority_outlasts_the_server(made: Made, tmp_path: Path) -> None:
         )
 
 
+def test_others_are_told_an_address_that_is_trusted(made: Made, tmp_path: Path) -> None:
+    """Where other machines can connect, it prints what they most likely have to open."""
+    with _self_signed(made.archive, tmp_path, "--host", "0.0.0.0") as told:
+        found = re.search(r"^  others +(https://\S+)$", told.said, re.MULTILINE)
+        if found is None:
+            pytest.skip("this machine has no address but loopback")
+        assert _curl(told.authority, found[1]).returncode == 0
+
+
 @pytest.mark.parametrize("by_name", [False, True])
 def test_skopeo_trusts_the_authority(made: Made, tmp_path: Path, by_name: bool) -> None:
     """With the certificate where container tools look for it; podman and docker look in the same way."""

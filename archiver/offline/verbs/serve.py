@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
+from urllib.parse import urlsplit
 
 from archiver.core.clock import iso, utc_now
 from archiver.core.errors import UsageError
@@ -33,6 +34,7 @@ _EPILOG = """\
 examples:
   %(prog)s project.tar
   %(prog)s project.tar --host 0.0.0.0    (for others, too)
+  %(prog)s project.tar --host 0.0.0.0 --tls self-signed    (by https, as clusters want it)
   %(prog)s ./archive                     (all of its projects)
 
 Each documentation site gets a port of its own, so that it works unchanged.
@@ -202,7 +204,11 @@ def _print_served(
 
     for holding in holdings:
         print(shown(f"{holding.title or holding.project}, snapshot {holding.snapshot}"))
-    print(f"\n  Open     {served.url}\n")
+    print(f"\n  Open     {served.url}")
+    others = "" if args.domain else _address_for_others(args.host, served.url)
+    if others:
+        print(f"  others   {others}")
+    print()
     for holding in holdings:
         for site in holding.sites:
             url = site_url(site, served.view) or "-"
@@ -227,6 +233,18 @@ def _print_served(
     else:
         reached = "this one" if args.host in _EVERYWHERE else args.host
         print(f"\nEvery machine that reaches {reached} can connect. Ctrl-C ends it.", flush=True)
+
+
+def _address_for_others(host: str, url: str) -> str:
+    """Return the main address as other machines most likely have it; nothing where only this one can connect."""
+    from archiver.offline.ip import outward_address  # noqa: PLC0415 - see above
+
+    found = outward_address() if host in _EVERYWHERE else None
+    if found is None or (found.version == 6 and host != "::"):
+        return ""
+    parts = urlsplit(url)
+    name = f"[{found}]" if found.version == 6 else str(found)
+    return f"{parts.scheme}://{name}{f':{parts.port}' if parts.port else ''}/"
 
 
 def _print_authority(authority: Authority, url: str) -> None:
