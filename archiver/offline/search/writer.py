@@ -107,7 +107,9 @@ def renew_index(target: Path, source: Path, timestamps: Iterable[str]) -> None:
 def _fill(path: Path, documents: Iterable[IndexedDocument]) -> None:
     with _written(path) as connection:
         for setting in _SETTINGS:
-            connection.execute(f"PRAGMA {setting}")
+            connection.execute(
+                f"PRAGMA {setting}"
+            ).fetchall()  # PyPy has what gives rows under way until they are read
         for statement in TABLES.values():
             connection.execute(statement)
         connection.execute("BEGIN")
