@@ -67,15 +67,23 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to work")
     parser.add_argument("names", nargs="*", help="of the sites; default all")
     options = parser.parse_args(arguments)
-    subjects = {subject.name: subject for subject in _subjects(options.generators, options.folder)}
-    rows = []
+    folder = options.folder.resolve()
+    subjects = {subject.name: subject for subject in _subjects(options.generators.resolve(), folder)}
+    rows, whole = [], True
     for name in options.names or subjects:
-        row = measure(subjects[name], options.folder / name)
+        try:
+            row = measure(subjects[name], folder / name)
+        except (AssertionError, OSError) as error:  # the others are measured all the same
+            whole = False
+            print(f"{name}: could not be measured: {error}", flush=True)
+            continue
         rows.append(row)
         tell(row)
     print(f"\n{machine()}, {chromium_version()}")
     table(rows)
-    return int(any(row.found.differing or row.found.outside or row.found.trouble for row in rows))
+    return int(
+        not whole or any(row.found.differing or row.found.outside or row.found.trouble for row in rows)
+    )
 
 
 def measure(subject: Subject, folder: Path) -> Row:
@@ -107,7 +115,7 @@ def tell(row: Row) -> None:
 
 def table(rows: Sequence[Row]) -> None:
     """Print a row a site."""
-    width = max(len(row.name) for row in rows) + 2
+    width = max((len(row.name) for row in rows), default=0) + 2
     print(" " * width + "".join(f"{title:>{_width(title)}}" for title in COLUMNS))
     for row in rows:
         print(
