@@ -125,7 +125,7 @@ def test_any_name_opens_them(console: Console, shared: Console, name: str) -> No
     """The whole's name, any volume and the list open the bundle in place, for every verb."""
     console.succeed("bundle", "small", "-o", "b.tar", "--volume-size", "1MiB")
     assert "whole" in console.succeed("verify", name).out
-    assert "1 result" in console.succeed("search", name, "fox").out
+    assert "1 page" in console.succeed("search", name, "fox").out
     console.succeed("extract", name, "out", "files")
     large = console.folder / "out" / "files" / "dl.example.org" / "releases" / "large.bin"
     assert large.read_bytes() == random.Random(5).randbytes(5 * MIB)
