@@ -23,7 +23,6 @@ SANDBOX: Headers = (
 """For strangers' bytes on the landing page's origin: whatever a browser takes them for, they speak for nobody."""
 LOCAL_ADDRESS = "archiver.local_address"
 """In the environment of a request: the IP address that the connection came in by."""
-PIECE = 64 << 10  # bytes handed to the server at a time; bounds what one slow reader holds in memory
 
 _LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
 _HOST = re.compile(
@@ -177,7 +176,7 @@ def send(reply: Reply, method: str, start_response: StartResponse) -> Iterable[b
         if not any(name.lower() == "content-length" for name, _ in headers):
             headers.append(("Content-Length", str(len(reply.body))))
         start_response(f"{reply.status} {phrase}", headers)
-        return () if method == "HEAD" else in_pieces(reply.body)
+        return () if method == "HEAD" else (reply.body,)
     start_response(f"{reply.status} {phrase}", headers)
     if method == "HEAD":
         close_body(reply)
@@ -190,13 +189,6 @@ def close_body(reply: Reply) -> None:
     close = getattr(reply.body, "close", None)
     if close is not None:
         close()
-
-
-def in_pieces(data: bytes) -> Iterator[bytes]:
-    """Cut bytes into pieces that the server buffers in memory."""
-    view = memoryview(data)
-    for at in range(0, len(data), PIECE):
-        yield bytes(view[at : at + PIECE])
 
 
 def is_safe_header(name: str, value: str) -> bool:
