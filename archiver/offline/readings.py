@@ -154,9 +154,13 @@ class Readings(Generic[R]):
         """Return the choice that is read where no other is asked for; looks for new snapshots once a second."""
         if time.monotonic() >= self._due and self._looking.acquire(blocking=False):
             self._due = time.monotonic() + _INTERVAL
-            if not self._has_news():
-                self._looking.release()
-            else:
+            news = False
+            try:
+                news = self._has_news()
+            finally:
+                if not news:
+                    self._looking.release()
+            if news:
                 threading.Thread(target=self._renew, name="archiver-renew", daemon=True).start()
         return self._default
 
