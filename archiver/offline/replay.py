@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHECK_BACK = ("Cache-Control", "no-cache")  # another snapshot, or another archive, may be served next
+_NOT_MODIFIED = 304
 _BODILESS = frozenset({204, 205})
 _STANDINGS = 256
 
@@ -109,8 +110,9 @@ class Replay:
             capture = found.capture
             dated = capture_headers(capture, view, url, f"{view.bases[origin]}{request.target}")
             tag = standing.entity_tag(capture)
-            if capture.status == "200" and is_fresh(request, tag):
-                return Reply(304, (("ETag", _as_asked(request, tag)), _CHECK_BACK, *dated))
+            reply = self._unread(request, capture, url, rewriter, tag)
+            if reply is not None:
+                return reply.with_headers(*(dated if reply.status == _NOT_MODIFIED else ()))
             response = found.site.response(capture)
             if response.status not in _REDIRECTS:
                 return _page(request, capture, response, rewriter, tag).with_headers(*dated)
@@ -128,12 +130,45 @@ class Replay:
             )
         return self._misses.answer(request, view, url)
 
+    def _unread(
+        self, request: Request, capture: Capture, url: str, rewriter: Rewriter, tag: str
+    ) -> Reply | None:
+        """Answer with what needs none of the page: it is read at its own URL, or the reader has it."""
+        if capture.status != "200":
+            return None
+        if _links_differ(url, capture.url):
+            own = self._own_url(capture, url)
+            mapped = rewriter.header(own)
+            if mapped != own:
+                return Reply(302, (("Location", mapped), _CHECK_BACK))
+        if is_fresh(request, tag):
+            return Reply(_NOT_MODIFIED, (("ETag", _as_asked(request, tag)), _CHECK_BACK))
+        return None
+
+    def _own_url(self, capture: Capture, url: str) -> str:
+        """Return the URL of a capture that answers another URL, with that one's query for scripts, where it may be."""
+        query = url.partition("?")[2]
+        if query and "?" not in capture.url:
+            asked = f"{capture.url}?{query}"
+            first = next(self._finder.find(asked), None)
+            if first is not None and first.capture.url == capture.url:
+                return asked
+        return capture.url
+
 
 def original_url(request: Request, origin: Origin) -> str | None:
     """Return the original URL that a request to an origin's address is for; None where a mounted one is malformed."""
     if request.path.startswith(MOUNT):
         return mounted_url(request.path, request.query)
     return f"{origin}{request.target}"
+
+
+def _links_differ(url: str, own: str) -> bool:
+    """Say whether relative links mean something else at a URL than at a page's own: one is without the final slash.
+
+    Web servers redirect there for that reason; letters' case and escapes change nothing.
+    """
+    return url.partition("?")[0].count("/") != own.partition("?")[0].count("/")
 
 
 def _page(request: Request, capture: Capture, response: Response, rewriter: Rewriter, tag: str) -> Reply:

@@ -13,6 +13,7 @@ from archiver.offline.memento import (
     VARY,
     ends,
     is_memento,
+    memento_uri,
     negotiated_headers,
     parse_http_date,
     snapshots_at,
@@ -118,4 +119,16 @@ class Sites:
             return plain(404, "there is no such snapshot")
         with self._readings.chosen(dict.fromkeys(having, parts[0])) as reading:
             inner = replace(request, path=parts[1])
-            return reading.replay.answer(inner, origin, reading.addresses(view))
+            reply = reading.replay.answer(inner, origin, reading.addresses(view))
+        return _within(reply, view.bases[origin], parts[0])
+
+
+def _within(reply: Reply, base: str, snapshot: str) -> Reply:
+    """Let a redirect within an origin lead to the state of the same snapshot."""
+    headers = tuple(
+        (name, memento_uri(value, snapshot))
+        if name.lower() == "location" and value.startswith(f"{base}/")
+        else (name, value)
+        for name, value in reply.headers
+    )
+    return replace(reply, headers=headers)

@@ -208,6 +208,14 @@ def test_time_maps_list_every_state(running: Running) -> None:
         assert running.get(f"/-/timemap/{missing}").status == 404
 
 
+def test_a_redirect_within_a_state_stays_in_it(running: Running) -> None:
+    """What January's page redirects to is January's, which alone may have it."""
+    port = running.port_of(SITE)
+    moved = running.get(f"/-/at/{JANUARY}/january.html/", port=port)
+    assert moved.status == 302
+    assert moved.headers["location"] == f"http://127.0.0.1:{port}/-/at/{JANUARY}/january.html"
+
+
 def test_no_such_snapshot_is_plainly_missing(running: Running) -> None:
     """Neither a malformed address of a state nor an unknown snapshot is an error of the server's."""
     port = running.port_of(SITE)

@@ -41,6 +41,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.page(f"{A}/zip.html", html("Zip", "gezippt", links), gzipped=True)
     made.page(f"{A}/docs/", html("Docs", "folder"))
     made.page(f"{A}/guide/index.html", html("Guide", "index"))
+    made.page(f"{A}/bare", html("Bare", "no slash"))
     made.page(f"{A}/q.html?a=1&b=2", html("Query", "with query"))
     made.page(f"{A}/gone", html("Gone", "the site's own error page"), status="404 Not Found")
     made.page(f"{A}/moved", b"", status="301 Moved Permanently", headers=[("Location", f"{B}/y?z#f")])
@@ -154,10 +155,10 @@ def test_headers_about_the_live_server_are_dropped(running: Running, a: int) -> 
 @pytest.mark.parametrize(
     ("path", "title"),
     [
-        ("/docs", "Docs"), ("/docs/", "Docs"), ("/docs/index.html", "Docs"), ("/guide/", "Guide"), ("/guide", "Guide"),
+        ("/docs/", "Docs"), ("/docs/index.html", "Docs"), ("/guide/", "Guide"),
         ("/docs/?highlight=x", "Docs"), ("/q.html?b=2&a=1", "Query"), ("/plain.html", "Plain"), ("/gone", "Gone"),
         ("/q.html?a=1&utm_source=x&b=2&gclid=1", "Query"), ("/q.html;jsessionid=0A1B?a=1&b=2", "Query"),
-        ("/guide;jsessionid=0A1B?utm_source=x", "Guide"),
+        ("/guide/;jsessionid=0A1B?utm_source=x", "Guide"),
     ],
 )  # fmt: skip
 def test_twins_answer_for_each_other(running: Running, a: int, path: str, title: str) -> None:
@@ -165,6 +166,20 @@ def test_twins_answer_for_each_other(running: Running, a: int, path: str, title:
     answer = running.get(path, port=a)
     assert f"<title>{title}</title>" in answer.text
     assert answer.status == (404 if title == "Gone" else 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/docs", "/docs/"), ("/guide", "/guide/index.html"), ("/bare/", "/bare"),
+        ("/docs?highlight=x", "/docs/?highlight=x"), ("/guide;jsessionid=0A1B?q=x", "/guide/index.html?q=x"),
+    ],
+)  # fmt: skip
+def test_twins_in_another_folder_are_redirected_to(running: Running, a: int, path: str, target: str) -> None:
+    """Relative links are right at one of the two only: a page of MkDocs without its slash would have no styles."""
+    answer = running.get(path, port=a)
+    assert (answer.status, answer.headers.get("location")) == (302, f"{_base(a)}{target}")
+    assert running.get(target, port=a).status == 200
 
 
 def test_redirects_lead_to_mapped_addresses(running: Running, a: int) -> None:
