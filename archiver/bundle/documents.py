@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 # Raise it with every change of which pages are taken and what is found on them: older indexes are then built anew.
-EXTRACTION = 3
+EXTRACTION = 4
 MOST_BYTES = 16 << 20  # of HTML; what is beyond is not searched
 MOST_TAGS = 250_000  # manuals of 4 MB on one page have 200,000
 _DETECT_BYTES = 64 << 10
@@ -42,7 +42,7 @@ _NOISE = (
     ".genindex-jumpbox,.modindextable,.modindex-jumpbox,.rst-footer-buttons,.prev-next-area,.related-pages,"
     # Docusaurus, VitePress, MkDocs Material, Hugo's Docsy and Doks, mdBook
     ".theme-doc-version-badge,.theme-doc-version-banner,.theme-doc-footer,.pagination-nav,.VPDocFooter,"
-    ".md-source-file,.md-feedback,.md-content__button,.md-tags,.td-page-meta,.docs-navigation,.page-nav,"
+    "div[class*=language-] > .lang,.md-source-file,.md-feedback,.md-content__button,.md-tags,.td-page-meta,.docs-navigation,.page-nav,"
     ".menu-title,.nav-chapters,.mobile-nav-chapters,"
     # DocBook and Publican, Doxygen, rustdoc, Javadoc
     ".navheader,.navfooter,.toc,.docnav,.list-of-tables,.list-of-figures,#nav-path,#side-nav,.srclink,.rightside,"
@@ -52,7 +52,10 @@ _NOISE_OUTSIDE = (
     "body > header,body > footer,body > div > header,body > div > footer,[role=banner],[role=contentinfo]"
 )
 _HEADINGS = "h1,h2,h3,h4,h5,h6,dt[id]"  # a dt with an id is an entry of an API reference or a glossary
-_BLOCKS = "p,div,section,article,li,dt,dd,tr,td,th,caption,pre,blockquote,figcaption,br,hr,summary,details,ul,ol,dl,table"
+_BLOCKS = (
+    "p,div,section,article,li,dt,dd,tr,td,th,caption,pre,blockquote,figcaption,br,hr,summary,details,ul,ol,dl,table,"
+    "main,header,footer,figure,address,form,fieldset,legend,label"  # the names of tabs are labels
+)
 _TAG = re.compile(r"<[^>]{0,4096}>?")
 _TITLE = re.compile(r"<title[^>]{0,256}>([^<]{0,4096})", re.IGNORECASE)
 _TAG_OF_LANGUAGE = re.compile(

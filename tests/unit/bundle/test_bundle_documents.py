@@ -55,6 +55,21 @@ def test_navigation_and_boilerplate_are_left_out() -> None:
     assert " ".join(section.text for section in document.sections).split() == ["Real", "text."]
 
 
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div class=tabbed-labels><label for=a>Debian</label><label for=b>From source</label></div><p>text</p>",
+        "<div class=tabs><input id=a><label for=a>Debian</label><input id=b><label for=b>From source</label></div>"
+        '<div class="language-sh active"><button class=copy></button><span class=lang>sh</span><p>text</p></div>',
+        "<figure><label>Debian</label></figure><form>From<legend>source</legend></form><address>text</address>",
+    ],
+)
+def test_names_of_tabs_are_words_of_their_own(markup: str) -> None:
+    """MkDocs Material and VitePress write them without a space between: run together, neither would be found."""
+    (section,) = read_document(f"<body><main>{markup}</main></body>").sections
+    assert section.text == "Debian From source text"
+
+
 def test_a_page_without_a_main_element_is_its_body() -> None:
     """Plain pages lose only what is marked as navigation."""
     document = read_document("<body><div role=navigation>menu</div><p>All of <i>this</i>.</p>tail</body>")
