@@ -59,8 +59,7 @@ def test_navigation_and_boilerplate_are_left_out() -> None:
     "markup",
     [
         "<div class=tabbed-labels><label for=a>Debian</label><label for=b>From source</label></div><p>text</p>",
-        "<div class=tabs><input id=a><label for=a>Debian</label><input id=b><label for=b>From source</label></div>"
-        '<div class="language-sh active"><button class=copy></button><span class=lang>sh</span><p>text</p></div>',
+        "<input><label>Debian</label><label>From source</label><div class=language-sh><i class=lang>sh</i><p>text</p></div>",
         "<figure><label>Debian</label></figure><form>From<legend>source</legend></form><address>text</address>",
     ],
 )
