@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from html import unescape
 from typing import Callable, Iterator, Sequence
 
 Edit = tuple[int, int, bytes]
@@ -20,22 +21,25 @@ _RAW_TEXT = re.compile(rb"<(script|style)\b", re.IGNORECASE)
 
 # link, meta and script in any case. Searched by sets of letters: ignoring case takes several times as long.
 _TAMED = re.compile(rb"<(?:[lmsLMS][ieIEcC][ntrNTR][kaiKAI](?:[pP][tT])?)[\s/][^<>]{0,8000}")
+# No two repetitions that may take the same bytes stand side by side: a tag of spaces would take seconds.
 _INTEGRITY = re.compile(rb"\sintegrity\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE)
 _CONNECTING = re.compile(
     rb"\s(?=rel\s*=\s*(?:[\"'][^\"'>]*|[^\s\"'>]*)\b(?:preconnect|dns-prefetch|prerender)\b)", re.IGNORECASE
 )
 _POLICY = re.compile(
-    rb"\shttp-equiv\s*=\s*[\"']?\s*(?=content-security-policy|x-dns-prefetch-control)", re.IGNORECASE
+    rb"\shttp-equiv\s*=\s*(?:[\"']\s*)?(?=content-security-policy|x-dns-prefetch-control)", re.IGNORECASE
 )
-_REFERRER = re.compile(rb"\sname\s*=\s*[\"']?\s*(?=referrer\b)", re.IGNORECASE)
-_REFRESH = re.compile(rb"\shttp-equiv\s*=\s*[\"']?\s*(?=refresh\b)", re.IGNORECASE)
-_REFRESH_TARGET = re.compile(
-    rb"\scontent\s*=\s*[\"']?[\s0-9.]*[;,]?\s*(?:url\s*=\s*)?[\"']?\s*((?:https?:)?//[^\s\"'>]*)",
-    re.IGNORECASE,
-)
-_SPECULATION = re.compile(rb"\stype\s*=\s*[\"']?\s*(?=speculationrules\b)", re.IGNORECASE)
+_REFERRER = re.compile(rb"\sname\s*=\s*(?:[\"']\s*)?(?=referrer\b)", re.IGNORECASE)
+_REFRESH = re.compile(rb"\shttp-equiv\s*=\s*(?:[\"']\s*)?(?=refresh\b)", re.IGNORECASE)
+_CONTENT = re.compile(rb"\scontent\s*=\s*(?:\"([^\"]*)|'([^']*)|([^\s\"'>][^\s>]*))", re.IGNORECASE)
+_SPECULATION = re.compile(rb"\stype\s*=\s*(?:[\"']\s*)?(?=speculationrules\b)", re.IGNORECASE)
 _INTEGRITY_MEMBER = re.compile(rb"\"(?=integrity\"\s{0,20}:)")
 _SET_ASIDE = b"x-archived-"
+
+_SPACES = " \t\n\f\r"
+_NAMED = re.compile(r"url[ \t\n\f\r]*=", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\]{2}")  # browsers take a backslash for a slash
+_REMOVED = str.maketrans("", "", "\t\n\r")  # from URLs, by browsers (WHATWG URL, section 4.4)
 
 
 def outside_text(data: bytes, places: Sequence[int]) -> list[bool]:
@@ -90,6 +94,36 @@ def tamed(data: bytes, is_archived: Callable[[bytes], bool]) -> Iterator[Edit]:
                     yield match.end(), match.end(), _SET_ASIDE
 
 
+def refresh_target(value: str) -> str:
+    """Return what a refresh leads to, empty where that is the page itself.
+
+    Cut by hand: an expression for it would go back over every run of spaces, for minutes where there are many.
+
+    Args:
+        value: of the header ``Refresh``, or of ``content`` in the ``meta`` tag that stands for it.
+
+    Source: WHATWG HTML, section 4.2.5.3, "shared declarative refresh steps".
+    """
+    text = value.lstrip(_SPACES).lstrip("0123456789.").lstrip(_SPACES)
+    text = (text[1:] if text.startswith((";", ",")) else text).lstrip(_SPACES)
+    named = _NAMED.match(text)
+    text = text[named.end() :].lstrip(_SPACES) if named else text
+    if text.startswith(("'", '"')):
+        text = text[1:].partition(text[0])[0]
+    return text.strip(_SPACES)
+
+
+def stays(target: str, is_archived: Callable[[bytes], bool]) -> bool:
+    """Say whether a URL leads to the page's own origin or to another one that is archived.
+
+    Args:
+        target: the URL, in a header or, character references undone, in a page.
+        is_archived: says of an absolute or protocol-relative URL whether it is of an archived origin.
+    """
+    target = target.strip().translate(_REMOVED)
+    return not _ABSOLUTE.match(target) or is_archived(target.encode("latin-1", "replace"))
+
+
 def apply(data: bytes, edits: Sequence[Edit]) -> bytes:
     """Return data with edits made, which come in ascending order; of overlapping ones the first counts."""
     if not edits:
@@ -111,9 +145,11 @@ def _tamed_meta(
         yield from _set_aside(_REFERRER, tag, start)
     if b"http-equiv" in folded:
         yield from _set_aside(_POLICY, tag, start)
-        target = _REFRESH_TARGET.search(tag)
-        if target is not None and not is_archived(target[1]):
-            yield from _set_aside(_REFRESH, tag, start)
+        content = _CONTENT.search(tag) if b"refresh" in folded else None
+        if content is not None:
+            value = unescape((content[1] or content[2] or content[3] or b"").decode("latin-1"))
+            if not stays(refresh_target(value), is_archived):
+                yield from _set_aside(_REFRESH, tag, start)
 
 
 def _set_aside(pattern: re.Pattern[bytes], tag: bytes, start: int) -> Iterator[Edit]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from archiver.offline.hypertext import refresh_target, stays
+
 if TYPE_CHECKING:
     from archiver.offline.rewrite import Rewriter
     from archiver.offline.wsgi import Headers
@@ -68,10 +70,6 @@ _DROPPED_PREFIXES = ("access-control-", "x-orig-", "x-archive-orig-", "proxy-")
 _MAPPED = frozenset({"content-location", "sourcemap", "x-sourcemap"})
 _LINK = re.compile(r"<([^<>]{0,4000})>((?:[^,<>\"]{1,500}|\"[^\"]{0,2000}\"){0,40})")
 _CONNECTING = re.compile(r";\s*rel\s*=\s*\"?[^\";]*\b(?:preconnect|dns-prefetch|prerender)\b", re.IGNORECASE)
-_ABSOLUTE = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:|//)")
-_REFRESH = re.compile(
-    r"\A\s*([0-9.]*)\s*[;,]?\s*(?:url\s*=\s*)?[\"']?\s*(.*?)[\"']?\s*\Z", re.IGNORECASE | re.DOTALL
-)
 
 
 def kept_headers(captured: Headers, rewriter: Rewriter) -> Headers:
@@ -92,7 +90,7 @@ def _mapped(name: str, value: str, rewriter: Rewriter) -> str:
     if name == "link":
         return _links(value, rewriter)
     if name == "refresh":
-        return _refresh(value, rewriter)
+        return rewriter.header(value) if stays(refresh_target(value), rewriter.knows) else ""
     return rewriter.header(value) if name in _MAPPED else value
 
 
@@ -101,17 +99,6 @@ def _links(value: str, rewriter: Rewriter) -> str:
     kept = []
     for match in _LINK.finditer(value):
         target, parameters = match[1], match[2].rstrip()
-        if _stays(target, rewriter) and not _CONNECTING.search(parameters):
+        if stays(target, rewriter.knows) and not _CONNECTING.search(parameters):
             kept.append(f"<{rewriter.header(target)}>{parameters}")
     return ", ".join(kept)
-
-
-def _refresh(value: str, rewriter: Rewriter) -> str:
-    match = _REFRESH.match(value)
-    if match is None or not _stays(match[2], rewriter):
-        return ""
-    return rewriter.header(value)
-
-
-def _stays(target: str, rewriter: Rewriter) -> bool:
-    return not _ABSOLUTE.match(target) or rewriter.knows(target.strip().encode("latin-1", "replace"))

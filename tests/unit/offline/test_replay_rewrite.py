@@ -5,6 +5,7 @@ import time
 import pytest
 
 from archiver.core.urlkey import Origin
+from archiver.offline.pageheaders import kept_headers
 from archiver.offline.rewrite import CODE, HTML, SCRIPT, XML, Rewriter, kind_of
 
 A, B, CDN = (
@@ -242,6 +243,10 @@ def test_digests_that_scripts_check_by_are_emptied() -> None:
         ("<meta http-equiv=x-dns-prefetch-control content=on>", None),
         ('<meta http-equiv="refresh" content="0; url=https://x.net/">', None),
         ("<meta content='3;URL=//x.net/' http-equiv=Refresh>", None),
+        ("<meta http-equiv=refresh content=0;url='//x.net/'>", None),
+        ('<meta http-equiv=refresh content="0;url=https&#58;//x.net/">', None),
+        ('<meta http-equiv=refresh content="0,/\\\\x.net/">', None),
+        ('<meta http-equiv=refresh content="1 https:/x.net/">', None),
         (
             '<meta http-equiv="refresh" content="0; url=/x">',
             '<meta http-equiv="refresh" content="0; url=/x">',
@@ -293,6 +298,31 @@ def test_hostile_pages_take_linear_time(piece: bytes) -> None:
     """Of a page made to defeat a tokenizer sixteen times as much takes not much more than sixteen times as long."""
     small = min(_seconds(piece, 20_000) for _ in range(3))
     assert _seconds(piece, 320_000) < 64 * small + 0.2
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "meta http-equiv", "meta http-equiv=", "meta name=", "meta referrer name=", "meta http-equiv=refresh content=",
+        "meta http-equiv=refresh content='", "link rel=", "link rel='", "link integrity=", "script type=", "meta refresh http-equiv='",
+    ],
+)  # fmt: skip
+def test_tags_of_spaces_take_no_time(start: str) -> None:
+    """No attribute has the server look at the spaces behind it over and over."""
+    page = f"<{start}{' ' * 7900}>".encode() * 20
+    began = time.process_time()
+    REWRITER.rewrite(page, HTML)
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("piece", [" ", "0", ";", "url ", "url= ", "'", " ' ", "a ", ".", "\t;"])
+def test_hostile_refreshes_take_linear_time(piece: str) -> None:
+    """What a refresh leads to is found at once, in a header and in a tag, however it is stuffed."""
+    stuffed = piece * 7500 + "x"
+    began = time.process_time()
+    REWRITER.rewrite(f'<meta http-equiv=refresh content="{stuffed}'.encode()[:8000] * 5, HTML)
+    kept_headers((("Refresh", stuffed * 5),), REWRITER)
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(
