@@ -80,11 +80,12 @@ def choose(
         return plain(404, "there is no such snapshot")
     host = request.caller.host
     here = f"{request.caller.scheme}://{host.name}" + (f":{host.port}" if host.port else "")
-    target = _safe_target(request.parameter("to"), here, view, names)
+    visited = request.parameter("visited")
+    # An original name is where a reader came from who was led on here; else it is to be translated.
+    target = _safe_target(request.parameter("to"), here, view, names if visited else ())
     bases = [view.main, *view.bases.values()]
     domain = _common_domain(view.main, bases)
     hosts = [] if domain else _one_of_each_host(bases)[:_MOST_HOSTS]
-    visited = request.parameter("visited")
     done = int(visited) if visited.isascii() and visited.isdigit() and len(visited) < 4 else 0
     following = next((at for at in range(done, len(hosts)) if _host(hosts[at]) != _host(here)), None)
     if following is not None:
