@@ -143,12 +143,17 @@ def test_an_image_of_two_projects_is_placed_once() -> None:
 
 
 def test_names_that_no_registry_takes_are_refused() -> None:
-    """Too long a name, and a host in it that is no path; each with the image that it is for."""
+    """Too long a name is refused, with the image that it is for."""
     with pytest.raises(InvalidReference) as caught:
         names(Naming(Destination(REGISTRY, "p" * 200)), f"quay.io/{'a' * 60}:1", "quay.io/b:1")
     assert caught.value.place == f"quay.io/{'a' * 60}:1"
-    with pytest.raises(InvalidReference):
-        names(Naming(Destination(REGISTRY), keep_host=True), "[::1]:5000/a:1")
+
+
+def test_any_host_can_be_kept() -> None:
+    """A host with a port or an address for a name becomes a path as registries take it."""
+    naming = Naming(Destination(REGISTRY), keep_host=True)
+    kept = names(naming, "[::1]:5000/a:1", "quay.example:8443/b:1")
+    assert kept == [f"{REGISTRY}/1_5000/a:1", f"{REGISTRY}/quay.example_8443/b:1"]
 
 
 _PART = st.from_regex(r"\A[a-z0-9]{1,8}\Z")
