@@ -34,7 +34,7 @@ _EPILOG = """\
 examples:
   %(prog)s project.tar
   %(prog)s project.tar --host 0.0.0.0    (for others, too)
-  %(prog)s project.tar --host 0.0.0.0 --tls self-signed   (https)
+  %(prog)s project.tar --tls self-signed     (by https)
   %(prog)s ./archive                     (all of its projects)
 
 Each documentation site gets a port of its own, so that it works unchanged.
