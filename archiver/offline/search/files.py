@@ -19,7 +19,7 @@ from archiver.core.digest import Digest, verified_chunks
 from archiver.core.errors import ArchiverError, SearchUnavailable, StoreError
 from archiver.offline.search.directory import EVERYTHING, Directory, Facets, Filters, merged_facets
 from archiver.offline.search.index import Index
-from archiver.offline.search.schema import open_database, prepare
+from archiver.offline.search.schema import open_database, prepare, refuse_foreign
 from archiver.store.atomic import atomic_file
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class SearchFile:
             try:
                 self._place()
                 with self._database() as database:
+                    refuse_foreign(database)
                     self._directory = Directory.of(database)
             except SearchUnavailable as error:
                 self._failure = error

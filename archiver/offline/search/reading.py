@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Iterator, Tuple
 from archiver.core.errors import SearchUnavailable
 from archiver.offline.search.blocks import Section, unpacked
 from archiver.offline.search.directory import Directory
-from archiver.offline.search.schema import foreign_schema, open_database
+from archiver.offline.search.schema import open_database, refuse_foreign
 from archiver.offline.search.writer import IndexedDocument
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ def open_index(path: Path) -> Iterator[IndexReader]:
     """
     try:
         with closing(open_database(path)) as database:
-            foreign = foreign_schema(database)
-            if foreign:
-                raise SearchUnavailable(f"it has what no search index has: {', '.join(foreign):.200}")
+            refuse_foreign(database)
             yield IndexReader(database)
     except sqlite3.Error as error:
         raise SearchUnavailable(f"the search index cannot be read: {error}", place=str(path)) from error

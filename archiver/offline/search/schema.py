@@ -67,6 +67,18 @@ def prepare(database: sqlite3.Connection) -> sqlite3.Connection:
     return database
 
 
+def refuse_foreign(database: sqlite3.Connection) -> None:
+    """Refuse a database whose schema is not the one of an index, before it is asked anything that might never end.
+
+    Raises:
+        SearchUnavailable: its schema has what no index has, or lacks what all have.
+        sqlite3.Error: it is damaged.
+    """
+    foreign = foreign_schema(database)
+    if foreign:
+        raise SearchUnavailable(f"it has what no search index has: {', '.join(foreign):.200}")
+
+
 def foreign_schema(database: sqlite3.Connection) -> list[str]:
     """Return where a schema is not the one of an index.
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Iterator
+from typing import Any, Iterator, cast
 
 import pytest
 
@@ -328,6 +328,22 @@ def test_a_damaged_index_is_never_searched(tmp_path: Path) -> None:
         with pytest.raises(SearchUnavailable, match="damaged"):
             _search(file)
     assert list((tmp_path / "cache/search").iterdir()) == []
+
+
+def test_an_index_that_would_never_end_is_not_asked(tmp_path: Path) -> None:
+    """A stranger's index with a view in a table's place is refused, its digest being right: the view counts for ever."""
+    path = tmp_path / "endless.sqlite"
+    make_index(path)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "DROP TABLE documents;"
+            "CREATE VIEW documents(id, source, url, timestamp, title, locale, version, sections) AS"
+            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+            " SELECT i, 's', 'u', 't', 't', '', '', 1 FROM n;"
+        )
+    data = path.read_bytes()
+    with pytest.raises(SearchUnavailable, match="view documents"):
+        _search(SearchFile(cast("Any", _Holding(data, Digest.of(data))), tmp_path / "cache"))
 
 
 def test_a_holding_without_docs_has_no_search(tmp_path: Path) -> None:
