@@ -21,6 +21,7 @@ from archiver.offline.engine.channel import Channel
 from archiver.offline.engine.loop import Engine
 from archiver.offline.engine.workers import Workers
 from archiver.offline.forwarded import NO_PROXIES, TrustedProxies
+from archiver.offline.ip import parse_ip
 from archiver.offline.library import Library, nothing
 from archiver.offline.readings import Snapshots
 from archiver.offline.repositories import registry_names
@@ -153,8 +154,7 @@ def start(
         UsageError: the port is taken, the address cannot be listened at, or the system knows no further processes.
         CertificateUnusable: there is nothing to show by TLS.
     """
-    if domain and Host.parse(domain) is None:
-        raise UsageError(f"{domain!r:.80} is not a domain")
+    domain = _normal_domain(domain)
     snapshots = Snapshots(projects, cache_dir)
     sockets: list[socket.socket] = []
     workers: Workers | None = None
@@ -172,13 +172,13 @@ def start(
             ports,
             make_labels(own),
             frozenset(mounted),
-            domain.lower(),
+            domain,
             has_authority=bool(authority),
         )
         if tls is not None:
             registries = registry_names(holding.images for holding in snapshots.holdings)
             tls.serve((*book.names, *registries))
-        shown = Host(domain.lower() if domain else _shown(host), main_port)
+        shown = Host(domain or _shown(host), main_port)
         view = book.view(Caller(shown, "https" if tls else "http", main_port))
 
         def served(snapshots: Snapshots, workers: Workers | None = None) -> Served:
@@ -271,6 +271,16 @@ def share_out(holdings: Sequence[Holding]) -> tuple[tuple[Origin, ...], tuple[Or
     rooted = needs_own_origin([one for one in requisite if one not in own], sites)
     own.update(dict.fromkeys(rooted))
     return tuple(own), tuple(origin for origin in requisite if origin not in own)
+
+
+def _normal_domain(domain: str) -> str:
+    """Return a domain as host names are compared: in lowercase, without a dot at its end. Raises UsageError."""
+    host = Host.parse(domain) if domain else None
+    if domain and (host is None or ":" in domain or parse_ip(host.name) is not None):
+        raise UsageError(
+            f"{domain!r:.80} is not a domain", hint="name one that can have names below it, such as docs.corp"
+        )
+    return host.name if host else ""
 
 
 def _bound(host: str, port: int) -> socket.socket:

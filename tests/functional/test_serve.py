@@ -120,6 +120,14 @@ def test_search_prints_what_it_finds(made: Made) -> None:
     assert made.console.succeed("search", made.bundle, "xyzzy").out.strip() == "0 pages"
 
 
+def test_search_says_what_it_can_be_limited_to(made: Made) -> None:
+    """Whoever mistypes a site's name would take it for a site without the words."""
+    outcome = made.console.run("search", made.bundle, "fox", "--source", "dosc")
+    assert (outcome.code, outcome.out.strip()) == (0, "0 pages")
+    assert outcome.err.strip() == "--source can be: docs"
+    assert not made.console.succeed("search", made.bundle, "fox", "--source", "docs").err
+
+
 def test_a_spoilt_index_ends_search_with_5(made: Made, tmp_path: Path) -> None:
     """Content with another digest is a failed verification, not an empty result."""
     spoilt = tmp_path / "spoilt.tar"

@@ -107,8 +107,11 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
         reason = getattr(error, "reason", None) or str(error)
         if reason == "KEY_VALUES_MISMATCH":
             raise CertificateUnusable("is not the key of the certificate", place=str(key)) from error
+        alone = certificate == key
         raise CertificateUnusable(
-            f"no certificate with its key, in PEM ({reason})", place=f"{certificate}, {key}"
+            f"no certificate with its key, in PEM ({reason})",
+            place=str(certificate) if alone else f"{certificate}, {key}",
+            hint="--tls-key names the file of the key, where it is another one" if alone else None,
         ) from error
     return context
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 
-from archiver.core.errors import ArchiverError
+from archiver.core.errors import ArchiverError, UsageError
 from archiver.offline.ip import parse_ip
 from archiver.offline.tls.authority import Authority, open_authority
 from archiver.offline.tls.identity import server_context
@@ -37,13 +37,17 @@ class SelfMadeIdentity:
             router that passes connections on.
 
     Raises:
+        UsageError: a further name is none.
         CertificateUnusable: the authority cannot be made here, or the kept one not be used.
         StoreError: the folder cannot be read or written.
     """
 
     def __init__(self, folder: Path, further: Iterable[str] = ()) -> None:
-        self._authority = open_authority(folder)
         self._further = tuple(further)
+        for name in self._further:
+            if parse_ip(name) is None and not _is_name(name):
+                raise UsageError(f"{name!r:.80} is neither a host name nor an address")
+        self._authority = open_authority(folder)
         self._names: tuple[tuple[str, ...], ...] = ((),)
         self._group: Mapping[str, int] = {}
         self._made: dict[tuple[str, int], tuple[ssl.SSLContext, float]] = {}

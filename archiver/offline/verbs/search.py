@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from archiver.offline.verbs.inputs import default_cache_dir, opened
 from archiver.offline.verbs.output import print_json, shown
 
 if TYPE_CHECKING:
+    from archiver.offline.search.directory import Facets, Filters
     from archiver.offline.search.index import Hit
     from archiver.offline.verbs.inputs import Ready
 
@@ -57,7 +59,7 @@ def add(subparsers: Any, ready: Ready) -> None:
 
 def _run(args: argparse.Namespace, path: Path) -> int:
     from archiver.offline.search.directory import Filters  # noqa: PLC0415 - keeps the others quick
-    from archiver.offline.search.files import SearchFile, search_all  # noqa: PLC0415 - see above
+    from archiver.offline.search.files import SearchFile, facets_of, search_all  # noqa: PLC0415 - see above
     from archiver.offline.search.query import parse_query  # noqa: PLC0415 - see above
 
     text = " ".join(args.query)
@@ -67,6 +69,7 @@ def _run(args: argparse.Namespace, path: Path) -> int:
         present = [file for file in files if file.present] or files
         try:
             found = search_all(present, parse_query(text), limit=args.limit, filters=filters)
+            unmet = _unmet(filters, facets_of(present)) if not found.hits else ()
         except SearchUnavailable as error:
             if isinstance(error.__cause__, ContentError):
                 raise error.__cause__ from error
@@ -74,6 +77,8 @@ def _run(args: argparse.Namespace, path: Path) -> int:
         finally:
             for file in files:
                 file.close()
+    for line in unmet:
+        print(shown(line), file=sys.stderr)
     if args.json:
         print_json(
             {
@@ -95,6 +100,20 @@ def _run(args: argparse.Namespace, path: Path) -> int:
         print("No section has all of these words; the pages above have some of them.")
     print(f"{'more than ' if found.more else ''}{found.total} page{'' if found.total == 1 else 's'}")
     return COMPLETE
+
+
+def _unmet(filters: Filters, facets: Facets) -> tuple[str, ...]:
+    """Return a line for each filter: what could have been asked for."""
+    choices = (
+        ("--source", filters.source, facets.sources),
+        ("--version", filters.version, facets.versions),
+        ("--locale", filters.locale, facets.locales),
+    )
+    return tuple(
+        f"{option} can be: {', '.join(facet.name for facet in there_is) or 'nothing, no page shows any'}"
+        for option, wanted, there_is in choices
+        if wanted
+    )
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
