@@ -7,7 +7,7 @@ import os
 import pwd
 from typing import TYPE_CHECKING, Iterator
 
-from servers.processes import accepts, need, running, wait_until
+from servers.processes import accepts, need, running, wait_until, with_daemons
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,8 +46,7 @@ def fronting(folder: Path, servers: str, *ports: int) -> Iterator[None]:
     user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder, user=user, servers=servers))
-    with running(
-        ["nginx", "-c", str(config), "-e", str(folder / "error.log")], log=folder / "log"
-    ) as process:
+    command = ["nginx", "-c", str(config), "-e", str(folder / "error.log")]
+    with running(command, log=folder / "log", env=with_daemons()) as process:
         wait_until(lambda: all(accepts(port) for port in ports), process, what="nginx")
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -21,8 +22,17 @@ PATIENCE = 60  # seconds after which something that should have happened long ag
 def need(*programs: str) -> None:
     """Skip the test where a program is not installed; .ci/run installs them all."""
     for program in programs:
-        if not (shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")):
+        if not shutil.which(program, path=_with_sbin()):
             pytest.skip(f"{program} is not installed")
+
+
+def with_daemons() -> dict[str, str]:
+    """Return this process' environment in which daemons are found, where users' search paths have no sbin."""
+    return {**os.environ, "PATH": _with_sbin()}
+
+
+def _with_sbin() -> str:
+    return os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 
 
 def free_port() -> int:

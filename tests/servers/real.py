@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator
 import pytest
 
 from servers.content import OCI_LAYER, OCI_MANIFEST, Filling, Made, packed, repository_of
-from servers.processes import PATIENCE, accepts, free_port, need, running, wait_until
+from servers.processes import PATIENCE, accepts, free_port, need, running, wait_until, with_daemons
 
 if TYPE_CHECKING:
     from servers.certificates import Certificates
@@ -99,8 +99,7 @@ def nginx(root: Path, folder: Path, *, listing: bool = False) -> Iterator[Site]:
         _NGINX.format(folder=folder, port=port, root=root, user=user, listing="on" if listing else "off")
     )
     command = ["nginx", "-c", str(config), "-p", str(folder), "-e", str(folder / "error.log")]
-    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
-    with running(command, log=folder / "nginx.log", env=path) as process:
+    with running(command, log=folder / "nginx.log", env=with_daemons()) as process:
         wait_until(lambda: accepts(port), process, what="nginx")
         # The probe above left no request, so the log begins with the first real one.
         yield Site(f"http://127.0.0.1:{port}", root, folder / "access.log")
