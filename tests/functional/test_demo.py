@@ -53,6 +53,7 @@ def test_the_demos_bundle_can_be_read(demo: tuple[Console, str]) -> None:
         assert b"module" in server.get("/-/search.json?q=module").lower()
 
 
+@pytest.mark.thorough
 def test_the_demo_can_be_run_again(demo: tuple[Console, str]) -> None:
     """A second demo in the same place succeeds too."""
     console, _ = demo

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from servers.site import Answer
     from servers.walking import Difference
 
+pytestmark = pytest.mark.thorough
+
 # How a page may call home, a host each; all but the last group is what pages do by themselves.
 _WAYS = {
     "image": "<img src='http://image.example/x.png' alt=''>",

@@ -338,6 +338,7 @@ def _finished(console: Console) -> set[str]:
     return {each["layers"][0]["annotations"]["org.opencontainers.image.source"] for each in manifests}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_ended_again_and_again_repeats_nothing(console: Console, how: signal.Signals) -> None:
     """At random moments: what is whole is not asked for again in this run, the rest from the byte where it broke off."""

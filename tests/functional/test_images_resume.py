@@ -171,6 +171,7 @@ def test_damage_to_what_a_killed_run_left_is_noticed(project: Project, front: Fr
     project.judge()
 
 
+@pytest.mark.thorough
 def test_a_run_killed_again_and_again_gets_hardly_a_byte_twice(
     project: Project, front: Front, several: list[Made]
 ) -> None:

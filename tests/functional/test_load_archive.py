@@ -123,6 +123,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 # Bundles in, the keeper's archive out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("loads", "same_as"),
     [
@@ -362,6 +363,7 @@ def test_room_is_asked_for_first(kept: Kept, tmp_path: Path, monkeypatch: pytest
 # Killed, and damaged
 
 
+@pytest.mark.thorough
 def test_loads_that_are_killed_end_in_the_same_archive(console: Console, kept: Kept) -> None:
     """Ended by SIGKILL before the nth change of the folder: whatever has a name is whole, and the next load completes it."""
     print(f"KILL_SEED={SEED} KILL_ROUNDS={ROUNDS}")

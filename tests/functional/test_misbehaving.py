@@ -293,6 +293,7 @@ BOMBS: dict[str, Raw] = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_compression_bombs_do_not_blow_memory(console: Console) -> None:
     """Gigabytes in a few hundred kilobytes: no process of a crawl grows beyond 300 MB, and all of it is archived."""
     frames = "".join(f"<iframe src=/{name}></iframe>" for name in ("zeros", "links", "twice"))

@@ -60,6 +60,7 @@ def test_a_sound_bundle_passes(sound: tuple[Console, Path]) -> None:
     assert console.succeed("verify", path, "--json").json["ok"] is True
 
 
+@pytest.mark.thorough
 def test_every_region_is_covered(sound: tuple[Console, Path], copy: Path) -> None:
     """One flipped bit is found wherever it is: in each member's header, first, last and middle byte, and padding."""
     console, path = sound

@@ -175,6 +175,7 @@ def _gone(path: Path) -> None:
     path.unlink()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", [_flipped, _cut, _foreign, _empty, _gone])
 @pytest.mark.parametrize("number", [1, 3, 6])
 def test_one_damaged_volume_is_named_and_replaced(
@@ -273,6 +274,7 @@ def test_sizes_that_cannot_be_meant_are_refused(console: Console, size: str) -> 
     assert _names(console.folder) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("volumes", [(), ("--volume-size", "1MiB")])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_ended_runs_leave_nothing_under_final_names(

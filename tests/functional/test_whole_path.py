@@ -446,6 +446,7 @@ def _places(bundle: Bundle) -> dict[str, tuple[int, str]]:
     return places
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "what",
     [
@@ -650,6 +651,7 @@ def test_the_archive_folder_is_served_too(archived: Archived, bundle: Bundle) ->
 # ---- interruptions ----
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_an_interrupted_archive_is_continued(
     archived: Archived, python_site: Site, tmp_path: Path, number: signal.Signals, code: int
