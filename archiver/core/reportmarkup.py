@@ -122,8 +122,10 @@ class ReportMarkup:
         parts = []
         if coverage is None:
             parts.append("<p>No sitemap says what this site has.</p>")
+        elif not coverage.listed:
+            parts.append("<p>The site's sitemaps list nothing that is in scope.</p>")
         else:
-            share = coverage.captured / coverage.listed if coverage.listed else 1.0
+            share = coverage.captured / coverage.listed
             absent = coverage.listed - coverage.captured
             parts.append(
                 f"<p>The site's sitemaps list <b>{count_text(coverage.listed, 'URL')}</b> in scope. "
@@ -131,6 +133,7 @@ class ReportMarkup:
                 f"<b>{absent:,}</b> were not.</p>"
                 f'<svg class="bar" role="img" aria-label="{share:.0%} captured"><rect width="{share:.2%}" height="100%"/></svg>'
             )
+        if coverage is not None:
             parts += [self._listing(each, "Not captured", folded=True) for each in coverage.missing]
             if coverage.unlisted.total:
                 parts.append(self._listing(coverage.unlisted, "Captured", folded=True))

@@ -121,6 +121,14 @@ def test_coverage_is_shown_with_what_is_not_here() -> None:
     assert "2 things are missing" in page
 
 
+def test_sitemaps_of_another_site_cover_nothing() -> None:
+    """A site built for another address lists that one's URLs: no full bar says that all of none were captured."""
+    page = _page(coverage=Coverage(0, 0, (), _listing("in no sitemap", "https://x.org/docs/")))
+    assert "list nothing that is in scope" in page
+    assert 'class="bar"' not in page
+    assert "in no sitemap" in page
+
+
 def test_a_site_that_is_gone_is_marked() -> None:
     """The verdict stands beside the site's name."""
     assert '<span class="badge warn">gone</span>' in _page(verdict=GONE)
