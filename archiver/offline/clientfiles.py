@@ -41,11 +41,6 @@ class Endpoint:
     authority: str = ""
     verify: bool = True
 
-    @property
-    def is_insecure(self) -> bool:
-        """Whether clients have to be told that they need not insist on TLS and a certificate that they trust."""
-        return self.address.startswith("http://") or not self.verify
-
 
 def host_table(endpoint: Endpoint) -> str:
     """Return the table of ``hosts.toml`` by which containerd pulls from an endpoint."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Callable, Generic, Hashable, Iterable, Iterator, Optional, TypeVar
+from typing import Callable, Generic, Hashable, Iterable, Optional, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -61,15 +60,6 @@ class Lending(Generic[K, V]):
                 (other, self._loans.pop(other).value) for other in unused[: max(0, len(unused) - self._spare)]
             ]
         self._close(closable)
-
-    @contextmanager
-    def lent(self, key: K) -> Iterator[V]:
-        """Take the thing of a key for as long as the block lasts."""
-        value = self.take(key)
-        try:
-            yield value
-        finally:
-            self.give_back(key)
 
     def close(self) -> None:
         """Close everything, in use or not."""

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
+from typing import Iterator, TypeVar
 
 import pytest
 
 from archiver.offline.lending import Lending
+
+V = TypeVar("V")
+
+
+@contextmanager
+def lent(lending: Lending[int, V], key: int) -> Iterator[V]:
+    """Take the thing of a key for as long as the block lasts."""
+    value = lending.take(key)
+    try:
+        yield value
+    finally:
+        lending.give_back(key)
 
 
 class Openings:
@@ -28,7 +42,7 @@ class Openings:
 def test_it_is_opened_once_and_kept_while_anybody_has_it() -> None:
     """Two users, one opening; without spares it is closed when the second one gives it back."""
     made = Openings(spare=0)
-    with made.lending.lent(1), made.lending.lent(1):
+    with lent(made.lending, 1), lent(made.lending, 1):
         assert made.opened == [1]
         assert made.closed == []
     assert made.closed == [1]
@@ -38,7 +52,7 @@ def test_what_was_unused_for_the_longest_time_is_closed_first() -> None:
     """As many unused things as there may be spares stay open."""
     made = Openings(spare=2)
     for key in (1, 2, 1, 3):
-        with made.lending.lent(key):
+        with lent(made.lending, key):
             pass
     assert made.opened == [1, 2, 3]
     assert made.closed == [2]
@@ -47,9 +61,9 @@ def test_what_was_unused_for_the_longest_time_is_closed_first() -> None:
 def test_what_is_in_use_outlives_any_number_of_others() -> None:
     """Only unused things count as spares."""
     made = Openings(spare=1)
-    with made.lending.lent(0):
+    with lent(made.lending, 0):
         for key in (1, 2, 3):
-            with made.lending.lent(key):
+            with lent(made.lending, key):
                 pass
         assert made.closed == [1, 2]
 
@@ -61,7 +75,7 @@ def test_a_failure_reaches_who_asked_and_the_next_one_tries_again() -> None:
     with pytest.raises(ValueError, match="1"):
         made.lending.take(1)
     made.failing = set()
-    with made.lending.lent(1) as value:
+    with lent(made.lending, 1) as value:
         assert value == 1
     assert made.closed == [1]
 
@@ -80,7 +94,7 @@ def test_many_threads_open_it_once() -> None:
 
     def use() -> None:
         together.wait(10)
-        with lending.lent(1) as value:
+        with lent(lending, 1) as value:
             seen.append(value)
 
     threads = [threading.Thread(target=use) for _ in range(8)]
