@@ -20,6 +20,7 @@ import pytest
 
 from archiver.bundle.build import build_bundle
 from archiver.core.progress import NullProgress
+from archiver.offline.exitcodes import STORAGE
 from servers.browser import browser
 from servers.certificates import Certificates, make_certificates, trust_in_browser
 from servers.console import Console
@@ -353,6 +354,15 @@ def test_skopeo_trusts_the_authority(made: Made, tmp_path: Path, by_name: bool) 
             ["skopeo", "inspect", "--raw", name], capture_output=True, text=True, check=False
         )
         assert "x509" in untrusted.stderr
+
+
+def test_an_authority_that_cannot_be_kept_says_where_else(made: Made, tmp_path: Path) -> None:
+    """No home, or one that cannot be written to: the option that names another folder is told."""
+    outcome = Console(tmp_path).run(
+        "serve", str(made.archive), "--tls", "self-signed", "--cache-dir", __file__
+    )
+    assert outcome.code == STORAGE
+    assert "name another folder with --cache-dir" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 from urllib.parse import urlsplit
 
 from archiver.core.clock import iso, utc_now
-from archiver.core.errors import UsageError
+from archiver.core.errors import StoreError, UsageError
 from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
 from archiver.offline.verbs.inputs import default_cache_dir, opened_projects
 from archiver.offline.verbs.output import shown
@@ -103,7 +103,8 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
         "--cache-dir",
         type=Path,
         metavar="DIR",
-        help="where the search index of a bundle is copied to (default: the user's cache folder)",
+        help="where the search index of a bundle is copied to, and the authority of --tls self-signed is kept "
+        "(default: the user's cache folder)",
     )
     parser.add_argument(
         "--workers",
@@ -177,7 +178,11 @@ def _identity(args: argparse.Namespace) -> Identity | None:
                 "there is no place to keep the server's authority in", hint="name a folder with --cache-dir"
             )
         further = [args.host] if args.host not in _EVERYWHERE else []
-        return SelfMadeIdentity(cache / "tls", [*further, *args.tls_name])
+        try:
+            return SelfMadeIdentity(cache / "tls", [*further, *args.tls_name])
+        except StoreError as error:
+            hint = error.hint or "name another folder with --cache-dir"
+            raise type(error)(error.message, place=error.place, hint=hint) from error
     if not given:
         return None
     if args.tls_cert is None:
