@@ -84,24 +84,11 @@ def load(response: Response, coding: str, limit: int) -> Text | Iterator[bytes]:
         RecordCorrupt: the body is not what was captured, or not in the coding it says.
     """
     chunks = Chunks(response.body)
-    taken: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        taken.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            return _rejoined(taken, chunks)
-    captured = b"".join(taken)
-    if not coding:
-        return Text(captured, captured)
-    pieces: list[bytes] = []
-    size = 0
-    for piece in _decoded(iter((captured,)), coding):
-        pieces.append(piece)
-        size += len(piece)
-        if size > limit:
-            return iter((captured,))
-    return Text(captured, b"".join(pieces))
+    try:
+        return _loaded(chunks, coding, limit)
+    except BaseException:  # a damaged record: it is read no further
+        chunks.close()
+        raise
 
 
 def whole_reply(
@@ -156,6 +143,27 @@ def accepts(request: Request, coding: str) -> bool:
         if token.strip() in (coding, "*"):
             return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
+
+
+def _loaded(chunks: Chunks, coding: str, limit: int) -> Text | Iterator[bytes]:
+    taken: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        taken.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            return _rejoined(taken, chunks)
+    captured = b"".join(taken)
+    if not coding:
+        return Text(captured, captured)
+    pieces: list[bytes] = []
+    size = 0
+    for piece in _decoded(iter((captured,)), coding):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            return iter((captured,))
+    return Text(captured, b"".join(pieces))
 
 
 def _whole(request: Request, response: Response, headers: Headers, chunks: Iterator[bytes]) -> Reply:
