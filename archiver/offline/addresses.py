@@ -84,6 +84,10 @@ class View:
                 found.setdefault(twin, base)
         return found
 
+    def address(self, url: str) -> str:
+        """Return what to link an archived URL to: where it is served, else itself; nothing where no browser gets it by HTTP."""
+        return self.locate(url) or (url if url.startswith(("http://", "https://")) else "")
+
     def locate(self, url: str) -> str | None:
         """Return the address of an archived URL, below the first address for a mounted origin; None for others."""
         try:

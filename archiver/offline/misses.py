@@ -115,12 +115,12 @@ class Misses:
             results = search_all(self._search, parse_query(words), limit=_MOST_FOUND)
         except ArchiverError:  # told where somebody searches
             return ()
-        return tuple(Near(hit.url, view.locate(hit.url) or hit.url, hit.title) for hit in results.hits)
+        return tuple(Near(hit.url, view.address(hit.url), hit.title) for hit in results.hits)
 
 
 def _near(found: Found, view: View) -> Near:
     url = found.capture.url
-    return Near(url, view.locate(url) or url, title_of(found))
+    return Near(url, view.address(url), title_of(found))
 
 
 def _json(document: dict[str, Any], status: int = 200) -> Reply:

@@ -97,12 +97,12 @@ def _hit(hit: Hit, view: View) -> dict[str, Any]:
     return {
         "title": hit.title,
         "heading": hit.heading,
-        "url": view.locate(hit.target) or hit.target,
+        "url": view.address(hit.target),
         "original": hit.target,
         "snippet": hit.snippet.text,
         "marks": [list(span) for span in hit.snippet.marks],
         "others": [
-            {"heading": other.heading, "url": view.locate(place) or place, "original": place}
+            {"heading": other.heading, "url": view.address(place), "original": place}
             for other in hit.others
             for place in [hit.place(other.anchor)]
         ],

@@ -90,7 +90,7 @@ def _choice(name: str, any_of: str, values: Sequence[Facet], chosen: str) -> str
 
 
 def _hit(hit: Hit, view: View) -> str:
-    url = view.locate(hit.target) or hit.target
+    url = view.address(hit.target)
     heading = (
         f' <span class="sub">{esc(hit.heading)}</span>' if hit.heading and hit.heading != hit.title else ""
     )
@@ -99,7 +99,7 @@ def _hit(hit: Hit, view: View) -> str:
     )
     places = ((other.heading, hit.place(other.anchor)) for other in hit.others)
     others = "".join(
-        f'<li><a class="hit" href="{esc(view.locate(place) or place)}">{esc(heading)}</a></li>'
+        f'<li><a class="hit" href="{esc(view.address(place))}">{esc(heading)}</a></li>'
         for heading, place in places
     )
     also = f'<ul class="others" aria-label="Also on this page">{others}</ul>' if others else ""

@@ -231,6 +231,20 @@ def test_an_archived_url_is_located_with_its_fragment() -> None:
     assert view.locate("mailto:me") is None
 
 
+@pytest.mark.parametrize(
+    ("url", "linked"),
+    [
+        ("https://a.example.org/x#z", "http://h:8081/x#z"),
+        ("https://other.example.org/", "https://other.example.org/"),
+        ("javascript:alert(1)", ""),
+        ("data:text/html,x", ""),
+    ],
+)
+def test_only_what_browsers_get_by_http_is_linked(url: str, linked: str) -> None:
+    """A hostile index may name any URL; a script is none that our pages, or programs that read our JSON, lead to."""
+    assert PORTS.view(Caller(Host("h", 8080), port=8080)).address(url) == linked
+
+
 def test_labels_are_distinct_and_short() -> None:
     """Origins that would give the same label are numbered; long names are cut."""
     origins = [
