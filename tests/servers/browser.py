@@ -415,9 +415,8 @@ def browser(
     """
     known = "".join(f"MAP {name} {address}, " for name, address in names.items())
     away = [f"--host-resolver-rules={known}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"]
-    if outside:  # who is never asked for loopback
-        proxy = f"--proxy-server=http://127.0.0.1:{outside.port}"
-        away += [proxy, f"--proxy-bypass-list={';'.join(names)}"]
+    if outside:
+        away.append(f"--proxy-pac-url={outside.directions(names)}")
     command_end, commands = os.pipe()
     events, event_end = os.pipe()
     arguments = [
