@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 from urllib.parse import unquote
 
-from archiver.core import jsontext
 from archiver.core.clock import utc_now
 from archiver.core.errors import ArchiverError, SearchUnavailable
 from archiver.offline.imagelist import NAMES, image_names
@@ -27,7 +26,7 @@ from archiver.offline.reportpage import no_report_page, report_page
 from archiver.offline.search.files import facets_of
 from archiver.offline.searchapi import PAGE_SIZE, Asked, find, results_document
 from archiver.offline.searchpage import search_off_page, search_page
-from archiver.offline.wsgi import Reply
+from archiver.offline.wsgi import Reply, json_reply
 
 if TYPE_CHECKING:
     from archiver.offline.addresses import View
@@ -115,7 +114,7 @@ class LandingSite:
         return Reply(200, headers + OWN_POLICY, image_names(images, _registry(view)))
 
     def _contents(self, request: Request, view: View) -> Reply:  # noqa: ARG002 - called as the others are
-        return _json(contents(self._holdings, view))
+        return json_reply(contents(self._holdings, view), OWN_POLICY)
 
     @property
     def _alone(self) -> bool:
@@ -154,8 +153,8 @@ class LandingSite:
         try:
             results = find(self._search, asked)
         except SearchUnavailable as error:
-            return _json({"error": {"code": error.code, "message": with_hint(error)}}, 503)
-        return _json(results_document(asked, results, facets_of(self._search), view))
+            return json_reply({"error": {"code": error.code, "message": with_hint(error)}}, OWN_POLICY, 503)
+        return json_reply(results_document(asked, results, facets_of(self._search), view), OWN_POLICY)
 
 
 def contents(holdings: Sequence[Holding], view: View) -> dict[str, Any]:
@@ -205,11 +204,6 @@ def contents(holdings: Sequence[Holding], view: View) -> dict[str, Any]:
 
 def _registry(view: View) -> Pullable:
     return Pullable.at(view.main_origin, own_authority=view.has_authority)
-
-
-def _json(document: Any, status: int = 200) -> Reply:
-    headers = (("Content-Type", "application/json"), ("Cache-Control", "no-cache"))
-    return Reply(status, headers + OWN_POLICY, jsontext.dump(document))
 
 
 def with_hint(error: ArchiverError) -> str:

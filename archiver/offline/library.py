@@ -50,7 +50,7 @@ class Library:
         book: AddressBook,
         log: Log,
         *,
-        renewed: Callable[[], None] = nothing,
+        renewed: Callable[[], object] = nothing,
         verified: str = "",
         proxies: TrustedProxies = NO_PROXIES,
         authority: bytes = b"",

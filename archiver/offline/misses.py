@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence
 
-from archiver.core import jsontext
 from archiver.core.clock import iso_of_timestamp14
 from archiver.core.errors import ArchiverError
 from archiver.offline.misspage import Miss, Near, is_for_people, miss_document, miss_line, miss_page, words_of
@@ -12,7 +11,7 @@ from archiver.offline.nearby import nearest_above, neighbours
 from archiver.offline.search.files import search_all
 from archiver.offline.search.query import parse_query
 from archiver.offline.titles import title_of
-from archiver.offline.wsgi import SANDBOX, Reply, plain
+from archiver.offline.wsgi import SANDBOX, json_reply, plain
 
 if TYPE_CHECKING:
     from archiver.offline.addresses import View
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from archiver.offline.missing import Missing, Why
     from archiver.offline.otherdates import OtherDates
     from archiver.offline.search.files import SearchFile
-    from archiver.offline.wsgi import Request
+    from archiver.offline.wsgi import Reply, Request
 
 LOOK_UP = "/-/lookup.json"
 _MOST_NEIGHBOURS = 5
@@ -76,9 +75,9 @@ class Misses:
             self._log(f"{url}: {error}")
             return plain(502, "the index is damaged")
         if found is None:
-            return _json(miss_document(self.look(view, url)), 404)
+            return json_reply(miss_document(self.look(view, url)), SANDBOX, 404)
         capture = found.capture
-        return _json(
+        return json_reply(
             {
                 "url": url,
                 "address": view.locate(capture.url),
@@ -88,7 +87,8 @@ class Misses:
                 "time": iso_of_timestamp14(capture.timestamp),
                 "project": found.site.project,
                 "source": found.site.name,
-            }
+            },
+            SANDBOX,
         )
 
     def look(self, view: View, url: str, why: Why | None = None) -> Miss:
@@ -121,8 +121,3 @@ class Misses:
 def _near(found: Found, view: View) -> Near:
     url = found.capture.url
     return Near(url, view.address(url), title_of(found))
-
-
-def _json(document: dict[str, Any], status: int = 200) -> Reply:
-    headers = (("Content-Type", "application/json"), ("Cache-Control", "no-cache"))
-    return Reply(status, headers + SANDBOX, jsontext.dump(document))

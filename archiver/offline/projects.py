@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Iterator, Sequence
 
-from archiver.core.capture import LONGEST_LINE, Capture
+from archiver.core.capture import Capture
 from archiver.core.errors import InvalidDocument, NotArchived, RecordCorrupt
 from archiver.offline.archive import ArchiveImages, open_project
 from archiver.store.blobs import BlobReader
-from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
+from archiver.store.snapshots import capture_lines, good_snapshot, list_snapshots, read_snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,12 +103,9 @@ class BundledProject:
 def _captures_of_key(path: Path, key: str) -> Iterator[Capture]:
     """Yield the captures of a key in a capture index, which ends where it is damaged."""
     prefix = key.encode("utf-8", "surrogatepass") + b" "
-    try:
-        with gzip.open(path) as lines:
-            while line := lines.readline(LONGEST_LINE):
-                if line.startswith(prefix):
-                    yield Capture.from_cdxj(line.decode("utf-8"))
-                elif line > prefix:
-                    return
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, InvalidDocument):
-        return
+    with suppress(OSError, RecordCorrupt, UnicodeDecodeError, InvalidDocument), path.open("rb") as stream:
+        for line in capture_lines(stream, str(path)):
+            if line.startswith(prefix):
+                yield Capture.from_cdxj(line.decode("utf-8"))
+            elif line > prefix:
+                return

@@ -136,7 +136,7 @@ class Readings(Generic[R]):
         self,
         snapshots: Snapshots,
         make: Callable[[Sequence[Opened]], R],
-        ready: Callable[[], None],
+        ready: Callable[[], object],
         log: Log,
     ) -> None:
         self._snapshots = snapshots

@@ -112,6 +112,12 @@ class Served:
             if self._workers is not None:
                 self._workers.end()
 
+    def wait(self, stop: threading.Event | None = None) -> None:
+        """Wait until ``stop`` is set. Raises KeyboardInterrupt where the process is interrupted."""
+        ended = stop or threading.Event()
+        while not ended.wait(3600):  # a wait without an end cannot be interrupted on Windows
+            pass
+
     def __enter__(self) -> Served:
         return self
 
@@ -128,7 +134,7 @@ def start(
     port: int = 8080,
     domain: str = "",
     cache_dir: Path | None = None,
-    renewed: Callable[[], None] = nothing,
+    renewed: Callable[[], object] = nothing,
     verified: str = "",
     tls: Identity | None = None,
     proxies: TrustedProxies = NO_PROXIES,
@@ -205,62 +211,6 @@ def start(
         if isinstance(error, OSError):
             raise _cannot_listen(host, port, error) from error
         raise
-
-
-def serve(
-    projects: Sequence[Project],
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    domain: str = "",
-    cache_dir: Path | None = None,
-    renewed: Callable[[], None] = nothing,
-    verified: str = "",
-    tls: Identity | None = None,
-    proxies: TrustedProxies = NO_PROXIES,
-    further: Further = NO_FURTHER,
-    ready: Callable[[Served], None],
-    log: Log,
-    stop: threading.Event | None = None,
-) -> None:
-    """Serve until ``stop`` is set or the process is interrupted.
-
-    Args:
-        projects: what to serve, at least one; closed when the serving ends.
-        host: the address to listen at.
-        port: the main port; 0 for any free one.
-        domain: as for ``start``.
-        cache_dir: where to copy search indexes to; None for nowhere.
-        renewed: as for ``start``.
-        verified: as for ``start``.
-        tls: as for ``start``.
-        proxies: as for ``start``.
-        further: as for ``start``.
-        log: takes a line whenever something is wrong; called from several threads.
-        ready: called once, when every port answers.
-        stop: ends the serving.
-
-    Raises:
-        UsageError: as ``start`` does.
-        KeyboardInterrupt: Ctrl-C, after everything is closed.
-    """
-    ended = stop or threading.Event()
-    with start(
-        projects,
-        host=host,
-        port=port,
-        domain=domain,
-        cache_dir=cache_dir,
-        renewed=renewed,
-        verified=verified,
-        tls=tls,
-        proxies=proxies,
-        further=further,
-        log=log,
-    ) as served:
-        ready(served)
-        while not ended.wait(3600):  # a wait without an end cannot be interrupted on Windows
-            pass
 
 
 def share_out(holdings: Sequence[Holding]) -> tuple[tuple[Origin, ...], tuple[Origin, ...]]:

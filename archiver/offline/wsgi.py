@@ -12,6 +12,8 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Callable, Iterable, Iterator, Mapping, Union
 from urllib.parse import parse_qs, urlsplit
 
+from archiver.core import jsontext
+
 Headers = tuple[tuple[str, str], ...]
 Body = Union[bytes, Iterator[bytes]]
 Environ = Mapping[str, Any]
@@ -200,6 +202,12 @@ def plain(status: int, message: str, *headers: tuple[str, str]) -> Reply:
     """Return a one-line text reply."""
     content = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
     return Reply(status, content + headers, f"{message}\n".encode())
+
+
+def json_reply(document: Any, policy: Headers, status: int = 200) -> Reply:
+    """Return a document as JSON, not to be kept; ``policy`` says what a browser may take it for."""
+    headers = (("Content-Type", "application/json"), ("Cache-Control", "no-cache"))
+    return Reply(status, headers + policy, jsontext.dump(document))
 
 
 def method_not_allowed() -> Reply:

@@ -59,7 +59,7 @@ def read_capture_lines(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[byte
             if str(digest) != snapshot.captures_digest:
                 raise RecordCorrupt("the capture index is not the one the snapshot names", place=str(path))
             stream.seek(0)
-            yield from _lines(stream, str(path))
+            yield from capture_lines(stream, str(path))
 
 
 def captures_of(stream: IO[bytes], place: str) -> Iterator[Capture]:
@@ -72,10 +72,11 @@ def captures_of(stream: IO[bytes], place: str) -> Iterator[Capture]:
     Raises:
         RecordCorrupt: it cannot be unpacked, or a line is malformed.
     """
-    yield from _parsed(_lines(stream, place), place)
+    yield from _parsed(capture_lines(stream, place), place)
 
 
-def _lines(stream: IO[bytes], place: str) -> Iterator[bytes]:
+def capture_lines(stream: IO[bytes], place: str) -> Iterator[bytes]:
+    """Yield the lines of a packed capture index, without their newlines; see ``captures_of``."""
     try:
         with gzip.GzipFile(fileobj=stream) as packed:
             while line := packed.readline(LONGEST_LINE):

@@ -123,7 +123,7 @@ def add(subparsers: Any, progress: ProgressFactory, ready: Ready) -> None:
 def _run(args: argparse.Namespace, progress: Progress, ready: Ready) -> int:
     from archiver.offline.forwarded import TrustedProxies  # noqa: PLC0415 - keeps the other commands quick
     from archiver.offline.opening import open_projects  # noqa: PLC0415 - see above
-    from archiver.offline.server import Further, serve  # noqa: PLC0415 - see above
+    from archiver.offline.server import Further, start  # noqa: PLC0415 - see above
 
     path = ready(args.path)
     identity, proxies = _identity(args), TrustedProxies.parse(args.trust_proxy)
@@ -135,28 +135,24 @@ def _run(args: argparse.Namespace, progress: Progress, ready: Ready) -> int:
         verified = iso(utc_now())
     with opened_projects(path) as projects:
         try:
-            serve(
+            with start(
                 projects,
                 host=args.host,
                 port=args.port,
                 domain=args.domain,
                 cache_dir=args.cache_dir or default_cache_dir(),
-                renewed=lambda: _made_ready(path, ready),
+                renewed=lambda: ready(path),  # a new snapshot, as the ones before were
                 verified=verified,
                 tls=identity,
                 proxies=proxies,
                 further=Further(args.workers - 1, lambda: open_projects(path)),
-                ready=lambda served: _print_served(served, served.holdings, args, identity),
                 log=lambda line: progress.warn(shown(line)),
-            )
+            ) as served:
+                _print_served(served, served.holdings, args, identity)
+                served.wait()
         except KeyboardInterrupt:
             print("\nstopped")
     return COMPLETE
-
-
-def _made_ready(path: Path, ready: Ready) -> None:
-    """Get a new snapshot ready to be read, as the ones before were."""
-    ready(path)
 
 
 def _identity(args: argparse.Namespace) -> Identity | None:

@@ -20,7 +20,7 @@ from archiver.core.snapshot import Failure
 from archiver.offline import registry
 from archiver.offline.markup import age_text
 from archiver.offline.opening import open_projects
-from archiver.offline.server import serve, start
+from archiver.offline.server import start
 from archiver.store.snapshots import set_good, write_captures, write_report, write_snapshot
 from servers.serving import Running, serving
 from servers.small_archive import FINISHED, IMAGE, SITE, SNAPSHOT, ArchiveBuilder, html, small_archive
@@ -461,7 +461,9 @@ def test_serve_ends_when_told_to(tmp_path: Path) -> None:
         told.append(served)
         stop.set()
 
-    serve(open_projects(tmp_path), port=0, ready=ready, log=print, stop=stop)
+    with start(open_projects(tmp_path), port=0, log=print) as served:
+        ready(served)
+        served.wait(stop)
     assert len(told) == 1
 
 
