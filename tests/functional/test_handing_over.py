@@ -10,9 +10,7 @@ from typing import Iterator
 
 import pytest
 
-from archiver.cli import main
-from archiver.offline.commands import run_reader
-from servers.console import INSTALLED
+from servers.console import INSTALLED, parse_only
 from servers.processes import need
 from servers.pump import a_month_later, pump_archive
 
@@ -78,10 +76,8 @@ def test_what_the_guide_only_mentions_is_what_the_program_takes(
     line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Verbs and options exist: what serves, or needs a runtime or a registry, is parsed and not run."""
-    parsed: list[object] = []
-    monkeypatch.setattr("archiver.offline.commands.run_command", lambda args, **_: parsed.append(args) or 0)
-    program, *words = shlex.split(line.replace("python3 archiver.pyz", "archiver.pyz"))
-    assert (run_reader if program == "archiver.pyz" else main.main)(words) == 0
+    code, parsed = parse_only(line, monkeypatch)
+    assert code == 0
     assert len(parsed) == 1
 
 

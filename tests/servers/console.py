@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
+from archiver.cli import main
+from archiver.offline.commands import run_reader
 from servers.processes import accepts, free_port, running, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 TIMEOUT = 300  # seconds for one command
 INSTALLED = (sys.executable, "-m", "archiver")
@@ -27,6 +32,14 @@ with open(sys.argv[1], "w") as peak:
     peak.write(str(usage.ru_maxrss))
 sys.exit(os.waitstatus_to_exitcode(status))
 """
+
+
+def parse_only(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[object]]:
+    """Give a command line to the program it names, by which it is parsed and not run; return its exit code and what was parsed."""
+    parsed: list[object] = []
+    monkeypatch.setattr("archiver.offline.commands.run_command", lambda args, **_: parsed.append(args) or 0)
+    program, *words = shlex.split(line.replace("python3 archiver.pyz", "archiver.pyz"))
+    return (run_reader if program == "archiver.pyz" else main.main)(words), parsed
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import hashlib
 import http.client
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -21,30 +20,18 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator
 import pytest
 
 from servers.content import OCI_LAYER, OCI_MANIFEST, Filling, Made, packed, repository_of
-from servers.processes import PATIENCE, accepts, free_port, need, running, wait_until, with_daemons
+from servers.fronting import fronting
+from servers.processes import PATIENCE, accepts, free_port, need, running, wait_until
 
 if TYPE_CHECKING:
     from servers.certificates import Certificates
     from servers.tokenserver import TokenServer
 
-_NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-worker_processes 1;
-{user}
-events {{ worker_connections 256; }}
-http {{
-    include /etc/nginx/mime.types;
-    default_type application/octet-stream;
-    log_format path '$request_method $status $request_uri';
-    access_log {folder}/access.log path;
-    client_body_temp_path {folder}/temp;
-    proxy_temp_path {folder}/temp;
-    fastcgi_temp_path {folder}/temp;
-    uwsgi_temp_path {folder}/temp;
-    scgi_temp_path {folder}/temp;
+_FOLDER_SERVER = """
     server {{
+        include /etc/nginx/mime.types;
+        default_type application/octet-stream;
+        access_log {folder}/access.log path;
         listen 127.0.0.1:{port};
         root {root};
         index index.html;
@@ -52,7 +39,6 @@ http {{
         gzip on;
         gzip_types text/css application/javascript text/plain;
     }}
-}}
 """
 
 
@@ -93,22 +79,10 @@ def nginx(root: Path, folder: Path, *, listing: bool = False) -> Iterator[Site]:
     """
     need("nginx")
     port = free_port()
-    config = folder / "nginx.conf"
-    user = f"user {_user_name()};" if os.geteuid() == 0 else ""
-    config.write_text(
-        _NGINX.format(folder=folder, port=port, root=root, user=user, listing="on" if listing else "off")
-    )
-    command = ["nginx", "-c", str(config), "-p", str(folder), "-e", str(folder / "error.log")]
-    with running(command, log=folder / "nginx.log", env=with_daemons()) as process:
-        wait_until(lambda: accepts(port), process, what="nginx")
+    served = _FOLDER_SERVER.format(folder=folder, port=port, root=root, listing="on" if listing else "off")
+    with fronting(folder, served, port):
         # The probe above left no request, so the log begins with the first real one.
         yield Site(f"http://127.0.0.1:{port}", root, folder / "access.log")
-
-
-def _user_name() -> str:
-    import pwd  # noqa: PLC0415 - POSIX only, as nginx's user directive
-
-    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 @dataclass(frozen=True)
