@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
@@ -17,6 +18,8 @@ from servers.serving import serving
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from archiver.offline.server import Served
 
 HOSTILE = "\x1b]0;owned\x07\x9b2Ja\u202eb\r\nc\u3000d"
 CONTROLS = ("\x1b", "\x07", "\x9b", "\u202e", "\r")
@@ -63,12 +66,14 @@ def test_serve_controls_no_terminal(
     """Neither a project's title and names nor a line of the log reach the terminal as they are."""
     path = _bundle(tmp_path)
 
-    def serve(holdings: object, **options: object) -> None:
+    @contextmanager
+    def start(_: object, **options: object) -> Iterator[Served]:
         with serving(path) as running:
-            options["ready"](running.served)  # type: ignore[operator]  # as server.serve is called
-        options["log"](f"/{HOSTILE}: damaged")  # type: ignore[operator]  # see above
+            yield running.served
+        options["log"](f"/{HOSTILE}: damaged")  # type: ignore[operator]  # as server.start is called
 
-    monkeypatch.setattr("archiver.offline.server.serve", serve)
+    monkeypatch.setattr("archiver.offline.server.Served.wait", lambda _: None)
+    monkeypatch.setattr("archiver.offline.server.start", start)
     assert run_reader(["serve", str(path)]) == 0
     shown = capsys.readouterr()
     assert _plain(shown.out)
