@@ -15,7 +15,8 @@ from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.preflight import check_environment, checked_spec
 from archiver.collect.run import archive_project
 from archiver.core.errors import ArchiverError, InvalidDocument, Stopped, StoreError, UsageError
-from archiver.core.snapshot import HEALTHY, Snapshot
+from archiver.core.judgement import HEALTHY
+from archiver.core.snapshot import Snapshot
 from archiver.offline.commands import report
 from archiver.offline.exitcodes import COMPLETE, FAILURES, INTERRUPTED, SOURCE_GONE, worst
 from archiver.store.paths import create_archive

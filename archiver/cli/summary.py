@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, Sequence
 
 from archiver.collect.web.limits import REASONS
 from archiver.core.amounts import count_text, size_text
+from archiver.core.judgement import HEALTHY
 from archiver.core.printable import printable
 from archiver.core.reasons import CATCH_ALL, SCRIPT_ONLY
 from archiver.core.report import KEPT_CODES
-from archiver.core.snapshot import HEALTHY
 
 if TYPE_CHECKING:
     from archiver.collect.run import RunResult

@@ -13,8 +13,9 @@ from archiver.collect.web.credentials import Credentials, Proxy
 from archiver.collect.web.documents.pool import DocumentPool
 from archiver.collect.web.report import site_report
 from archiver.collect.web.scope import Scope
-from archiver.core.capture import PAGE
-from archiver.core.snapshot import GONE, HEALTHY, SiteResult
+from archiver.core.capture import PAGE, distinct_pages
+from archiver.core.judgement import GONE, HEALTHY
+from archiver.core.snapshot import SiteResult
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class DocSites:
             origins=pages,
             requisite_origins=requisites,
             verdict=HEALTHY if outcome.seeds_captured else GONE,
-            pages=sum(capture.kind == PAGE for capture in view),
+            pages=len(distinct_pages(view)),
             requisites=sum(capture.kind != PAGE for capture in view),
             fetched=outcome.fetched,
             unchanged=outcome.unchanged,

@@ -1,7 +1,8 @@
 """A capture: one URL fetched at one time, as one line of a CDXJ index.
 
 Source: CDXJ as in WACZ 1.1.1 (``surt-key timestamp14 {json}``, all values strings), with the
-members ``record``, ``original``, ``source``, ``kind``, ``etag`` and ``modified`` of docs/format.md.
+members ``record``, ``original``, ``source``, ``kind``, ``etag``, ``modified``, ``since``, ``text`` and ``gone`` of
+docs/format.md.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Capture:
         record: the WARC-Record-ID, ``<urn:uuid:…>``, of the response or revisit record.
         original: for a revisit, the WARC-Record-ID of the record that holds the payload.
         etag, modified: the validators to ask with next time.
+        since: since when the content is known to be what it is, ``YYYYMMDDhhmmss`` UTC; empty: since ``timestamp``.
+        text: how many characters the main text of an HTML page has, in decimal; empty where that was not counted.
+        gone: since when upstream is known not to have it any more, ``YYYYMMDDhhmmss`` UTC; empty where it has it, or
+            cannot say.
     """
 
     url: str
@@ -50,6 +55,9 @@ class Capture:
     original: str = ""
     etag: str = ""
     modified: str = ""
+    since: str = ""
+    text: str = ""
+    gone: str = ""
 
     @property
     def key(self) -> str:

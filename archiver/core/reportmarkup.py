@@ -11,8 +11,8 @@ from html import escape
 from typing import TYPE_CHECKING, Callable, Mapping, Sequence
 
 from archiver.core.amounts import count_text, size_text
+from archiver.core.judgement import HEALTHY
 from archiver.core.report import SiteReport
-from archiver.core.snapshot import HEALTHY
 
 if TYPE_CHECKING:
     from typing import Iterable

@@ -13,16 +13,13 @@ from archiver.core import jsontext
 from archiver.core.clock import is_snapshot_id
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, InvalidReference, InvalidURL
+from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
 from archiver.core.reference import Reference
 from archiver.core.shape import read_record
 from archiver.core.urlkey import Origin
 
 FORMAT = "archiver-snapshot/1"
 _LIMIT = 256 << 20
-
-HEALTHY = "healthy"
-DEGRADED = "degraded"
-GONE = "gone"
 
 
 @dataclass(frozen=True)
@@ -160,7 +157,9 @@ class Snapshot:
     ``spec`` is the spec as it was read; ``captures`` counts index entries. ``report_digest`` is that of the report
     in JSON; empty in records that were written before there were reports. ``locked`` names the snapshot whose images and
     files this one reproduces; empty where what is newest was asked for. ``reader_image`` is the reference of the image that
-    readers without Python can read with; empty where the spec names none.
+    readers without Python can read with; empty where the spec names none. ``judgements`` has one entry a source, in the
+    spec's order, doc sites before images before files. ``accepted`` names the snapshot whose refused captures the keeper
+    accepted into this one; empty where a run made it.
     """
 
     id: str
@@ -180,12 +179,18 @@ class Snapshot:
     report_digest: str = ""
     locked: str = ""
     reader_image: str = ""
+    judgements: tuple[Judgement, ...] = ()
+    accepted: str = ""
 
     @property
     def verdict(self) -> str:
         """The worst verdict of any site."""
         verdicts = {site.verdict for site in self.sites}
         return next((v for v in (GONE, DEGRADED) if v in verdicts), HEALTHY)
+
+    def judgement(self, source: str) -> Judgement | None:
+        """Return what was judged of a source; None where the record has nothing of it."""
+        return next((each for each in self.judgements if each.source == source), None)
 
     @property
     def platforms(self) -> tuple[Platform, ...]:
@@ -209,9 +214,9 @@ class Snapshot:
         if document.pop("format", None) != FORMAT:
             raise InvalidDocument(f"not a {FORMAT} record", place=what)
         lists = {"sites": SiteResult, "images": ImageResult, "files": FileResult, "failures": Failure,
-                 "broken_links": BrokenLink}  # fmt: skip
+                 "broken_links": BrokenLink, "judgements": Judgement}  # fmt: skip
         for name, kind in lists.items():
-            entries = document.get(name)
+            entries = document.get(name, [] if kind is Judgement else None)
             if not isinstance(entries, list):
                 raise InvalidDocument(f"{name!r} is not a list", place=what)
             document[name] = tuple(read_record(kind, entry, what=what) for entry in entries)

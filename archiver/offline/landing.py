@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 from urllib.parse import quote
 
 from archiver.core.amounts import count_text, size_text
+from archiver.core.judgement import DEGRADED, GONE
 from archiver.core.reference import Reference
-from archiver.core.snapshot import DEGRADED, GONE
 from archiver.offline.asof import PATH as CHOOSE
 from archiver.offline.datepicker import date_picker, moment_of, not_newest
 from archiver.offline.imagelist import FOLDED_FROM, NAMES, images_section

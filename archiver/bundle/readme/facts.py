@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Sequence
 
 from archiver.core.amounts import count_text, size_text
 from archiver.core.clock import iso, iso_of_timestamp14, parse_iso, parse_snapshot_id
+from archiver.core.judgement import HEALTHY
 from archiver.core.reference import Reference
-from archiver.core.snapshot import HEALTHY
 from archiver.core.urlkey import Origin
 from archiver.offline.loading.runtimes import ZSTD_NOTE
 

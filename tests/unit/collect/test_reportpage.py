@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from archiver.collect.reportpage import report_page
 from archiver.core import reportmarkup as module
+from archiver.core.judgement import GONE, HEALTHY
 from archiver.core.report import (
     Coverage,
     EditionReport,
@@ -17,7 +18,6 @@ from archiver.core.report import (
     SitemapReport,
     SiteReport,
 )
-from archiver.core.snapshot import GONE, HEALTHY
 
 if TYPE_CHECKING:
     import pytest

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from archiver.core.errors import InvalidDocument
+from archiver.core.judgement import HEALTHY
 from archiver.core.report import (
     Coverage,
     EditionReport,
@@ -19,7 +20,6 @@ from archiver.core.report import (
     SiteReport,
 )
 from archiver.core.reportjson import read_report
-from archiver.core.snapshot import HEALTHY
 
 
 def _listing(reason: str, total: int) -> Listing:

@@ -6,9 +6,8 @@ import pytest
 
 from archiver.core.capture import Capture
 from archiver.core.errors import InvalidDocument
+from archiver.core.judgement import GONE, HEALTHY
 from archiver.core.snapshot import (
-    GONE,
-    HEALTHY,
     BrokenLink,
     Failure,
     FileResult,

@@ -11,6 +11,7 @@ from archiver.collect.web.frontier import SITEMAP, Found, Frontier, RunState
 from archiver.collect.web.report import is_missed, site_report
 from archiver.collect.web.sitemaps import Sitemaps
 from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.judgement import HEALTHY
 from archiver.core.reasons import NOT_THERE, REDIRECT_LOOP
 from archiver.core.report import (
     Coverage,
@@ -21,7 +22,7 @@ from archiver.core.report import (
     SitemapReport,
     SiteReport,
 )
-from archiver.core.snapshot import HEALTHY, SiteResult
+from archiver.core.snapshot import SiteResult
 from archiver.spec.model import DocSite
 
 if TYPE_CHECKING:
