@@ -105,10 +105,11 @@ class EditionReport:
 class SiteReport:
     """What came of one doc site.
 
-    Of the ``found`` URLs ``pages``, ``requisites`` and ``redirects`` were captured by this run, ``unchanged`` of
-    them as before; ``carried`` captures are kept from an earlier snapshot. ``bytes`` came as bodies, and the crawl
-    took ``seconds``, those of interrupted processes of the run included. ``failed`` is listed by error code, ``broken`` (dead links of the site itself) by status, ``marked`` (pages that are not what
-    they seem) by what they are. ``skipped`` URLs are wanted and were not asked for, ``left_out`` ones are not
+    Of the ``found`` URLs ``pages`` (as ``distinct_pages`` counts), ``requisites`` and ``redirects`` were captured by
+    this run, ``unchanged`` of them as before; ``carried`` captures are kept from an earlier snapshot. ``bytes`` came as
+    bodies, and the crawl took ``seconds``, those of interrupted processes of the run included. ``failed`` is listed by
+    error code, ``broken`` (dead links of the site itself) by status, ``marked`` (pages that are not what they seem) by
+    what they are. ``skipped`` URLs are wanted and were not asked for, ``left_out`` ones are not
     wanted; both by reason. ``coverage`` is None where no sitemap was read.
     """
 

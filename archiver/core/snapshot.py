@@ -52,9 +52,9 @@ class SiteResult:
     """What came of one doc site.
 
     ``origins`` are those of captured pages, ``requisite_origins`` those that only served
-    requisites. ``fetched`` counts this run's captures, ``carried`` the entries kept from an earlier
-    snapshot, ``unchanged`` the captures that are revisits; ``skipped`` counts URLs by the reason
-    they were left out. ``bytes`` is what came over the wire as bodies.
+    requisites. ``pages`` counts as ``distinct_pages`` does, ``requisites`` the captures of that kind. ``fetched``
+    counts this run's captures, ``carried`` the entries kept from an earlier snapshot, ``unchanged`` the captures that
+    are revisits; ``skipped`` counts URLs by the reason they were left out. ``bytes`` is what came over the wire as bodies.
     """
 
     name: str

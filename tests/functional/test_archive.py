@@ -14,6 +14,7 @@ import signal
 import subprocess
 import termios
 import threading
+import zipfile
 from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
@@ -24,6 +25,7 @@ from servers.processes import free_port, wait_until
 from servers.real import docker_registry, tiny_layout
 from servers.registry import Asked, Reply
 from servers.registry import serving as registry_serving
+from servers.site import Reply as Answered
 from servers.site import Site, put, serving
 
 if TYPE_CHECKING:
@@ -74,6 +76,27 @@ def test_a_site_is_archived_completely(console: Console, site: Site) -> None:
     assert (record["sites"][0]["pages"], record["sites"][0]["requisites"]) == (2, 2)
     assert (console.folder / "archives" / "sample" / "good").read_text().strip() == record["id"]
     assert "/second.html" in site.targets()
+
+
+def test_pages_are_counted_as_lists_of_them_have_them(console: Console, site: Site) -> None:
+    """A redirect, a text file and a page under a second URL are captured, and are no more pages: everywhere alike."""
+    put(
+        site, "index.html", f"{INDEX}<a href=moved>moved</a> <a href=./>again</a> <a href=notes.txt>notes</a>"
+    )
+    put(site, "notes.txt", "plain text")
+    site.answers |= {
+        "/": site.answers["/index.html"],
+        "/moved": Answered(status=302, headers=(("Location", "/second.html"),)),
+    }
+    outcome = console.succeed("archive", _spec(console, docs=[_docs(f"{site.origin}/index.html")]), "--json")
+    record, report = _record(console), json.loads((console.folder / outcome.json["report"]).read_bytes())
+    said = [outcome.json["pages"], *(each["pages"] for each in (*record["sites"], *report["sites"]))]
+    assert (said, record["captures"], report["sites"][0]["redirects"]) == ([2, 2, 2], 7, 1)
+    bundle = console.folder / "sample.tar"
+    console.succeed("bundle", "sample", "-o", bundle)
+    console.succeed("extract", bundle, console.folder / "out")
+    with zipfile.ZipFile(console.folder / "out" / "docs" / "docs.wacz") as packed:
+        assert len(packed.read("pages/pages.jsonl").splitlines()) == 1 + 2
 
 
 def test_progress_is_plain_lines_without_a_terminal(console: Console, site: Site) -> None:

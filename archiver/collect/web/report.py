@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from archiver.collect.web.limits import REASONS
 from archiver.collect.web.urls import is_web, origin_of, resolve
-from archiver.core.capture import PAGE
+from archiver.core.capture import PAGE, distinct_pages
 from archiver.core.editions import found_editions
 from archiver.core.reasons import (
     BUSY_HOST,
@@ -110,16 +110,14 @@ def site_report(state: RunState, result: SiteResult, captures: Sequence[Capture]
     """
     tables = _Tables(state, result.name)
     skipped = tables.listings(_SKIPPED, MOST_OTHERS)
-    redirects = sum(_is_redirect(capture) for capture in captures)
-    pages = sum(capture.kind == PAGE and not _is_redirect(capture) for capture in captures)
     return SiteReport(
         name=result.name,
         seeds=result.seeds,
         verdict=result.verdict,
         found=tables.count("SELECT count(*) FROM urls WHERE source = ?") + tables.count(_ONLY_SKIPPED),
-        pages=pages,
-        requisites=len(captures) - pages - redirects,
-        redirects=redirects,
+        pages=len(distinct_pages(captures)),
+        requisites=sum(capture.kind != PAGE and not _is_redirect(capture) for capture in captures),
+        redirects=sum(_is_redirect(capture) for capture in captures),
         unchanged=result.unchanged,
         carried=result.carried,
         bytes=result.bytes,
