@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_OTHERS = 3
 # Sections; of a query that finds more, titles and headings are ranked, and the first texts.
-_MOST_RANKED = 5_000
+_MOST_RANKED = 3_500
 _MOST_STEPS = 2_000  # of _STEP virtual machine instructions each; a few seconds
 _STEP = 100_000
 _MOST_BEGUN = (

@@ -19,6 +19,7 @@ from archiver.offline.search.segment import bigrams, normalized, phrase_text, sp
 _MOST_TEXT = 300  # characters
 _MOST_TERMS = 24
 _SHORTEST_PREFIX = 2  # letters: of one, everything would be found
+_SHORTEST_PART = 3  # the same of the last part of a name such as ``struct nf_conn``, whose parts are looked for side by side
 _PIECE = re.compile(r'"([^"]*)"?|(\S+)')
 # A Korean word is its noun or verb's stem with what follows; these follow most often, the longest first.
 _PARTICLE = re.compile(
@@ -135,10 +136,14 @@ def parse_query(text: str, *, as_you_type: bool = False) -> Query:
 
 
 def _word(run: str, *, unfinished: bool) -> Clause:
-    typed = re.split(r"[\W_]", run)[-1]
-    if not unfinished or len(typed) < _SHORTEST_PREFIX:
-        return Clause(((Phrase(run),),))
-    return Clause(((Phrase(run, is_prefix=True),),), typed.lower() if typed == run else "")
+    *parts, typed = re.split(r"[\W_]", run)
+    if not unfinished or not any(parts):
+        if not unfinished or len(typed) < _SHORTEST_PREFIX:
+            return Clause(((Phrase(run),),))
+        return Clause(((Phrase(typed, is_prefix=True),),), typed.lower())
+    if len(typed) < _SHORTEST_PART:  # too much begins so: what stands before it is enough for now
+        return Clause(((Phrase(run[: len(run) - len(typed)]),),))
+    return Clause(((Phrase(run, is_prefix=True),),))
 
 
 def _run(run: str) -> Phrase:

@@ -72,6 +72,21 @@ def test_words_that_the_index_knows_complete_the_one_being_typed() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("nf_co", '"nf_"'),
+        ("nf_con", '"nf_con" *'),
+        ("nf_", '"nf_"'),
+        ("__st", '("st" *) OR "standing"'),
+    ],
+)
+def test_the_last_part_of_a_name_is_looked_for_from_its_third_letter(text: str, expression: str) -> None:
+    """Two letters begin so much that what stands before them has to do; where nothing does, they are a word."""
+    query = parse_query(text, as_you_type=True)
+    assert query.strict(lambda _: (True, ["standing"])) == expression
+
+
 def test_terms_are_kept_for_marking() -> None:
     """The words, phrases and runs looked for are told once each, in order."""
     assert parse_query('linux "on linux" 安装K8s linux').terms == ("linux", "on linux", "安装", "K8s")
