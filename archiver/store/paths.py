@@ -70,6 +70,11 @@ class ProjectPaths:
         return self.root / "unfinished"
 
     @property
+    def last_run(self) -> Path:
+        """Says how the last run ended."""
+        return self.root / "last-run.json"
+
+    @property
     def lock(self) -> Path:
         """Locked while a run works on the project."""
         return self.root / ".lock"
