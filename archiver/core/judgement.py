@@ -45,6 +45,11 @@ class Judgement:
     alive: int = 0
     peak: int = 0
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what came was refused and what was good before stands in for it."""
+        return self.verdict != HEALTHY and bool(self.good)
+
 
 def worst_verdict(judgements: Iterable[Judgement]) -> str:
     """Return the gravest of the verdicts; ``healthy`` where there are none."""

@@ -78,7 +78,7 @@ class Accounting:
             ):
                 self._frontier.capture(self.capture_of(recorded, archived_kind(entry)))
             target = self._lead_on(entry, recorded, result)
-        self._frontier.settle(url, size=recorded.size, target=target)
+        self._frontier.settle(url, status=status, size=recorded.size, target=target)
 
     def account_again(self, recorded: Recorded, result: Document | Unreadable) -> None:
         """Follow the links of what had been read as something less."""

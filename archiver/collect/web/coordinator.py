@@ -355,7 +355,7 @@ class Coordinator:
             self._accounting.fail(job.url, status_refused(exchange.url, exchange.status))
             if job.robots:
                 self._asides.robots_answered(job.host, exchange.status, b"")
-            self._frontier.settle(job.url, size=exchange.size)
+            self._frontier.settle(job.url, status=exchange.status, size=exchange.size)
             return
         recorded = self._recorder.write(exchange, conditional=bool(job.conditions))
         if recorded is None:

@@ -19,7 +19,7 @@ from archiver.core.snapshot import BrokenLink, Failure
 from archiver.store.atomic import make_folder, storage_errors
 from archiver.store.databases import database_errors, translated
 
-_VERSION = 2
+_VERSION = 3
 _QUEUED, _DONE, _REREAD = 0, 1, 2
 _LINKED, _GUESSED, _GUESSED_WRONG = 0, 1, 2
 _MOST_HELD = 500  # statements
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS urls (
     id INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL,
     kind TEXT NOT NULL, seed INTEGER NOT NULL, hops INTEGER NOT NULL, referrer TEXT NOT NULL,
     state INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, target TEXT NOT NULL DEFAULT '',
-    guessed INTEGER NOT NULL, UNIQUE (source, url)
+    guessed INTEGER NOT NULL, status TEXT NOT NULL DEFAULT '', UNIQUE (source, url)
 );
 CREATE INDEX IF NOT EXISTS queue ON urls (source, host, id) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS rereads ON urls (source, id) WHERE state = 2;
@@ -323,17 +323,19 @@ class Frontier:
         ).fetchone()
         return Found(row[0], row[1], row[2], bool(row[3]), row[4], bool(row[5])) if row else None
 
-    def settle(self, url: str, *, size: int = 0, target: str = "") -> None:
+    def settle(self, url: str, *, status: int | None = None, size: int = 0, target: str = "") -> None:
         """Mark a URL as done.
 
         Args:
             url: the URL.
+            status: the HTTP status that it was answered with; None where nothing came.
             size: the bytes of body that came for it.
             target: where it redirects to.
         """
         changed = self._state.rows(
-            "UPDATE urls SET state = 1, bytes = ?, target = ? WHERE source = ? AND url = ? AND state = 0",
-            (size, target, self._source, url),
+            "UPDATE urls SET state = 1, status = ?, bytes = ?, target = ? "
+            "WHERE source = ? AND url = ? AND state = 0",
+            ("" if status is None else str(status), size, target, self._source, url),
         )
         self.done += changed.rowcount
         self.received += size * changed.rowcount
