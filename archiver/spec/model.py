@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from archiver.spec.access import Auth, Cookies, Headers, Proxy
 from archiver.spec.files import FileEntry
 from archiver.spec.images import ImageSet, NamedImageReference
+from archiver.spec.keep import Keep
 from archiver.spec.limits import Limits
 from archiver.spec.registries import RegistryMap
 from archiver.spec.scope import Scope, Traps
@@ -126,6 +127,7 @@ class Spec(Model):
         None,
         description="an image with Python in it, archived too, for readers who have a container runtime only",
     )
+    keep: Keep | None = Field(None, description="which snapshots prune keeps; all where it is left out")
 
     @property
     def asked_images(self) -> ImageSet | None:
