@@ -18,8 +18,8 @@ from archiver.offline.problems import inside, refuse
 from archiver.offline.records import RESPONSE, REVISIT
 from archiver.offline.wacz import open_wacz
 from archiver.offline.windows import CHUNK
+from archiver.store.captureindex import captures_of
 from archiver.store.imagewalk import read_manifest
-from archiver.store.snapshots import captures_of
 from archiver.store.warcfiles import MemberReading
 
 if TYPE_CHECKING:

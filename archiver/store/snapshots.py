@@ -5,18 +5,17 @@ A snapshot's record is written last: whatever it names is durable before it exis
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from typing import IO, TYPE_CHECKING, Iterable, Iterator
+from typing import TYPE_CHECKING, Iterable, Iterator
 
-from archiver.core.capture import LONGEST_LINE, Capture
 from archiver.core.clock import is_snapshot_id
 from archiver.core.digest import Digest
-from archiver.core.errors import InvalidDocument, NotArchived, RecordCorrupt
+from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.core.snapshot import Snapshot
 from archiver.store.atomic import atomic_file, storage_errors, write_atomically
+from archiver.store.captureindex import capture_lines, parsed, write_lines
 
 if TYPE_CHECKING:
+    from archiver.core.capture import Capture
     from archiver.store.paths import ProjectPaths
 
 
@@ -28,8 +27,7 @@ def write_captures(paths: ProjectPaths, snapshot: str, captures: Iterable[Captur
     lines = sorted((capture.to_cdxj() + "\n").encode("ascii") for capture in captures)
     path = paths.captures(snapshot)
     with atomic_file(path) as stream:
-        with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=6, mtime=0) as packed:
-            packed.writelines(lines)
+        write_lines(lines, stream)
         stream.seek(0)
         digest, _ = Digest.of_stream(stream)
     return len(lines), str(digest)
@@ -41,7 +39,7 @@ def read_captures(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[Capture]:
     Raises:
         RecordCorrupt: the index is missing, has another digest than the record says, or is malformed.
     """
-    yield from _parsed(read_capture_lines(paths, snapshot), str(paths.captures(snapshot.id)))
+    return parsed(read_capture_lines(paths, snapshot), str(paths.captures(snapshot.id)))
 
 
 def read_capture_lines(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[bytes]:
@@ -60,37 +58,6 @@ def read_capture_lines(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[byte
                 raise RecordCorrupt("the capture index is not the one the snapshot names", place=str(path))
             stream.seek(0)
             yield from capture_lines(stream, str(path))
-
-
-def captures_of(stream: IO[bytes], place: str) -> Iterator[Capture]:
-    """Yield the captures of a capture index in their order.
-
-    Args:
-        stream: the index, compressed; it need not be trusted.
-        place: names it in errors.
-
-    Raises:
-        RecordCorrupt: it cannot be unpacked, or a line is malformed.
-    """
-    yield from _parsed(capture_lines(stream, place), place)
-
-
-def capture_lines(stream: IO[bytes], place: str) -> Iterator[bytes]:
-    """Yield the lines of a packed capture index, without their newlines; see ``captures_of``."""
-    try:
-        with gzip.GzipFile(fileobj=stream) as packed:
-            while line := packed.readline(LONGEST_LINE):
-                yield line.rstrip(b"\n")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise RecordCorrupt(f"the capture index cannot be read: {error}", place=place) from error
-
-
-def _parsed(lines: Iterable[bytes], place: str) -> Iterator[Capture]:
-    try:
-        for line in lines:
-            yield Capture.from_cdxj(line.decode("utf-8"))
-    except (UnicodeDecodeError, InvalidDocument) as error:
-        raise RecordCorrupt(f"the capture index cannot be read: {error}", place=place) from error
 
 
 def write_report(paths: ProjectPaths, snapshot: str, document: bytes, page: bytes) -> str:

@@ -5,14 +5,11 @@ Source: docs/format.md, "record/", "Snapshot record" and "Capture index".
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections import defaultdict
-from contextlib import closing
 from typing import IO, TYPE_CHECKING, Any, Callable, Iterator, Mapping
 
 from archiver.core import jsontext
-from archiver.core.capture import LONGEST_LINE, Capture
+from archiver.core.capture import Capture
 from archiver.core.clock import parse_iso
 from archiver.core.descriptor import Descriptor
 from archiver.core.digest import Digest
@@ -22,6 +19,7 @@ from archiver.core.snapshot import Snapshot
 from archiver.offline.checks.index import Counts
 from archiver.offline.loading.shelf import joined_images
 from archiver.offline.names import CAPTURES, CONTENTS, FILE_RECORDS, FILES, RECORD, REPORT
+from archiver.store.captureindex import capture_lines
 from archiver.store.fileartifact import StoredFile
 from archiver.store.imagewalk import walk_image
 
@@ -181,7 +179,7 @@ class CaptureView:
                 number += 1
                 self.sites[capture.source].add(capture)
                 seen(capture)
-        except (ArchiverError, EOFError, OSError, zlib.error, UnicodeDecodeError) as error:
+        except (ArchiverError, OSError, UnicodeDecodeError) as error:
             detail = error.message if isinstance(error, ArchiverError) else str(error)
             self._report("record.document", CAPTURES, f"behind line {number}: {detail}")
             return
@@ -192,15 +190,14 @@ class CaptureView:
 
     def _captures(self) -> Iterator[Capture]:
         last = b""
-        with closing(gzip.GzipFile(fileobj=self._stream)) as packed:
-            while line := packed.readline(LONGEST_LINE):
-                if line <= last or not line.endswith(b"\n"):
-                    raise RecordCorrupt("the lines are not in order, or one is too long")
-                last = line
-                capture = Capture.from_cdxj(line.decode("ascii"))
-                if not line.startswith(capture.key.encode() + b" "):
-                    raise RecordCorrupt(f"{capture.url:.200} stands under another key")
-                yield capture
+        for line in capture_lines(self._stream, CAPTURES):
+            if line <= last:
+                raise RecordCorrupt("the lines are not in order")
+            last = line
+            capture = Capture.from_cdxj(line.decode("ascii"))
+            if not line.startswith(capture.key.encode() + b" "):
+                raise RecordCorrupt(f"{capture.url:.200} stands under another key")
+            yield capture
 
     def compare_docs(self, docs: tuple[DocsEntry, ...]) -> None:
         """Check that these are the captures that bundle.json speaks of."""
