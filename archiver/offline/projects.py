@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Sequence
 
-from archiver.core.capture import Capture
-from archiver.core.errors import InvalidDocument, NotArchived, RecordCorrupt
+from archiver.core.errors import NotArchived, RecordCorrupt, StoreError
 from archiver.offline.archive import ArchiveImages, open_project
 from archiver.store.blobs import BlobReader
-from archiver.store.snapshots import capture_lines, good_snapshot, list_snapshots, read_snapshot
+from archiver.store.captureindex import CaptureIndex
+from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from archiver.core.capture import Capture
     from archiver.offline.holdings import Holding, ImageShelf
     from archiver.store.paths import ProjectPaths
 
 _REMEMBERED = 4000  # URLs looked up in snapshots that are not open; those do not change
+_INDEXES = 500  # of snapshots looked into lately, a few KB each; more than one request looks into
+_MOST_ALIKE = 100  # captures that are looked at of those that a snapshot has under one key
 
 
 class ArchiveProject:
@@ -27,6 +27,7 @@ class ArchiveProject:
     def __init__(self, paths: ProjectPaths) -> None:
         self.name = paths.name
         self._paths = paths
+        self._index = lru_cache(maxsize=_INDEXES)(self._open_index)
         self._looked_up = lru_cache(maxsize=_REMEMBERED)(self._look_up)
 
     def snapshots(self) -> tuple[str, ...]:
@@ -47,14 +48,20 @@ class ArchiveProject:
         return ArchiveImages(BlobReader(self._paths.root.parent / "images"), record.project, record.images)
 
     def look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
-        """See holdings.Project. The index is read through up to the key; what was found is remembered for a while."""
-        return self._looked_up(snapshot, key)
+        """See holdings.Project. What was found is remembered for a while."""
+        try:
+            return self._looked_up(snapshot, key)
+        except StoreError:  # whoever opens that snapshot is told; others' pages do not depend on it
+            return ()
 
     def close(self) -> None:
         """See holdings.Project: there is nothing."""
 
+    def _open_index(self, snapshot: str) -> CaptureIndex:
+        return CaptureIndex(self._paths.captures(snapshot))
+
     def _look_up(self, snapshot: str, key: str) -> Sequence[Capture]:
-        return tuple(_captures_of_key(self._paths.captures(snapshot), key))
+        return tuple(self._index(snapshot).captures_at(key)[:_MOST_ALIKE])
 
 
 class BundledProject:
@@ -98,14 +105,3 @@ class BundledProject:
     def close(self) -> None:
         """Close the bundle."""
         self._holding.close()
-
-
-def _captures_of_key(path: Path, key: str) -> Iterator[Capture]:
-    """Yield the captures of a key in a capture index, which ends where it is damaged."""
-    prefix = key.encode("utf-8", "surrogatepass") + b" "
-    with suppress(OSError, RecordCorrupt, UnicodeDecodeError, InvalidDocument), path.open("rb") as stream:
-        for line in capture_lines(stream, str(path)):
-            if line.startswith(prefix):
-                yield Capture.from_cdxj(line.decode("utf-8"))
-            elif line > prefix:
-                return

@@ -56,14 +56,18 @@ def test_an_archive_has_all_its_snapshots_and_a_good_one(made: ArchiveBuilder) -
 
 
 def test_a_url_is_looked_up_in_a_snapshot_that_is_not_open(made: ArchiveBuilder) -> None:
-    """Its captures there; nothing where it has none, or where the index is damaged."""
+    """Its captures there; nothing where it has none, or where the index is damaged, until that is repaired."""
     project = _only(made.archive.root)
     key = surt_key(f"{SITE}/")
     assert [one.timestamp for one in project.look_up(FIRST, key)] == ["20260201120001"]
     assert [one.timestamp for one in project.look_up(SECOND, key)] == ["20260301120001"]
     assert project.look_up(FIRST, surt_key(f"{SITE}/p/001.html")) == ()
+    whole = made.paths.captures(SECOND).read_bytes()
     made.paths.captures(SECOND).write_bytes(b"\x1f\x8b damaged")
-    assert _only(made.archive.root).look_up(SECOND, key) == ()
+    again = _only(made.archive.root)
+    assert again.look_up(SECOND, key) == ()
+    made.paths.captures(SECOND).write_bytes(whole)
+    assert len(again.look_up(SECOND, key)) == 1
 
 
 def test_a_bundle_has_one_snapshot(made: ArchiveBuilder, tmp_path: Path) -> None:
