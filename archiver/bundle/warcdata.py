@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Iterable
 
-from archiver.offline.warcinfo import warcinfo
+from archiver.store.warcinfo import warcinfo
 
 if TYPE_CHECKING:
     from archiver.bundle.rawrecords import RawRecords

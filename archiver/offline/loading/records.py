@@ -18,10 +18,10 @@ from archiver.offline.names import DOCS_SUFFIX
 from archiver.offline.problems import inside, refuse
 from archiver.offline.records import REQUEST, RESPONSE, REVISIT, WARCINFO, Heading, Record
 from archiver.offline.wacz import ARCHIVE, open_wacz
-from archiver.offline.warcinfo import warcinfo
 from archiver.offline.windows import CHUNK, FileAccess, Part, chunks
 from archiver.store.atomic import atomic_file, storage_errors
 from archiver.store.locator import Location
+from archiver.store.warcinfo import warcinfo
 
 if TYPE_CHECKING:
     from pathlib import Path

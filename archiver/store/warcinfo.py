@@ -5,11 +5,9 @@ Source: WARC 1.1, section 6.2 (warcinfo).
 
 from __future__ import annotations
 
-import io
+import gzip
 import uuid
 from typing import Mapping
-
-from warcio.warcwriter import WARCWriter
 
 from archiver.core.digest import Digest
 from archiver.version import PROGRAM
@@ -26,28 +24,24 @@ def warcinfo(filename: str, *, identity: str, date: str, about: Mapping[str, str
         date: when it was written, as in WARC-Date.
         about: further fields, such as ``isPartOf`` and ``description``; their values are written as one line each.
     """
-    output = io.BytesIO()
-    writer = WARCWriter(output, gzip=True, warc_version="1.1")
     fields = {
         "software": PROGRAM,
         "format": "WARC File Format 1.1",
         "conformsTo": CONFORMS_TO,
         **{name: " ".join(value.split()) for name, value in about.items()},
     }
-    payload = "".join(f"{key}: {value}\r\n" for key, value in fields.items()).encode("utf-8")
-    record = writer.create_warc_record(
-        "",
-        "warcinfo",
-        payload=io.BytesIO(payload),
-        length=len(payload),
-        warc_content_type="application/warc-fields",
-        warc_headers_dict={
-            "WARC-Type": "warcinfo",
-            "WARC-Record-ID": f"<urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, identity)}>",
-            "WARC-Filename": filename,
-            "WARC-Date": date,
-            "WARC-Block-Digest": str(Digest.of(payload)),
-        },
-    )
-    writer.write_record(record)
-    return output.getvalue()
+    block = _lines(fields)
+    head = {
+        "WARC-Type": "warcinfo",
+        "WARC-Record-ID": f"<urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, identity)}>",
+        "WARC-Filename": filename,
+        "WARC-Date": date,
+        "WARC-Block-Digest": str(Digest.of(block)),
+        "Content-Type": "application/warc-fields",
+        "Content-Length": str(len(block)),
+    }
+    return gzip.compress(b"WARC/1.1\r\n" + _lines(head) + b"\r\n" + block + b"\r\n\r\n", mtime=0)
+
+
+def _lines(fields: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode("utf-8")
