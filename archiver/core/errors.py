@@ -401,6 +401,12 @@ class Stopped(ArchiverError):
     code = "stopped"
 
 
+class HookFailed(ArchiverError):
+    """The command that is to be called for bad news could not be run, or failed; what was archived is as it was."""
+
+    code = "hook.failed"
+
+
 class BundleError(ArchiverError):
     """A bundle cannot be made or read."""
 

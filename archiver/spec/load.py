@@ -25,6 +25,7 @@ _LIMIT = 1 << 20  # bytes; a spec is written by hand
 _MOST_NODES = 100_000  # a YAML file can name one node many times; this bounds what it unfolds to
 _MOST_DEPTH = 32
 _DECIDES_CRAWL = {"name", "seeds", "scope", "traps", "sitemaps", "robots"}
+_KEEPERS_OWN = {"on_degraded"}  # says nothing of what is archived, and is nobody's business who gets a bundle
 
 _At = tuple["str | int", ...]  # where a value is: keys and list positions from the top
 
@@ -55,8 +56,8 @@ class LoadedSpec:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The spec as plain data, for the snapshot record."""
-        return self.spec.model_dump(mode="json")
+        """The spec as plain data, for the snapshot record; what concerns the keeper's machine alone is left out."""
+        return self.spec.model_dump(mode="json", exclude=_KEEPERS_OWN)
 
 
 def load_spec(path: Path) -> LoadedSpec:

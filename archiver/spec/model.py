@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from archiver.spec.access import Auth, Cookies, Headers, Proxy
 from archiver.spec.files import FileEntry
+from archiver.spec.hook import Command
 from archiver.spec.images import ImageSet, NamedImageReference
 from archiver.spec.keep import Keep
 from archiver.spec.limits import Limits
@@ -134,6 +135,10 @@ class Spec(Model):
         """All images to pull: those of ``images``, and the reader's image for the same platforms; None for none."""
         if self.reader_image is None:
             return self.images
+    on_degraded: Command = Field(
+        (),
+        description="a command that refresh calls when a source is not healthy: its words, which may have ${NAME}",
+    )
         if self.images is None:
             return ImageSet(refs=(self.reader_image,))
         return self.images.model_copy(update={"refs": (*self.images.refs, self.reader_image)})

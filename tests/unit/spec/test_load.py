@@ -251,3 +251,25 @@ def test_every_key_is_documented():
     keys = {key for model in models for key in model.get("properties", {})}
     missing = [key for key in keys if f"`{key}`" not in text and f".{key}`" not in text]
     assert not missing
+
+
+def test_the_command_for_bad_news_is_the_keepers_own(tmp_path: Path) -> None:
+    """``on_degraded`` is read as it is, and is not in the record that bundles are made from."""
+    path = tmp_path / "sample.yaml"
+    files = "files: [{url: 'https://example.org/a.zip'}]"
+    path.write_text(f"project: sample\n{files}\non_degraded: [./tell.sh, '${{TEAM}} now']\n", "utf-8")
+    loaded = load_spec(path)
+    assert loaded.spec.on_degraded == ("./tell.sh", "${TEAM} now")
+    assert "on_degraded" not in loaded.record
+
+
+@pytest.mark.parametrize("command", ["echo hello", "[3]", "['']", "['a${', b]", '["a\\0"]'])
+def test_a_command_that_is_no_list_of_words_is_refused(tmp_path: Path, command: str) -> None:
+    """A line for a shell, numbers, an empty name, a broken reference and NUL are told with their line."""
+    path = tmp_path / "sample.yaml"
+    path.write_text(
+        f"project: sample\nfiles: [{{url: 'https://example.org/a.zip'}}]\non_degraded: {command}\n", "utf-8"
+    )
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    assert caught.value.place == f"{path}:3"
