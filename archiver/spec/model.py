@@ -129,16 +129,16 @@ class Spec(Model):
         description="an image with Python in it, archived too, for readers who have a container runtime only",
     )
     keep: Keep | None = Field(None, description="which snapshots prune keeps; all where it is left out")
+    on_degraded: Command = Field(
+        (),
+        description="a command that refresh calls when a source is not healthy: its words, which may have ${NAME}",
+    )
 
     @property
     def asked_images(self) -> ImageSet | None:
         """All images to pull: those of ``images``, and the reader's image for the same platforms; None for none."""
         if self.reader_image is None:
             return self.images
-    on_degraded: Command = Field(
-        (),
-        description="a command that refresh calls when a source is not healthy: its words, which may have ${NAME}",
-    )
         if self.images is None:
             return ImageSet(refs=(self.reader_image,))
         return self.images.model_copy(update={"refs": (*self.images.refs, self.reader_image)})
