@@ -24,12 +24,13 @@ _MAGIC = b"\x1f\x8b\x08"
 
 @dataclass(frozen=True)
 class Member:
-    """One gzip member: where it is (bytes), and its record's ID and type."""
+    """One gzip member: where it is (bytes), its record's ID and type, and the ID of the warcinfo record that it names, if any."""
 
     offset: int
     length: int
     record: str
     type: str
+    warcinfo: str = ""
 
     @property
     def end(self) -> int:
@@ -147,7 +148,8 @@ def _member(stream: IO[bytes], offset: int, path: Path) -> Member | None:
         except RecordCorrupt as error:
             raise RecordCorrupt(error.message, place=place) from error
     fields = reading.fields
-    return Member(offset, reading.length, fields.get("warc-record-id", ""), fields.get("warc-type", ""))
+    names = ("warc-record-id", "warc-type", "warc-warcinfo-id")
+    return Member(offset, reading.length, *(fields.get(name, "") for name in names))
 
 
 def _inflater() -> zlib._Decompress:
