@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 
 import selectolax
 
-from archiver.bundle.documents import EXTRACTION, MOST_BYTES, Document, decode_html, read_document
+from archiver.bundle.documents import EXTRACTION, Document, read_document
 from archiver.bundle.earlierindex import earlier_index, pages_of
+from archiver.bundle.pagetext import page_text
 from archiver.core import jsontext
-from archiver.core.contentcoding import decoded_start, is_decodable
-from archiver.core.digest import CHUNK, Digest
+from archiver.core.digest import Digest
 from archiver.core.editions import EditionReader, normal_locale
 from archiver.core.errors import ArchiverError, StorageDenied
 from archiver.core.progress import NullProgress, Progress
@@ -225,15 +225,7 @@ def _provenance(digest: Digest) -> bytes:
 
 def _document(site: Site, capture: Capture, progress: Progress) -> Document:
     try:
-        response = site.response(capture)
-        with closing(response.body) as body:
-            headers = {name.lower(): value for name, value in response.headers}
-            coding = headers.get("content-encoding", "")
-            content = decoded_start(iter(lambda: body.read(CHUNK), b""), coding, MOST_BYTES)
+        return read_document(page_text(site.response(capture)))
     except ArchiverError as error:
         progress.warn(f"{capture.url} is left out of the search index: {error}")
         return Document("", ())
-    if not is_decodable(coding):
-        progress.warn(f"{capture.url} is left out of the search index: its content coding is not known")
-        return Document("", ())
-    return read_document(decode_html(content, headers.get("content-type", "")))
