@@ -35,7 +35,12 @@ def timestamp14(moment: datetime) -> str:
 
 def iso_of_timestamp14(text: str) -> str:
     """Turn a CDXJ timestamp into the form of WARC-Date. Raises ValueError where it is not one."""
-    return iso(_moment(_TIMESTAMP14, text))
+    return iso(parse_timestamp14(text))
+
+
+def parse_timestamp14(text: str) -> datetime:
+    """Read what ``timestamp14`` writes. Raises ValueError for anything else."""
+    return _moment(_TIMESTAMP14, text)
 
 
 def snapshot_id(moment: datetime) -> str:

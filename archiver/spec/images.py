@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, m
 
 from archiver.core.descriptor import Platform
 from archiver.core.reference import Reference
+from archiver.spec.limits import Interval
 from archiver.spec.values import Model, Texts, checked, web_url, wrong
 
 ALL = "all"
@@ -119,6 +120,9 @@ class ImageSet(Model):
     )
     sections: tuple[str, ...] = Field((), description="the sections of the lists to take; empty: all")
     referrers: bool = Field(True, description="whether signatures, SBOMs and attestations are kept, too")
+    every: Interval | None = Field(
+        None, description="how often refresh asks for them; default: the project's"
+    )
 
     @field_serializer("platforms")
     def _written_platforms(self, platforms: tuple[str, ...]) -> object:

@@ -1,4 +1,4 @@
-"""Bounds on what is taken from one doc site."""
+"""Amounts in specs: bounds on what is taken from one doc site, and the times between two looks at a source."""
 
 from __future__ import annotations
 
@@ -21,8 +21,19 @@ def _amount(parse: Callable[[str], float], example: str) -> Callable[[object], o
     return check
 
 
+def _interval(text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds > _LONGEST_INTERVAL:
+        raise ValueError(f"{text!r:.80} is more than ten years")
+    return seconds
+
+
+_LONGEST_INTERVAL = 3653 * 86_400  # seconds
+
 Size = Annotated[str, BeforeValidator(_amount(parse_size, "20GiB"))]
 Duration = Annotated[str, BeforeValidator(_amount(parse_duration, "6h"))]
+Interval = Annotated[str, BeforeValidator(_amount(_interval, "7d"))]
+"""The time from one look at something to the next."""
 
 
 class Limits(Model):

@@ -12,7 +12,7 @@ from archiver.spec.files import FileEntry
 from archiver.spec.hook import Command
 from archiver.spec.images import ImageSet, NamedImageReference
 from archiver.spec.keep import Keep
-from archiver.spec.limits import Limits
+from archiver.spec.limits import Interval, Limits
 from archiver.spec.registries import RegistryMap
 from archiver.spec.scope import Scope, Traps
 from archiver.spec.values import Model, WebURL, web_url, wrong
@@ -102,6 +102,10 @@ class DocSite(Model):
     proxy: Proxy | None = Field(
         None, description="an HTTP proxy for this site's requests; as ${NAME} with a password"
     )
+    every: Interval | None = Field(None, description="how often refresh asks the site; default: the project's")
+    at_least_every: Interval | None = Field(
+        None, description="how often it asks for a page that never changes; default: the project's"
+    )
 
     @model_validator(mode="after")
     def _says_each_thing_once(self) -> DocSite:
@@ -128,6 +132,8 @@ class Spec(Model):
         None,
         description="an image with Python in it, archived too, for readers who have a container runtime only",
     )
+    every: Interval = Field("1d", description="how often refresh asks a source, such as 7d")
+    at_least_every: Interval = Field("90d", description="how often it asks for a page that never changes")
     keep: Keep | None = Field(None, description="which snapshots prune keeps; all where it is left out")
     on_degraded: Command = Field(
         (),
