@@ -45,6 +45,8 @@ HOMES = {
 }
 # What the zipapp carries; nothing else may be imported by the packages inside it.
 ZIPAPP = {"warcio", "werkzeug", "waitress"}
+# What a module inside it takes where it happens to be installed, and does without everywhere else.
+OPTIONAL = {"offline/inflating.py": {"zlib_ng"}}
 PRINTING = ("cli/", "offline/commands.py", "offline/verbs/", "offline/zipapp_main.py")
 EXITING = ("cli/", "offline/zipapp_main.py", "__main__.py")
 PARSING_ARGUMENTS = ("cli/", "offline/commands.py", "offline/verbs/", "offline/zipapp_main.py")
@@ -174,9 +176,24 @@ def test_the_reading_side_imports_what_the_zipapp_carries() -> None:
     def too_much(source: str) -> set[str]:
         reach = _reach(source)
         layers = {_layer(reached) for reached in reach} - {"offline", "store", "core", "version", "__init__"}
-        return layers | {name for reached in reach for name in _theirs(reached)} - ZIPAPP
+        needed = {name for reached in reach for name in _theirs(reached) - OPTIONAL.get(reached, set())}
+        return layers | needed - ZIPAPP
 
     assert not _offences(_of("offline"), too_much)
+
+
+def test_what_is_optional_is_done_without() -> None:
+    """What the zipapp does not carry is imported where its absence is seen to, and by the modules named above only."""
+    for source, names in OPTIONAL.items():
+        guarded = {
+            alias.name.split(".")[0] if isinstance(node, ast.Import) else (node.module or "").split(".")[0]
+            for attempt in ast.walk(_tree(source))
+            if isinstance(attempt, ast.Try) and "ImportError" in ast.unparse(attempt.handlers[0])
+            for node in attempt.body
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for alias in node.names
+        }
+        assert names == guarded == _theirs(source)
 
 
 def test_bundle_uses_only_readers_of_the_reading_side() -> None:

@@ -13,6 +13,7 @@ from archiver.core.contentcoding import codings, decoded, is_decodable
 from archiver.core.digest import CHUNK
 from archiver.core.errors import ContentError, RecordCorrupt
 from archiver.offline.content import held_back, plan_range, range_headers
+from archiver.offline.inflating import inflate
 from archiver.offline.wsgi import Reply, plain
 
 if TYPE_CHECKING:
@@ -156,6 +157,9 @@ def _loaded(chunks: Chunks, coding: str, limit: int) -> Text | Iterator[bytes]:
     captured = b"".join(taken)
     if not coding:
         return Text(captured, captured)
+    member = inflate(captured, limit) if coding == "gzip" else None
+    if member is not None and member.length == len(captured):  # mostly it is just that
+        return Text(captured, member.content)
     pieces: list[bytes] = []
     size = 0
     for piece in _decoded(iter((captured,)), coding):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Callable
@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Callable
 from archiver.core.digest import ContentCheck, Digest
 from archiver.core.errors import InvalidDigest, RecordCorrupt
 from archiver.offline.holdings import Response
+from archiver.offline.inflating import inflate
 
 if TYPE_CHECKING:
     from archiver.offline.windows import RandomAccess
@@ -226,13 +227,8 @@ class _SmallMember(io.BytesIO):
 
 def _small_member(source: RandomAccess, offset: int, most: int) -> _SmallMember | None:
     """Return a whole member; None where it is large or damaged, which the stream then tells."""
-    data = source.read_at(offset, most)
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    with suppress(zlib.error):
-        content = inflater.decompress(data, _SMALL_INFLATED)
-        if inflater.eof:
-            return _SmallMember(content, len(data) - len(inflater.unused_data))
-    return None
+    member = inflate(source.read_at(offset, most), _SMALL_INFLATED)
+    return _SmallMember(member.content, member.length) if member else None
 
 
 @dataclass(frozen=True)
