@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Iterable
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, TypeVar
 
 from archiver.core.errors import NotArchived, RecordCorrupt, StoreError
 from archiver.store.atomic import make_folder, move_durably, storage_errors, sync_folder, temporary_folder
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from archiver.store.paths import ProjectPaths
     from archiver.store.warcfiles import Member
 
+_T = TypeVar("_T")
 _VERSION = 1
+_PAGE = 10_000  # records
 _SCHEMA = f"""
 CREATE TABLE records (
     id TEXT PRIMARY KEY, file TEXT NOT NULL, offset INTEGER NOT NULL,
@@ -97,6 +99,13 @@ class Locator:
         with database_errors(self._path):
             rows = self._connection.execute("SELECT DISTINCT file FROM records").fetchall()
         return frozenset(name for (name,) in rows)
+
+    def remove(self, records: Iterable[str], file: str) -> None:
+        """Forget records that a file has no longer; where the map has one in another file, it stays known."""
+        with database_errors(self._path), self._connection:
+            self._connection.executemany(
+                "DELETE FROM records WHERE id = ? AND file = ?", ((record, file) for record in records)
+            )
 
     def __len__(self) -> int:
         """Return how many records the map knows."""
@@ -176,15 +185,18 @@ def _locations(path: Path) -> list[Location]:
         try:
             for member in scan_members(path, start):
                 end = member.end
-                _note(found, path.name, member)
+                note_member(found, path.name, member)
             start = None
         except RecordCorrupt:  # a bit that the disk lost, or what a crash left at the end
             start = next_record(path, end + 1)
     return found
 
 
-def _note(found: list[Location], file: str, member: Member) -> None:
-    """Add a record to those found, or, where it is the request of the last one, its length."""
+def note_member(found: list[Location], file: str, member: Member) -> None:
+    """Add the record of a member to those found in a file, or, where it is the request of the last one, its length.
+
+    Members come in the order in which the file has them; others than response and revisit records have no place of their own.
+    """
     if member.type in ("response", "revisit"):
         found.append(Location(member.record, file, member.offset, member.length, member.length))
     elif member.type == "request" and found and found[-1].offset + found[-1].length == member.offset:
@@ -213,6 +225,41 @@ class ReadOnlyLocator:
             raise NotArchived("no WARC file has this record", place=record)
         return at
 
+    def open(self, record: str, opener: Callable[[Path], _T]) -> tuple[Location, _T]:
+        """Open the WARC file that a record is in; where prune has just moved the record, the one that it is in now.
+
+        Args:
+            record: its WARC-Record-ID.
+            opener: opens a file; called again with another one where the first is gone.
+
+        Raises:
+            NotArchived: no WARC file has the record, or the one that should is missing.
+        """
+        gone: set[Location] = set()
+        while True:
+            at = self.find(record)
+            path = self._paths.warc / at.file
+            if at in gone or path.parent != self._paths.warc:
+                raise NotArchived("the record's WARC file is missing", place=str(path))
+            try:
+                return at, opener(path)
+            except (OSError, StoreError):
+                if path.is_file():
+                    raise
+            gone.add(at)
+            self._reopen()
+
+    def locations(self) -> Iterator[Location]:
+        """Yield where all records are, some at a time: a run that writes to the map meanwhile is not held up."""
+        last = ""
+        while page := self._page(last):
+            yield from page
+            last = page[-1].id
+        if page is None:
+            with self._turn:
+                known = self._scan()
+            yield from (at for at in known.values() if at.id > last)
+
     def close(self) -> None:
         """Close the map's file; nothing can be found afterwards."""
         with self._turn:
@@ -226,10 +273,34 @@ class ReadOnlyLocator:
                 return Location(*row) if row else None
             except sqlite3.Error:  # a cache: scanning the WARC files gives the same
                 self._disconnect()
+        return self._scan().get(record)
+
+    def _scan(self) -> dict[str, Location]:
         if self._scanned is None:
             files = sorted(self._paths.warc.glob("*.warc.gz"))
             self._scanned = {at.id: at for path in files for at in _locations(path)}
-        return self._scanned.get(record)
+        return self._scanned
+
+    def _page(self, last: str) -> list[Location] | None:
+        """Return some records that sort behind one; None where the map's file is of no use."""
+        with self._turn:
+            if self._connection is None:
+                return None
+            try:
+                rows = self._connection.execute(
+                    "SELECT * FROM records WHERE id > ? ORDER BY id LIMIT ?", (last, _PAGE)
+                ).fetchall()
+            except sqlite3.Error:
+                self._disconnect()
+                return None
+            return [Location(*row) for row in rows]
+
+    def _reopen(self) -> None:
+        """Look at the files anew: the map may have been made again, and what was scanned be out of date."""
+        with self._turn:
+            self._disconnect()
+            self._scanned = None
+            self._connection = _connect_to_read(self._paths.locator)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

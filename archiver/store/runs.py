@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def note_begun(paths: ProjectPaths, run: str) -> None:
     """Note that a run is begun, or gone on with. Raises StoreError or a subclass."""
-    if _unfinished(paths) != run:
+    if _noted(paths) != run:
         write_atomically(paths.unfinished, f"{run}\n".encode())
 
 
@@ -28,16 +28,27 @@ def note_finished(paths: ProjectPaths) -> None:
         sync_folder(paths.root)
 
 
+def unfinished_run(paths: ProjectPaths) -> str | None:
+    """Return the id of the run of a project that was begun and not finished; None where there is none.
+
+    Raises:
+        StoreError: or a subclass, for what the file system refuses.
+    """
+    run = _noted(paths)
+    with storage_errors(paths.root):
+        return None if run is None or paths.record(run).is_file() else run
+
+
 def unfinished_since(paths: ProjectPaths) -> float | None:
     """Return when the project's unfinished run began, as a file's modification time; None where there is none.
 
     Raises:
         StoreError: or a subclass, for what the file system refuses.
     """
-    run = _unfinished(paths)
-    with storage_errors(paths.root):
-        if run is None or paths.record(run).is_file():
-            return None
+    run = unfinished_run(paths)
+    if run is None:
+        return None
+    with storage_errors(paths.unfinished):
         noted = paths.unfinished.stat().st_mtime
     with suppress(ValueError):  # the note is damaged
         return min(
@@ -46,7 +57,7 @@ def unfinished_since(paths: ProjectPaths) -> float | None:
     return noted
 
 
-def _unfinished(paths: ProjectPaths) -> str | None:
+def _noted(paths: ProjectPaths) -> str | None:
     with storage_errors(paths.unfinished):
         try:
             run = paths.unfinished.read_text("ascii", "replace").strip()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 18
+_FIRST = (
+    2 << 10
+)  # bytes read of a member at first: most are small, and what lies behind one is read again with the next
 _HEAD = 64 << 10
 _MAGIC = b"\x1f\x8b\x08"
 
@@ -37,6 +40,16 @@ class Member:
         """The offset just past the member."""
         return self.offset + self.length
 
+    @property
+    def is_capture(self) -> bool:
+        """Whether the record is a response, or stands in for one."""
+        return self.type in ("response", "revisit")
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the record is of a type that this program never writes."""
+        return not self.is_capture and self.type not in ("warcinfo", "request")
+
 
 def scan_members(path: Path, start: int = 0) -> Iterator[Member]:
     """Yield the whole members of a WARC file from an offset on.
@@ -44,7 +57,7 @@ def scan_members(path: Path, start: int = 0) -> Iterator[Member]:
     Raises:
         RecordCorrupt: at the first member that is broken or cut short; ``place`` has its offset.
     """
-    with storage_errors(path), path.open("rb") as stream:
+    with storage_errors(path), path.open("rb", buffering=_CHUNK) as stream:
         offset = start
         while True:
             stream.seek(offset)
@@ -136,9 +149,10 @@ def record_fields(start: bytes) -> dict[str, str]:
 
 def _member(stream: IO[bytes], offset: int, path: Path) -> Member | None:
     reading = MemberReading()
-    place = f"{path}:{offset}"
+    place, length = f"{path}:{offset}", _FIRST
     while reading.length is None:
-        chunk = stream.read(_CHUNK)
+        chunk = stream.read(length)
+        length = min(2 * length, _CHUNK)
         if not chunk and stream.tell() == offset:
             return None
         if not chunk:
