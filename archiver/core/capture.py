@@ -117,9 +117,14 @@ def distinct_pages(captures: Iterable[Capture]) -> list[Capture]:
     for capture in captures:
         if capture.is_readable:
             known = pages.setdefault(capture.page, capture)
-            if _preference(capture.url) < _preference(known.url):
+            if preferred_url((known.url, capture.url)) != known.url:
                 pages[capture.page] = capture
     return list(pages.values())
+
+
+def preferred_url(urls: Iterable[str]) -> str:
+    """Return which of a page's URLs lists of pages name; see ``distinct_pages``."""
+    return min(urls, key=_preference)
 
 
 def _preference(url: str) -> tuple[bool, int, str]:

@@ -359,6 +359,12 @@ class NothingListed(FetchError):
     code = "files.index"
 
 
+class NothingToCompare(UsageError):
+    """Two snapshots are to be compared, and there is only one."""
+
+    code = "diff.nothing"
+
+
 class NotLocked(ArchiverError):
     """What the spec asks for is not in the snapshot that is to be reproduced."""
 

@@ -1,0 +1,118 @@
+"""Comparing two snapshots of a project: which two, and all that is different between them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from archiver.bundle.documents import read_document
+from archiver.bundle.pagetext import page_text
+from archiver.changes.items import compare_files, compare_images
+from archiver.changes.model import Changes, Endpoint, SourceNote
+from archiver.changes.pages import compare_pages
+from archiver.changes.passages import document_passages, limited, plain_passages
+from archiver.core.capture import HTML_TYPES
+from archiver.core.errors import NotArchived, NothingToCompare, UsageError
+from archiver.core.judgement import HEALTHY
+from archiver.core.progress import NullProgress
+from archiver.offline.archive import ArchiveRecords
+from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
+
+if TYPE_CHECKING:
+    from archiver.changes.passages import Passage
+    from archiver.core.capture import Capture
+    from archiver.core.progress import Progress
+    from archiver.core.snapshot import Snapshot
+    from archiver.store.paths import ProjectPaths
+
+_MOST_NAMED = 400  # characters of snapshot ids in a hint
+
+
+def choose_snapshots(paths: ProjectPaths, earlier: str = "", later: str = "") -> tuple[Snapshot, Snapshot]:
+    """Return the two snapshots that are to be compared.
+
+    Args:
+        paths: the project's files.
+        earlier: the id of the first one, or how it begins; empty for the last good one before ``later``.
+        later: the id of the second one, or how it begins; empty for the newest good one.
+
+    Raises:
+        NotArchived: the project has no such snapshot, or none at all.
+        NothingToCompare: there is only one, or both are the same.
+        UsageError: several begin so.
+    """
+    known = list_snapshots(paths)
+    second = _resolved(paths, known, later) if later else good_snapshot(paths)
+    if earlier:
+        first = _resolved(paths, known, earlier)
+    else:
+        first = next((each for each in reversed(known) if each < second), "")
+        if not first:
+            raise NothingToCompare(
+                f"{paths.name} has one good snapshot, {second}, and none before it to compare it with",
+                hint="a later run of archiver archive or archiver refresh makes another one",
+            )
+    if first == second:
+        raise NothingToCompare(
+            f"{first} of {paths.name} is the same snapshot on both sides",
+            hint=f"name another one: {_named(known)}",
+        )
+    return read_snapshot(paths, first), read_snapshot(paths, second)
+
+
+def compare_snapshots(
+    paths: ProjectPaths, earlier: Snapshot, later: Snapshot, progress: Progress | None = None
+) -> Changes:
+    """Return what is different between two snapshots of a project.
+
+    Args:
+        paths: the project's files.
+        earlier: the one that is there first, whenever it was made.
+        later: the one that has what was added.
+        progress: is told of the captures looked at.
+
+    Raises:
+        RecordCorrupt: a capture index is missing or damaged.
+        StoreError: the archive cannot be read.
+    """
+    with closing(ArchiveRecords(paths)) as records:
+
+        def reading(capture: Capture) -> tuple[Passage, ...] | None:
+            if capture.mime in HTML_TYPES:
+                return limited(document_passages(read_document(page_text(records.response(capture)))))
+            if capture.mime.startswith("text/"):
+                return limited(plain_passages(page_text(records.response(capture))))
+            return None
+
+        return Changes(
+            project=later.project,
+            title=later.title,
+            earlier=Endpoint(earlier.id, earlier.finished),
+            later=Endpoint(later.id, later.finished),
+            notes=tuple(
+                SourceNote(each.source, each.verdict, each.reason, each.good)
+                for each in later.judgements
+                if each.verdict != HEALTHY
+            ),
+            files=compare_files(earlier, later),
+            images=compare_images(earlier, later),
+            pages=compare_pages(paths, earlier, later, reading, progress or NullProgress()),
+        )
+
+
+def _resolved(paths: ProjectPaths, known: tuple[str, ...], text: str) -> str:
+    """Return the one snapshot whose id begins so."""
+    found = [each for each in known if each.startswith(text)]
+    if len(found) == 1 or text in found:
+        return text if text in found else found[0]
+    if found:
+        raise UsageError(
+            f"several snapshots of {paths.name} begin with {text!r:.60}", hint=f"they are: {_named(found)}"
+        )
+    raise NotArchived(
+        f"no snapshot {text!r:.60} of {paths.name}", hint=f"snapshots there are: {_named(known) or 'none'}"
+    )
+
+
+def _named(ids: tuple[str, ...] | list[str]) -> str:
+    return f"{', '.join(ids):.{_MOST_NAMED}}"

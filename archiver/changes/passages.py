@@ -1,0 +1,104 @@
+"""Text as lines and words that can be compared: a sentence is a line, in whatever language."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Iterable, Iterator, NamedTuple
+
+if TYPE_CHECKING:
+    from archiver.bundle.documents import Document
+
+MOST_LINES = 20_000
+"""Lines of one text that are compared."""
+_SHORTEST, _LONGEST = 60, 400  # characters of a line, where no sentence ends
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|(?<=[\u3002\uff01\uff1f])")
+# Scripts without spaces between words: Han, Hiragana, Katakana. In Korean there are spaces.
+_UNSPACED = "\u3005-\u3007\u3041-\u309f\u30a1-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003fffd"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}](?:[^\s{_UNSPACED}]{{0,200}}[^\W{_UNSPACED}])?|[^\s]")
+_CUT_EVERY = 8  # words, on average, at which a long line may end
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A line: a sentence, or the heading above some."""
+
+    text: str
+    is_heading: bool = False
+
+
+class Word(NamedTuple):
+    """A word, a character of a script that has no spaces, or a punctuation mark.
+
+    Attributes:
+        text: the word.
+        spaced: whether something separates it from the next one.
+        ends: whether it is a line's last.
+    """
+
+    text: str
+    spaced: bool
+    ends: bool
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a word, and no punctuation mark."""
+        return any(character.isalnum() for character in self.text)
+
+
+def document_passages(document: Document) -> Iterator[Passage]:
+    """Yield the lines of an HTML page's main text, headings among them; the title first, where no heading says it."""
+    headings = [section.heading for section in document.sections if section.heading]
+    if document.title and document.title not in headings[:1]:
+        yield Passage(document.title, is_heading=True)
+    for section in document.sections:
+        if section.heading:
+            yield Passage(section.heading, is_heading=True)
+        yield from map(Passage, _lines(section.text))
+
+
+def plain_passages(text: str) -> Iterator[Passage]:
+    """Yield the lines of plain text: its own, cut where they are long."""
+    for line in text.splitlines():
+        yield from map(Passage, _lines(line.strip()))
+
+
+def limited(passages: Iterable[Passage]) -> tuple[Passage, ...]:
+    """Return as many lines as are compared of one text."""
+    return tuple(islice(passages, MOST_LINES))
+
+
+def words(passages: Iterable[Passage]) -> list[Word]:
+    """Return the words of lines."""
+    found: list[Word] = []
+    for passage in passages:
+        matches = list(_WORD.finditer(passage.text))
+        for match, behind in zip(matches, [*matches[1:], None]):
+            ends = behind is None
+            spaced = passage.text[-1].isascii() if behind is None else match.end() < behind.start()
+            found.append(Word(match[0], spaced, ends))
+    return found
+
+
+def _lines(text: str) -> Iterator[str]:
+    for sentence in _SENTENCE.split(text):
+        if len(sentence) <= _LONGEST:
+            if sentence.strip():
+                yield sentence.strip()
+        else:
+            yield from _cut(sentence)
+
+
+def _cut(sentence: str) -> Iterator[str]:
+    """Cut what has no end, such as code: behind words that the text itself chooses, so that an edit moves few cuts."""
+    begin = 0
+    for match in _WORD.finditer(sentence):
+        length = match.end() - begin
+        if length >= _LONGEST or (length >= _SHORTEST and zlib.crc32(match[0].encode()) % _CUT_EVERY == 0):
+            if line := sentence[begin : match.end()].strip():
+                yield line
+            begin = match.end()
+    if rest := sentence[begin:].strip():
+        yield rest
