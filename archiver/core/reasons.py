@@ -18,6 +18,7 @@ ROBOTS = "robots"
 PRIVATE = "private address"
 DEAD_HOST = "host unreachable"
 BUSY_HOST = "host too busy"
+GONE_UPSTREAM = "gone upstream"
 """Why a URL is not asked for, or not asked for again."""
 
 SOFT_404 = "soft 404"
@@ -26,4 +27,7 @@ PARKED = "parked domain"
 NOT_THE_FILE = "not the file asked for"
 SCRIPT_ONLY = "script only"
 CATCH_ALL = "catch-all"
-"""What is wrong with a page; an origin is a catch-all where every URL gets the same one, so nothing tells what exists."""
+TAKEN_DOWN = "taken down"
+"""What is wrong with a page; an origin is a catch-all where every URL gets the same one, so nothing tells what exists.
+
+What is ``taken down`` is a page still: a notice, in place of what there was, that it is no more."""

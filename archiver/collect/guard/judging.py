@@ -1,0 +1,213 @@
+"""The guard's rules: from evidence to a verdict, with a sentence that says why.
+
+docs/refreshing.md has them as a table, docs/decisions/0026-the-guard.md the reasons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Iterator, Sequence
+
+from archiver.collect.guard.chance import share_at_least
+from archiver.collect.guard.kinds import (
+    FORBIDDEN,
+    LOGIN_PAGE,
+    NOTICE,
+    OTHER_HOST,
+    PARKED_DOMAIN,
+    examples_of,
+)
+from archiver.core.amounts import count_text
+from archiver.core.clock import iso, parse_snapshot_id
+from archiver.core.judgement import DEGRADED, GONE, HEALTHY, IMAGES, VERDICTS, Judgement
+
+if TYPE_CHECKING:
+    from archiver.collect.guard.evidence import Evidence, SetEvidence, SiteEvidence
+    from archiver.collect.guard.kinds import Loss
+    from archiver.collect.guard.thresholds import Thresholds
+
+_STILL_SOMEWHERE = frozenset({OTHER_HOST, FORBIDDEN})  # lost to us, but not from the world
+_TELLING = frozenset({NOTICE, LOGIN_PAGE, PARKED_DOMAIN})  # a seed that shows this speaks for the site
+_MOST_TOLD = 4  # kinds of loss in a sentence
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What one rule makes of the evidence: a verdict that is not healthy, why, and what shows it."""
+
+    verdict: str
+    reason: str
+    shown: tuple[Loss, ...]
+
+
+def judge_site(
+    source: str, evidence: SiteEvidence, thresholds: Thresholds, earlier: Judgement | None, run: str
+) -> Judgement:
+    """Judge a doc site.
+
+    Args:
+        source: its name.
+        evidence: what the run saw of it.
+        thresholds: where the lines are.
+        earlier: what was judged of it last; None where nothing was.
+        run: the id of the run.
+    """
+    case = _Case("page", evidence, thresholds, _peak(evidence, earlier))
+    return case.judgement(
+        source, [*_of_seeds(case, evidence), *case.findings(), *_of_text(case, evidence)], earlier, run
+    )
+
+
+def judge_set(
+    source: str, evidence: SetEvidence, thresholds: Thresholds, earlier: Judgement | None, run: str
+) -> Judgement:
+    """Judge the images or files of a project; the arguments are those of ``judge_site``.
+
+    Args:
+        source: ``images`` or ``files``.
+        evidence: what the run saw of them.
+        thresholds: where the lines are.
+        earlier: what was judged of them last; None where nothing was.
+        run: the id of the run.
+    """
+    case = _Case("image" if source == IMAGES else "file", evidence, thresholds, _peak(evidence, earlier))
+    return case.judgement(source, [*_of_hosts(case, evidence), *case.findings()], earlier, run)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What is judged in the same way of pages, images and files: by numbers alone.
+
+    Attributes:
+        noun: what they are.
+        peak: the most that there ever were of those that the spec still asks for.
+    """
+
+    noun: str
+    evidence: Evidence
+    limits: Thresholds
+    peak: float
+
+    def findings(self) -> Iterator[_Finding]:
+        """Yield what the numbers come to."""
+        evidence, limits = self.evidence, self.limits
+        lost = evidence.lost_count - evidence.new
+        elsewhere = sum(loss.count for loss in evidence.lost if loss.kind in _STILL_SOMEWHERE)
+        if self.exceeds(lost - elsewhere, evidence.asked, limits.gone):
+            yield _Finding(GONE, self.told, evidence.lost)
+        if self.exceeds(lost, evidence.asked, limits.lost):
+            yield _Finding(DEGRADED, self.told, evidence.lost)
+        if self.has_decayed:
+            reason = f"of the {count_text(round(self.peak), self.noun)} that there once were {evidence.alive:,} are left"
+            yield _Finding(DEGRADED, reason, (*evidence.lost, *filter(None, [evidence.vanished])))
+
+    @property
+    def has_decayed(self) -> bool:
+        """Whether much less is left than there once was, however slowly it went."""
+        limit, left = self.limits.decayed, self.evidence.alive
+        return limit is not None and self.peak - left >= self.limits.least and left < (1 - limit) * self.peak
+
+    def exceeds(self, hits: int, asked: int, limit: float | None) -> bool:
+        """Say whether the share of what was hit is over a limit, chance allowed for where not all were asked for."""
+        if limit is None or hits < self.limits.least:
+            return False
+        return share_at_least(min(hits, asked), asked, max(asked, self.evidence.before)) >= limit
+
+    @property
+    def told(self) -> str:
+        """A clause that says how much is lost, and what became of it."""
+        evidence = self.evidence
+        asked = f"{count_text(evidence.asked, self.noun)} asked for"
+        if evidence.asked < evidence.before:
+            asked += f", of {evidence.before:,} in all,"
+        if evidence.lost_count < evidence.asked:
+            head = (
+                f"{evidence.lost_count:,} of the {asked} {'is' if evidence.lost_count == 1 else 'are'} lost"
+            )
+        else:
+            head = f"the {asked} is lost" if evidence.asked == 1 else f"all {asked} are lost"
+        instead = f", with {count_text(evidence.new, 'new one')} in place of them" if evidence.new else ""
+        moved = next((loss for loss in evidence.lost if loss.kind == OTHER_HOST), None)
+        if moved is not None and 2 * moved.count > evidence.lost_count:
+            return f"it has moved to {moved.place}: {head}{instead}: {_listed(evidence.lost)}"
+        return f"{head}{instead}: {_listed(evidence.lost)}"
+
+    def judgement(
+        self, source: str, findings: Sequence[_Finding], earlier: Judgement | None, run: str
+    ) -> Judgement:
+        """Return what the findings come to; of several equally grave ones the first is told."""
+        checked, alive = iso(parse_snapshot_id(run)), self.evidence.alive
+        if not findings:
+            peak = max(round(self.peak), alive)
+            return Judgement(source, HEALTHY, checked=checked, good=run, alive=alive, peak=peak)
+        worst = min(findings, key=lambda finding: VERDICTS.index(finding.verdict))
+        return Judgement(
+            source=source,
+            verdict=worst.verdict,
+            reason=worst.reason,
+            examples=examples_of(worst.shown),
+            checked=checked,
+            since=(earlier.since if earlier else "") or checked,
+            good=earlier.good if earlier else "",
+            alive=alive,
+            peak=max(earlier.peak if earlier else 0, alive),
+        )
+
+
+def _of_seeds(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
+    """Yield what the seeds alone come to, also of a site that there is nothing to compare with."""
+    lost = evidence.seeds_lost
+    further = f"; {case.told}" if evidence.lost else ""
+    shown = (*lost, *evidence.lost)
+    noticed = sum(loss.count for loss in lost if loss.kind == NOTICE)
+    count = evidence.seeds + sum(loss.count for loss in lost) - noticed
+    if lost and not evidence.seeds:
+        what = (
+            f"the seed {lost[0].clause}"
+            if count == 1
+            else f"none of the {count:,} seeds gives a page: {_listed(lost)}"
+        )
+        verdict = DEGRADED if _STILL_SOMEWHERE & {loss.kind for loss in lost} else GONE
+        yield _Finding(verdict, f"{what}{further}", shown)
+    elif case.limits.lost is not None and (telling := [loss for loss in lost if loss.kind in _TELLING]):
+        what = f"the seed {telling[0].clause}" if count == 1 else f"of {count:,} seeds {_listed(telling)}"
+        yield _Finding(DEGRADED, f"{what}{further}", shown)
+
+
+def _of_text(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
+    """Yield what the pages come to that answer, and have lost their text; those that are lost have lost it, too."""
+    collapsed, lost = evidence.collapsed, max(0, evidence.lost_count - evidence.new)
+    if collapsed is not None and case.exceeds(
+        collapsed.count + lost, evidence.measured + lost, case.limits.collapsed
+    ):
+        reason = f"{collapsed.count:,} of the {count_text(evidence.measured, 'page')} that answer {collapsed.clause}"
+        yield _Finding(
+            DEGRADED, reason + (f"; {case.told}" if evidence.lost else ""), (collapsed, *evidence.lost)
+        )
+
+
+def _of_hosts(case: _Case, evidence: SetEvidence) -> Iterator[_Finding]:
+    """Yield what the registries or servers come to that could not be reached at all."""
+    silent, noun = evidence.unreachable, "registry" if case.noun == "image" else "server"
+    if silent and len(silent) == evidence.hosts:
+        yield _Finding(GONE, f"no {noun} can be reached; {case.told}", evidence.lost)
+    elif case.limits.lost is not None and any(loss.count >= case.limits.least for loss in silent):
+        what = f"{len(silent):,} of {count_text(evidence.hosts, noun)} cannot be reached"
+        yield _Finding(DEGRADED, f"{what}; {case.told}", (*silent, *evidence.lost))
+
+
+def _peak(evidence: Evidence, earlier: Judgement | None) -> float:
+    """Return the most that there ever was, as far as the spec still asks for it."""
+    if earlier is None:
+        return 0.0
+    had = evidence.before + evidence.unwanted
+    return earlier.peak * (evidence.before / had if had else 1.0)
+
+
+def _listed(lost: Sequence[Loss]) -> str:
+    """Return what became of things, in one clause."""
+    if len(lost) == 1:
+        return f"{'it' if lost[0].count == 1 else 'they'} {lost[0].clause}"
+    told = [f"{loss.count:,} {loss.clause}" for loss in lost[:_MOST_TOLD]]
+    others = sum(loss.count for loss in lost[_MOST_TOLD:])
+    return ", ".join([*told, f"{others:,} in other ways"] if others else told)
