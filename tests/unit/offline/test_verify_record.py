@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
 from archiver.offline.verify import verify_bundle
+from archiver.store.captureindex import write_lines
 from servers.handmade_bundle import CHART, Bundle, as_json, file_artifact, sha256
 
 if TYPE_CHECKING:
@@ -144,6 +146,25 @@ def test_the_capture_index_is_that_of_the_docs(
 ) -> None:
     """The archive's index has the captures that the WACZ's has, each once and in order."""
     assert found(check(Bundle().pack(record=_lines(edit))), code, CAPTURES)
+
+
+@pytest.mark.parametrize("place", [-1, -11, -60])
+def test_the_tables_of_a_capture_index_are_checked(check: Check, place: int) -> None:
+    """Where an index has tables they are its own: nobody looks up by tables that verify has not found right."""
+
+    def change(members: dict[str, bytes], flip: int) -> None:
+        stream = io.BytesIO()
+        write_lines(gzip.decompress(members[CAPTURES]).splitlines(keepends=True), stream)
+        data = bytearray(stream.getvalue())
+        data[place] ^= flip
+        members[CAPTURES] = bytes(data)
+        document = json.loads(members[SNAPSHOT])
+        members[SNAPSHOT] = as_json(document | {"captures_digest": sha256(members[CAPTURES])})
+
+    assert not found(
+        check(Bundle().pack(record=lambda members: change(members, 0))), "record.document", CAPTURES
+    )
+    assert found(check(Bundle().pack(record=lambda members: change(members, 1))), "record.document", CAPTURES)
 
 
 @pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"a line", mtime=0)[:-4]])
