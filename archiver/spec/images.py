@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, m
 
 from archiver.core.descriptor import Platform
 from archiver.core.reference import Reference
+from archiver.spec.guard import GuardRules
 from archiver.spec.limits import Interval
 from archiver.spec.values import Model, Texts, checked, web_url, wrong
 
@@ -122,6 +123,9 @@ class ImageSet(Model):
     referrers: bool = Field(True, description="whether signatures, SBOMs and attestations are kept, too")
     every: Interval | None = Field(
         None, description="how often refresh asks for them; default: the project's"
+    )
+    guard: GuardRules | None = Field(
+        None, description="when what came is refused, where that differs from the project's"
     )
 
     @field_serializer("platforms")

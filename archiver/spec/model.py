@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from archiver.spec.access import Auth, Cookies, Headers, Proxy
 from archiver.spec.files import FileEntry
+from archiver.spec.guard import Guard, GuardRules
 from archiver.spec.hook import Command
 from archiver.spec.images import ImageSet, NamedImageReference
 from archiver.spec.keep import Keep
@@ -106,6 +107,9 @@ class DocSite(Model):
     at_least_every: Interval | None = Field(
         None, description="how often it asks for a page that never changes; default: the project's"
     )
+    guard: GuardRules | None = Field(
+        None, description="when what came is refused, where that differs from the project's"
+    )
 
     @model_validator(mode="after")
     def _says_each_thing_once(self) -> DocSite:
@@ -134,6 +138,7 @@ class Spec(Model):
     )
     every: Interval = Field("1d", description="how often refresh asks a source, such as 7d")
     at_least_every: Interval = Field("90d", description="how often it asks for a page that never changes")
+    guard: GuardRules = Field(Guard(), description="when what came of a source is refused; or the word off")
     keep: Keep | None = Field(None, description="which snapshots prune keeps; all where it is left out")
     on_degraded: Command = Field(
         (),
