@@ -12,6 +12,7 @@ from archiver.core.errors import InvalidDigest, InvalidDocument, NotArchived, Re
 from archiver.store.imagewalk import walk_image
 
 if TYPE_CHECKING:
+    from archiver.core.refusal import Refusal
     from archiver.core.snapshot import ImageResult, Snapshot
     from archiver.store.blobs import BlobReader
 
@@ -36,13 +37,19 @@ class Reached:
     names: Mapping[str, Descriptor]
 
 
-def mark(store: BlobReader, snapshots: Iterable[Snapshot], entries: Iterable[Descriptor]) -> Reached:
+def mark(
+    store: BlobReader,
+    snapshots: Iterable[Snapshot],
+    entries: Iterable[Descriptor],
+    refusals: Iterable[Refusal] = (),
+) -> Reached:
     """Find what is reached.
 
     Args:
         store: the layout's blobs.
         snapshots: the snapshots that are kept.
         entries: entries of the layout's index that are kept whatever snapshots say, with all that is here of them.
+        refusals: what was refused and is kept: it is needed, and says nothing about what names mean.
 
     Raises:
         RecordCorrupt: a manifest is missing or damaged, so that it cannot be told what it reaches.
@@ -53,6 +60,8 @@ def mark(store: BlobReader, snapshots: Iterable[Snapshot], entries: Iterable[Des
     for snapshot in snapshots:
         marking.snapshot(snapshot)
         count += 1
+    for refusal in refusals:
+        marking.refusal(refusal)
     for entry in entries:
         with readable(f"an entry of the index, {entry.digest}"):
             marking.walk(entry, lambda digest: store.size(digest) is not None)
@@ -92,7 +101,20 @@ class _Marking:
             with readable(f"{file.url} of {snapshot.project}, snapshot {snapshot.id},"):
                 self._file(file.manifest, file.digest)
 
+    def refusal(self, refusal: Refusal) -> None:
+        with readable(f"what was refused of {refusal.source} in {refusal.snapshot}"):
+            for image in refusal.images:
+                self._root(image)
+            for file in refusal.files:
+                self._file(file.manifest, file.digest)
+
     def _image(self, image: ImageResult) -> None:
+        root = self._root(image)
+        resolved, _ = self.names.get(image.reference, ("", None))
+        if image.resolved >= resolved:
+            self.names[image.reference] = image.resolved, root
+
+    def _root(self, image: ImageResult) -> Descriptor:
         key = (image.digest, image.media_type, image.manifests)
         if key not in self._images:
             root = self._descriptor(image.digest, image.media_type, image.artifact_type)
@@ -100,9 +122,7 @@ class _Marking:
             self.blobs.update(kept, (root.digest,))
             self.walk(root, kept.__contains__)
             self._images[key] = root
-        resolved, _ = self.names.get(image.reference, ("", None))
-        if image.resolved >= resolved:
-            self.names[image.reference] = image.resolved, self._images[key]
+        return self._images[key]
 
     def _file(self, manifest: str, digest: str) -> None:
         if manifest not in self._files:

@@ -28,8 +28,8 @@ class RecordIDs:
         """Add one."""
         self._known.add(_packed(record))
 
-    def __contains__(self, record: str) -> bool:
-        return _packed(record) in self._known
+    def __contains__(self, record: object) -> bool:
+        return isinstance(record, str) and _packed(record) in self._known
 
     def __len__(self) -> int:
         """Return how many there are."""

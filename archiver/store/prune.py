@@ -1,43 +1,44 @@
 """Freeing what no snapshot needs: find what nothing reaches, then sweep it away.
 
-Pointers go before bytes: ``images/index.json`` is rewritten first, so that the layout is valid wherever a sweep ends.
+Snapshots that a project's policy does not keep go first, so that what only they needed is garbage like any other. Pointers go before bytes: ``images/index.json`` is rewritten first, so that the layout is valid wherever a sweep ends.
 """
 
 from __future__ import annotations
 
-import stat
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Container, Iterator, Mapping
 
-from archiver.core.clock import is_snapshot_id
 from archiver.core.descriptor import OCI_INDEX, REF_NAME, Descriptor
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDigest
-from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors
+from archiver.store.atomic import TEMPORARY_PREFIX
 from archiver.store.blobs import BlobReader
+from archiver.store.files import Stale, entries_in, files_in, remove
 from archiver.store.images import ImageLayout
 from archiver.store.layoutindex import LayoutIndex, alias_document
+from archiver.store.locks import locked
 from archiver.store.mark import mark, readable
 from archiver.store.partials import PARTIALS
+from archiver.store.projectgarbage import (
+    ProjectGarbage,
+    drop_snapshots,
+    find_project_garbage,
+    remove_project_garbage,
+)
+from archiver.store.quarantine import read_refusal, refused_sources
 from archiver.store.runs import unfinished_since
-from archiver.store.snapshots import list_snapshots, read_snapshot
+from archiver.store.snapshots import read_snapshot
 
 if TYPE_CHECKING:
     import os
     from pathlib import Path
 
+    from archiver.core.refusal import Refusal
     from archiver.core.snapshot import Snapshot
-    from archiver.store.paths import ArchivePaths
-
-
-@dataclass(frozen=True)
-class Stale:
-    """A file that nothing needs, and its size in bytes."""
-
-    path: Path
-    size: int
+    from archiver.store.paths import ArchivePaths, ProjectPaths
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Garbage:
     """What nothing needs in an archive, and what stays.
 
     Attributes:
-        snapshots: how many snapshots there are; all of them are kept.
+        snapshots: how many snapshots stay.
         unfinished: the projects whose run is not finished; what was written since it began stays as well.
         kept: the sizes in bytes of the blobs that stay.
         index: what the layout's index is to have.
@@ -55,7 +56,7 @@ class Garbage:
         blobs: the blobs that go.
         partials: what came of blobs and downloads that no run goes on with.
         temporaries: what crashed writers left.
-        search: the search indexes of snapshots that are no more.
+        projects: what nothing needs of each project.
     """
 
     snapshots: int
@@ -68,12 +69,17 @@ class Garbage:
     blobs: tuple[Stale, ...]
     partials: tuple[Stale, ...]
     temporaries: tuple[Stale, ...]
-    search: tuple[Stale, ...]
+    projects: tuple[ProjectGarbage, ...]
 
     @property
     def files(self) -> tuple[Stale, ...]:
-        """All files that go."""
-        return (*self.blobs, *self.partials, *self.temporaries, *self.search)
+        """All files of the layout that go."""
+        return (*self.blobs, *self.partials, *self.temporaries)
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are to free."""
+        return sum(stale.size for stale in self.files) + sum(project.size for project in self.projects)
 
 
 def find_garbage(archive: ArchivePaths) -> Garbage:
@@ -86,11 +92,17 @@ def find_garbage(archive: ArchivePaths) -> Garbage:
     """
     root = archive.images
     index, store = LayoutIndex.read(root), BlobReader(root)
-    begun = {paths.name: unfinished_since(paths) for paths in archive.project_folders()}
+    projects = tuple(find_project_garbage(paths) for paths in archive.project_folders())
+    begun = {project.name: unfinished_since(project.paths) for project in projects}
     since = min((moment for moment in begun.values() if moment is not None), default=inf)
     found = tuple(_blobs(root))
     young = {digest for digest, status in found if status.st_mtime >= since}
-    reached = mark(store, _snapshots(archive), [entry for entry in index.entries if entry.digest in young])
+    reached = mark(
+        store,
+        chain.from_iterable(map(_snapshots, projects)),
+        [entry for entry in index.entries if entry.digest in young],
+        chain.from_iterable(map(_refusals, projects)),
+    )
     needed = reached.blobs | young
     swept, lost, restored = _swept(index, needed, reached.names)
     swept, documents = _aliased(swept, store, needed)
@@ -108,12 +120,20 @@ def find_garbage(archive: ArchivePaths) -> Garbage:
         ),
         partials=tuple(_stale_partials(root / PARTIALS, since)),
         temporaries=tuple(_temporaries(root)),
-        search=tuple(_stale_search_indexes(archive)),
+        projects=projects,
     )
 
 
-def prune(archive: ArchivePaths) -> Garbage:
-    """Remove what nothing needs, and return what that was.
+@dataclass(frozen=True)
+class Pruned:
+    """What was garbage and is removed, and how many bytes that freed."""
+
+    garbage: Garbage
+    freed: int
+
+
+def prune(archive: ArchivePaths) -> Pruned:
+    """Remove what nothing needs, and say what that was.
 
     Raises:
         LockHeld: a run is under way.
@@ -122,23 +142,42 @@ def prune(archive: ArchivePaths) -> Garbage:
     """
     LayoutIndex.read(archive.images)  # opening for writing would make an empty layout of one without an index
     layout = ImageLayout(archive.images)
-    with layout.alone():
+    with ExitStack() as held:
+        held.enter_context(layout.alone())
+        for paths in archive.project_folders():
+            if _is_project(paths):
+                held.enter_context(locked(paths.lock, paths.name))
         garbage = find_garbage(archive)
+        for project in garbage.projects:
+            drop_snapshots(project)
         for document in garbage.aliases:
             layout.blobs.put(document)
         layout.replace_index(garbage.index)
         for stale in garbage.files:
-            with storage_errors(stale.path):
-                stale.path.unlink(missing_ok=True)
-    return garbage
+            remove(stale.path)
+        freed = sum(stale.size for stale in garbage.files)
+        freed += sum(map(remove_project_garbage, garbage.projects))
+    return Pruned(garbage, freed)
 
 
-def _snapshots(archive: ArchivePaths) -> Iterator[Snapshot]:
-    for paths in archive.project_folders():
-        for name in list_snapshots(paths):
-            with readable(f"snapshot {name} of {paths.name}"):
-                snapshot = read_snapshot(paths, name)
-            yield snapshot
+def _is_project(paths: ProjectPaths) -> bool:
+    """Say whether a folder is a project's: any may be named so."""
+    return paths.snapshots.is_dir() or paths.warc.is_dir() or paths.lock.is_file()
+
+
+def _snapshots(project: ProjectGarbage) -> Iterator[Snapshot]:
+    for each in project.kept:
+        with readable(f"snapshot {each.snapshot} of {project.name}"):
+            snapshot = read_snapshot(project.paths, each.snapshot)
+        yield snapshot
+
+
+def _refusals(project: ProjectGarbage) -> Iterator[Refusal]:
+    for run in project.quarantine_kept:
+        for source in refused_sources(project.paths, run):
+            with readable(f"what was refused of {project.name} in {run}"):
+                refusal = read_refusal(project.paths, run, source)
+            yield refusal
 
 
 def _swept(
@@ -169,14 +208,14 @@ def _aliased(
 
 
 def _blobs(root: Path) -> Iterator[tuple[Digest, os.stat_result]]:
-    for algorithm in _entries(root / "blobs"):
-        for path, status in _files(algorithm) if algorithm.is_dir() else ():
+    for algorithm in entries_in(root / "blobs"):
+        for path, status in files_in(algorithm) if algorithm.is_dir() else ():
             with suppress(InvalidDigest):  # what is no blob is not ours
                 yield Digest.parse(f"{algorithm.name}:{path.name}"), status
 
 
 def _stale_partials(folder: Path, since: float) -> Iterator[Stale]:
-    found = dict(_files(folder))
+    found = dict(files_in(folder))
     for path, status in found.items():
         content = found.get(path.with_suffix(""), status)  # a note is as old as what it is about
         if content.st_mtime < since and not path.name.startswith(TEMPORARY_PREFIX):
@@ -184,34 +223,7 @@ def _stale_partials(folder: Path, since: float) -> Iterator[Stale]:
 
 
 def _temporaries(root: Path) -> Iterator[Stale]:
-    for folder in (root, root / PARTIALS, *_entries(root / "blobs")):
-        for path, status in _files(folder) if folder.is_dir() else ():
+    for folder in (root, root / PARTIALS, *entries_in(root / "blobs")):
+        for path, status in files_in(folder) if folder.is_dir() else ():
             if path.name.startswith(TEMPORARY_PREFIX):
                 yield Stale(path, status.st_size)
-
-
-def _stale_search_indexes(archive: ArchivePaths) -> Iterator[Stale]:
-    for paths in archive.project_folders():
-        kept = set(list_snapshots(paths))
-        for path, status in _files(paths.indexes):
-            if is_snapshot_id(path.stem) and path.stem not in kept:
-                yield Stale(path, status.st_size)
-
-
-def _entries(folder: Path) -> list[Path]:
-    with storage_errors(folder):
-        try:
-            return sorted(folder.iterdir())
-        except FileNotFoundError:
-            return []
-
-
-def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in _entries(folder):
-        with storage_errors(path):
-            try:
-                status = path.lstat()
-            except FileNotFoundError:  # a run under way has just removed it
-                continue
-        if stat.S_ISREG(status.st_mode):
-            yield path, status

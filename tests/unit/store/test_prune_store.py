@@ -108,7 +108,7 @@ def test_nothing_goes_that_a_snapshot_reaches(two):
     """Indexes, manifests, configs, layers, artifacts and files of every project stay; pruning changes nothing."""
     archive = two[0].archive
     before, index = stored(archive), (archive.images / "index.json").stat().st_ino
-    garbage = prune(archive)
+    garbage = prune(archive).garbage
     assert garbage.files == garbage.lost == garbage.restored == ()
     assert (garbage.snapshots, len(garbage.kept)) == (2, len(before))
     assert stored(archive) == before
@@ -126,7 +126,7 @@ def test_a_project_that_is_gone_takes_its_own_along(two):
     # of the image its manifest, config and one of its two layers; of the file its manifest and content
     assert len(told.blobs) == 5
     assert sum(stale.size for stale in told.blobs) == sum(stale.path.stat().st_size for stale in told.blobs)
-    assert prune(archive) == told
+    assert prune(archive).garbage == told
     assert OTHER not in names(archive)
     assert IMAGE in names(archive)
     assert stored(archive) == before - {stale.path.name for stale in told.blobs}
@@ -143,9 +143,9 @@ def test_what_a_tag_meant_before_stays_with_its_snapshot(tmp_path):
     new = made.image(IMAGE, ("linux/amd64",), salt="new")
     made.finish(SNAPSHOT)
     aged(tmp_path)
-    assert prune(made.archive).files == ()
+    assert prune(made.archive).garbage.files == ()
     made.paths.record(EARLIER).unlink()
-    garbage = prune(made.archive)
+    garbage = prune(made.archive).garbage
     assert old.digest.partition(":")[2] in {stale.path.name for stale in garbage.blobs}
     assert [str(entry.digest) for entry in read_index(tmp_path / "images")] == [new.digest]
     check_layout(made.archive)
@@ -161,7 +161,7 @@ def test_a_name_goes_back_to_what_a_snapshot_has_for_it(tmp_path):
     made.finish(SNAPSHOT)
     made.paths.record(SNAPSHOT).unlink()
     aged(tmp_path)
-    garbage = prune(made.archive)
+    garbage = prune(made.archive).garbage
     assert (garbage.lost, garbage.restored) == ((), (IMAGE,))
     assert names(made.archive) == {IMAGE: old.digest}
     assert len(read_index(tmp_path / "images")) == 1
@@ -197,7 +197,7 @@ def test_an_unfinished_run_keeps_what_it_has_got(two):
     begin_downloads(small.layout)
     note = next((archive.images / ".partial").glob("*.json"))
     os.utime(note, (LONG_AGO, LONG_AGO))  # a note is as old as what it is about
-    garbage = prune(archive)
+    garbage = prune(archive).garbage
     assert garbage.unfinished == ("small",)
     assert {stale.path.name for stale in garbage.blobs} == old
     assert garbage.partials == ()
@@ -215,7 +215,7 @@ def test_when_a_run_is_finished_only_its_snapshot_counts(two):
     small.layout.blobs.put(b"loose")
     begin_downloads(small.layout)
     note_finished(small.paths)
-    garbage = prune(archive)
+    garbage = prune(archive).garbage
     assert (garbage.unfinished, garbage.lost, len(garbage.partials)) == ((), (NEW,), 3)
     assert stored(archive) == before
     assert list((archive.images / ".partial").iterdir()) == []
@@ -235,7 +235,7 @@ def test_what_crashed_writers_left_goes(two):
         path.write_bytes(b"garbage")
     foreign = images / "blobs/sha256/README"
     foreign.write_bytes(b"not ours")
-    assert {stale.path for stale in prune(small.archive).temporaries} == set(left)
+    assert {stale.path for stale in prune(small.archive).garbage.temporaries} == set(left)
     assert not any(path.exists() for path in left)
     assert foreign.exists()
 
@@ -248,8 +248,8 @@ def test_search_indexes_of_snapshots_that_are_no_more_go(two):
         for name in (SNAPSHOT, EARLIER):
             paths.search(name).write_bytes(b"index")
             paths.search(name).with_suffix(".json").write_bytes(b"{}")
-    garbage = prune(small.archive)
-    assert sorted(stale.path.relative_to(small.archive.root).as_posix() for stale in garbage.search) == [
+    garbage = prune(small.archive).garbage
+    assert sorted(stale.path.relative_to(small.archive.root).as_posix() for project in garbage.projects for stale in project.search) == [
         f"{project}/search/{EARLIER}.{kind}" for project in ("other", "small") for kind in ("json", "sqlite")
     ]
     assert small.paths.search(SNAPSHOT).exists()
@@ -318,7 +318,7 @@ def test_not_while_a_run_is_under_way(two):
         with pytest.raises(LockHeld):
             prune(small.archive)
         assert len(find_garbage(small.archive).blobs) == 5
-    assert len(prune(small.archive).blobs) == 5
+    assert len(prune(small.archive).garbage.blobs) == 5
 
 
 def test_killed_at_any_moment(tmp_path):
