@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Sequence
+from urllib.parse import urldefrag
 
 from archiver.core.clock import iso_of_timestamp14
 from archiver.core.errors import ArchiverError
+from archiver.offline.lookup import Found
+from archiver.offline.missing import REDIRECTS_TO_NO_URL, redirects_outside
 from archiver.offline.misspage import Miss, Near, is_for_people, miss_document, miss_line, miss_page, words_of
 from archiver.offline.nearby import nearest_above, neighbours
+from archiver.offline.redirects import is_redirect, redirect_target
 from archiver.offline.search.files import search_all
 from archiver.offline.search.query import parse_query
 from archiver.offline.titles import title_of
@@ -15,7 +19,7 @@ from archiver.offline.wsgi import SANDBOX, json_reply, plain
 
 if TYPE_CHECKING:
     from archiver.offline.addresses import View
-    from archiver.offline.lookup import Finder, Found
+    from archiver.offline.lookup import Finder
     from archiver.offline.missing import Missing, Why
     from archiver.offline.otherdates import OtherDates
     from archiver.offline.search.files import SearchFile
@@ -70,12 +74,12 @@ class Misses:
         """Answer ``/-/lookup.json?url=<original URL>``: where it is served, or why it is not and what is near."""
         url = request.parameter("url").partition("#")[0]
         try:
-            found = next(self._finder.find(url), None)
+            found = self._answering(view, url)
         except ArchiverError as error:
             self._log(f"{url}: {error}")
-            return plain(502, "the index is damaged")
-        if found is None:
-            return json_reply(miss_document(self.look(view, url)), SANDBOX, 404)
+            return plain(502, "what the archive has of it is damaged")
+        if not isinstance(found, Found):
+            return json_reply(miss_document(self.look(view, url, found)), SANDBOX, 404)
         capture = found.capture
         return json_reply(
             {
@@ -90,6 +94,24 @@ class Misses:
             },
             SANDBOX,
         )
+
+    def _answering(self, view: View, url: str) -> Found | Why | None:
+        """Return what a request for a URL is answered with; where there is nothing, why, if the archive itself says so."""
+        own = view.locate(url)
+        for found in self._finder.find(url):
+            if not is_redirect(found.capture):
+                return found
+            response = found.site.response(found.capture)
+            response.body.close()
+            target = redirect_target(found.capture, response)
+            if target is None:
+                return REDIRECTS_TO_NO_URL
+            address = view.locate(urldefrag(target).url)
+            if address is None:
+                return redirects_outside(target)
+            if address != own:
+                return found
+        return None
 
     def look(self, view: View, url: str, why: Why | None = None) -> Miss:
         """Return what is known of a URL that is not here."""

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Callable
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag
 
 from archiver.core.contentcoding import is_decodable
 from archiver.core.errors import ArchiverError, RecordCorrupt
@@ -30,6 +30,7 @@ from archiver.offline.memento import VARY, capture_headers
 from archiver.offline.missing import NO_ADDRESS, REDIRECTS_TO_NO_URL, redirects_outside
 from archiver.offline.pageheaders import kept_headers
 from archiver.offline.policy import Policy, service_worker
+from archiver.offline.redirects import REDIRECTS, redirect_target
 from archiver.offline.rewrite import Rewriter
 from archiver.offline.wsgi import Reply, method_not_allowed, plain
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from archiver.offline.misses import Misses
     from archiver.offline.wsgi import Headers, Request
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHECK_BACK = ("Cache-Control", "no-cache")  # another snapshot, or another archive, may be served next
 _NOT_MODIFIED = 304
 _BODILESS = frozenset({204, 205})
@@ -114,10 +114,10 @@ class Replay:
             if reply is not None:
                 return reply.with_headers(*(dated if reply.status == _NOT_MODIFIED else ()))
             response = found.site.response(capture)
-            if response.status not in _REDIRECTS:
+            if response.status not in REDIRECTS:
                 return _page(request, capture, response, rewriter, tag).with_headers(*dated)
             response.body.close()
-            target = _target(capture, response)
+            target = redirect_target(capture, response)
             if target is None:
                 return self._misses.answer(request, view, url, REDIRECTS_TO_NO_URL)
             mapped = rewriter.header(target)
@@ -201,11 +201,3 @@ def _page(request: Request, capture: Capture, response: Response, rewriter: Rewr
 def _as_asked(request: Request, tag: str) -> str:
     """Return an entity tag as weak as the client has it."""
     return f'W/"{tag}"' if f'W/"{tag}"' in request.header("If-None-Match") else f'"{tag}"'
-
-
-def _target(capture: Capture, response: Response) -> str | None:
-    """Return where a redirect leads, or None where its Location is no URL."""
-    try:
-        return urljoin(capture.url, header_value(response.headers, "location"))
-    except ValueError:
-        return None

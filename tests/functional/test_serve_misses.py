@@ -48,6 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     made.page(
         f"{GUIDE}/out.html", b"", status="302 Found", headers=[("Location", "https://live.example.com/x")]
     )
+    made.page(f"{GUIDE}/moved.html", b"", status="302 Found", headers=[("Location", "install.html")])
     made.page(f"{GUIDE}/odd.html", b"", status="302 Found", headers=[("Location", "https://[x")])
     made.failures.append(Failure("docs", f"{GUIDE}/broken.html", "net.timeout", f"timed out {NASTY}"))
     made.failures.append(Failure("images", "docker.io/library/x:1", "net.timeout", "timed out"))
@@ -207,6 +208,22 @@ def test_programs_look_addresses_up(running: Running) -> None:
     document = json.loads(missed.body)
     assert (document["address"], document["reason"]) == (None, "not-found")
     assert document["nearest"][0]["url"] == f"{GUIDE}/install.html"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "said"),
+    [("out", "redirects-outside", "https://live.example.com/x"), ("odd", "redirects-nowhere", "no address")],
+)
+def test_redirects_out_of_the_archive_are_looked_up_in_vain(
+    running: Running, name: str, reason: str, said: str
+) -> None:
+    """A program is told what a reader would be: there is nothing behind the redirect, so no address is given for it."""
+    answer = running.get("/-/lookup.json?url=" + quote(f"{GUIDE}/{name}.html", safe=""))
+    document = json.loads(answer.body)
+    assert (answer.status, document["address"], document["reason"]) == (404, None, reason)
+    assert said in document["message"]
+    inside = json.loads(running.get("/-/lookup.json?url=" + quote(f"{GUIDE}/moved.html", safe="")).body)
+    assert (inside["status"], inside["address"][-11:]) == ("302", "/moved.html")
 
 
 @pytest.mark.parametrize(
