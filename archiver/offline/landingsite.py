@@ -24,9 +24,9 @@ from archiver.offline.markup import OWN_POLICY
 from archiver.offline.pulling import Pullable
 from archiver.offline.reportpage import no_report_page, report_page
 from archiver.offline.search.files import facets_of
-from archiver.offline.searchapi import PAGE_SIZE, Asked, find, results_document
+from archiver.offline.searchapi import PAGE_SIZE, Asked, find, nonsense, results_document
 from archiver.offline.searchpage import search_off_page, search_page
-from archiver.offline.wsgi import Reply, json_reply
+from archiver.offline.wsgi import Reply, json_reply, plain
 
 if TYPE_CHECKING:
     from archiver.offline.addresses import View
@@ -149,6 +149,9 @@ class LandingSite:
         return search_page(self._title, asked, results, facets_of(self._search), view)
 
     def _search_json(self, request: Request, view: View) -> Reply:
+        problem = nonsense(request)
+        if problem:
+            return plain(400, problem)
         asked = Asked.by(request)
         try:
             results = find(self._search, asked)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 20
 _MOST_HITS = 100
 _LONGEST_FILTER = 200  # characters
+_MOST_DIGITS = 6  # of a number in a request
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Asked:
 
     @classmethod
     def by(cls, request: Request) -> Asked:
-        """Read a request's parameters; what makes no sense is passed over."""
+        """Read a request's parameters; what makes no sense is passed over, see ``nonsense``."""
         return cls(
             request.parameter("q"),
             Filters(*(request.parameter(name)[:_LONGEST_FILTER] for name in ("source", "version", "locale"))),
@@ -63,6 +64,15 @@ class Asked:
             "offset": str(offset) if offset else "",
         }
         return {name: value for name, value in given.items() if value}
+
+
+def nonsense(request: Request) -> str:
+    """Say what number among a request's parameters is none; nothing where all are: programs are to learn of mistakes."""
+    for name in ("limit", "offset"):
+        text = request.parameter(name)
+        if text and not _is_number(text):
+            return f"{name}={text[:_LONGEST_FILTER]!r} is not a whole number of at most {_MOST_DIGITS} digits"
+    return ""
 
 
 def find(files: Sequence[SearchFile], asked: Asked) -> SearchResults:
@@ -120,4 +130,8 @@ def _facets(facets: Sequence[Facet]) -> list[dict[str, Any]]:
 
 
 def _number(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else default
+    return int(text) if _is_number(text) else default
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS

@@ -332,6 +332,18 @@ def test_everything_from_strangers_is_escaped(tmp_path: Path) -> None:
             assert "&lt;img" in page
 
 
+@pytest.mark.parametrize(
+    "parameter", ["limit=ten", "offset=-1", "limit=1e3", "offset=%D9%A1", "limit=1234567"]
+)
+def test_a_search_by_a_program_says_what_number_is_none(running: Running, parameter: str) -> None:
+    """Programs get 400 and a line; for people a page comes all the same."""
+    answer = running.get(f"/-/search.json?q=x&{parameter}")
+    assert (answer.status, answer.headers["content-type"]) == (400, "text/plain; charset=utf-8")
+    assert answer.text.startswith(parameter.partition("=")[0])
+    assert running.get("/-/search.json?q=x&limit=&offset=0").status != 400
+    assert running.get(f"/-/search?q=x&{parameter}").status != 400
+
+
 def test_without_an_index_search_says_so(running: Running) -> None:
     """The page and the API tell that search is off; neither is an internal error."""
     assert running.get("/-/search?q=x").status == 503
