@@ -41,7 +41,7 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
             "program": PROGRAM,
             "options": {"platforms": [str(platform) for platform in contents.platforms] or None},
             "members": [_member(member) for member in members],
-            "docs": [_doc(wacz) for wacz in contents.docs],
+            "docs": [_doc(wacz, snapshot.verdict_on(wacz.site.result.name)) for wacz in contents.docs],
             "images": [_image(image) for image in contents.images],
             "blobs": [
                 {"digest": str(digest), "size": size, "offset": images_offset + offset}
@@ -85,7 +85,7 @@ def _member(member: Packed) -> dict[str, Any]:
     }
 
 
-def _doc(wacz: Wacz | NewRecords) -> dict[str, Any]:
+def _doc(wacz: Wacz | NewRecords, verdict: str) -> dict[str, Any]:
     site, captures = wacz.site.result, wacz.site.captures
     times = sorted(held.capture.timestamp for held in captures)
     return {
@@ -94,7 +94,7 @@ def _doc(wacz: Wacz | NewRecords) -> dict[str, Any]:
         "seeds": list(site.seeds),
         "origins": list(site.origins),
         "requisite_origins": list(site.requisite_origins),
-        "verdict": site.verdict,
+        "verdict": verdict,
         "pages": site.pages,
         "captures": len(captures),
         "oldest": times[0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Sequence
 
 from archiver.collect.web.limits import REASONS
@@ -25,7 +26,7 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     snapshot = result.snapshot
     took = "" if seconds is None else f" in {seconds:.1f} s"
     lines = [f"{snapshot.project}: snapshot {snapshot.id}{took}, {size_text(result.bytes)} received"]
-    lines += [f"  {line}" for line in map(_site_line, snapshot.sites)]
+    lines += [f"  {_site_line(site, snapshot.verdict_on(site.name))}" for site in snapshot.sites]
     images = [image for image in snapshot.images if not image.refers_to]
     referrers = len(snapshot.images) - len(images)
     lines += _set_line("image", images, f" and {referrers} that sign or describe them" if referrers else "")
@@ -86,10 +87,12 @@ def _missing(report: Report) -> str:
     return f"{count_text(report.missing, 'thing')} missing{why}; "
 
 
-def _site_line(site: SiteResult) -> str:
+def _site_line(site: SiteResult, verdict: str) -> str:
     notes = [f"{site.unchanged} unchanged"] if site.unchanged else []
     notes += [f"{site.carried} kept from before"] if site.carried else []
-    notes += [site.verdict] if site.verdict != HEALTHY else []
+    notes += [f"{site.not_due} not due yet"] if site.not_due else []
+    notes += [f"{site.gone} gone upstream"] if site.gone else []
+    notes += [verdict.upper()] if verdict != HEALTHY else []
     forbidden = site.skipped.get("robots", 0)
     notes += [f"robots.txt keeps {count_text(forbidden, 'URL')} out"] if forbidden else []
     notes += [
@@ -141,6 +144,7 @@ def summary_json(result: RunResult, seconds: float) -> dict[str, Any]:
         "snapshot": snapshot.id,
         "complete": not snapshot.failures,
         "verdict": snapshot.verdict,
+        "judgements": [asdict(judgement) for judgement in snapshot.judgements],
         "resumed": result.resumed,
         "pages": sum(site.pages for site in snapshot.sites),
         "requisites": sum(site.requisites for site in snapshot.sites),
@@ -152,8 +156,10 @@ def summary_json(result: RunResult, seconds: float) -> dict[str, Any]:
         },
         "skipped": {site.name: dict(site.skipped) for site in snapshot.sites},
         "unchanged": sum(site.unchanged for site in snapshot.sites),
+        "not_due": sum(site.not_due for site in snapshot.sites),
         "bytes": result.bytes,
         "gone": {
+            "captures": sum(site.gone for site in snapshot.sites),
             "images": sum(bool(image.gone) for image in snapshot.images),
             "files": sum(bool(file.gone) for file in snapshot.files),
         },

@@ -197,6 +197,22 @@ class Mirror:
         view = with_gone(view, _subjects(failures, FileGone.code), iso(utc_now()))
         return Files(with_moves(view, before), failures, outcome.bytes)
 
+    def name_again(self, view: Iterable[ImageResult]) -> None:
+        """Have the layout's names mean what they meant to a view: what was pulled since was refused."""
+        meant = {entry.annotations.get(REF_NAME): entry.digest for entry in self.layout.entries()}
+        self.layout.point(
+            (image.reference, descriptor)
+            for image in view
+            if Reference.parse(image.reference).named_tag
+            and (descriptor := self._stored(image)) is not None
+            and meant.get(image.reference) != descriptor.digest
+        )
+
+    def _stored(self, image: ImageResult) -> Descriptor | None:
+        digest = Digest.parse(image.digest)
+        size = self.layout.blobs.size(digest)
+        return None if size is None else Descriptor(image.media_type, digest, size)
+
     def _name(self, view: Sequence[ImageResult]) -> None:
         """Name in the layout what was not pulled, where it has no name there: the index may have been lost."""
         entries = self.layout.entries()
@@ -204,11 +220,10 @@ class Mirror:
         here = {entry.digest for entry in entries}
         lost: list[tuple[str, Descriptor]] = []
         for image in view:
-            digest = Digest.parse(image.digest)
             name = image.reference if Reference.parse(image.reference).named_tag else ""
-            size = self.layout.blobs.size(digest)
-            if size is not None and (name not in names if name else digest not in here):
-                lost.append((name, Descriptor(image.media_type, digest, size)))
+            stored = self._stored(image)
+            if stored is not None and (name not in names if name else stored.digest not in here):
+                lost.append((name, stored))
         if lost:
             self.layout.point(lost)
 

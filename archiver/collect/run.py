@@ -12,36 +12,32 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Mapping
 
-from archiver.collect.mirror import Files, Images, Mirror
+from archiver.collect.asking import EVERYTHING
+from archiver.collect.before import last_good
 from archiver.collect.reportpage import report_page
 from archiver.collect.runreport import run_report
+from archiver.collect.sets import MirrorSets
 from archiver.collect.view import Sites
 from archiver.collect.web.frontier import RunState
 from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
-from archiver.core.errors import ArchiverError, InvalidDocument, NotArchived, RecordCorrupt, Stopped
+from archiver.core.errors import Stopped
 from archiver.core.progress import NullProgress
 from archiver.core.reference import Reference
 from archiver.core.snapshot import Snapshot
 from archiver.store.atomic import sweep_temporaries
 from archiver.store.images import ImageLayout
 from archiver.store.locks import locked
+from archiver.store.quarantine import drop_refusals
 from archiver.store.runs import note_begun, note_finished
-from archiver.store.snapshots import (
-    good_snapshot,
-    list_snapshots,
-    read_captures,
-    read_snapshot,
-    set_good,
-    write_captures,
-    write_report,
-    write_snapshot,
-)
+from archiver.store.snapshots import list_snapshots, set_good, write_captures, write_report, write_snapshot
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
     import threading
 
-    from archiver.core.capture import Capture
+    from archiver.collect.asking import Asking
+    from archiver.collect.before import Before
+    from archiver.collect.sets import Guarded
     from archiver.core.progress import Progress
     from archiver.core.report import Report
     from archiver.core.snapshot import FileResult, ImageResult
@@ -60,19 +56,11 @@ class RunResult:
     resumed: bool
 
 
-@dataclass(frozen=True)
-class _Before:
-    """What the last good snapshot had; the empty one stands for a project that has none."""
-
-    captures: tuple[Capture, ...] = ()
-    images: tuple[ImageResult, ...] = ()
-    files: tuple[FileResult, ...] = ()
-
-
 def archive_project(
     loaded: LoadedSpec,
     archive: ArchivePaths,
     *,
+    asking: Asking = EVERYTHING,
     lock: Snapshot | None = None,
     stop: threading.Event,
     progress: Progress | None = None,
@@ -80,9 +68,12 @@ def archive_project(
 ) -> RunResult:
     """Archive what a spec asks for, going on with an unfinished run where there is one.
 
+    The guard judges what comes of each source; what it refuses goes to quarantine and nowhere else.
+
     Args:
         loaded: the spec.
         archive: the archive folder, open for writing.
+        asking: what is to be asked for, and how. What is not is in the snapshot as it was.
         lock: the snapshot whose images and files are to be had again, by their digests; None for the newest.
         stop: set from outside to end the run early; it can be continued by calling again.
         progress: where to report to.
@@ -105,10 +96,11 @@ def archive_project(
             sweep_temporaries(folder)
         held.enter_context(layout.writing())
         state = held.enter_context(closing(RunState(paths.state)))
-        before = _last_good(paths, progress)
+        before = last_good(paths, progress)
         interrupted = state.unfinished
         run, resumed = _begin(paths, state, str(loaded.digest))
         note_begun(paths, run)
+        drop_refusals(paths, run)
         if resumed:
             progress.note(f"{paths.name}: continuing the run of {run}")
         elif interrupted:
@@ -116,11 +108,11 @@ def archive_project(
                 f"{paths.name}: the spec's doc sites have changed since the interrupted run of {interrupted}; "
                 "beginning anew"
             )
-        collector = _Collector(loaded, paths, layout, run, lock, state, stop, progress, environment)
+        collector = _Collector(loaded, paths, layout, run, asking, lock, state, stop, progress, environment)
         try:
             sites = collector.sites(before)
-            images = collector.images(before)
-            files = collector.files(before)
+            images = collector.sets.images(before)
+            files = collector.sets.files(before)
         except Stopped as stopped:
             raise KeyboardInterrupt from stopped
         if stop.is_set():
@@ -140,13 +132,14 @@ class _Collector:
     paths: ProjectPaths
     layout: ImageLayout
     run: str
+    asking: Asking
     lock: Snapshot | None
     state: RunState
     stop: threading.Event
     progress: Progress
     environment: Mapping[str, str] = field(repr=False)
 
-    def sites(self, before: _Before) -> Sites:
+    def sites(self, before: Before) -> Sites:
         if not self.loaded.spec.docs:
             return Sites()
         from archiver.collect.sites import DocSites  # noqa: PLC0415 - crawling is slow to import
@@ -156,59 +149,26 @@ class _Collector:
             paths=self.paths,
             run=self.run,
             state=self.state,
+            asking=self.asking,
             stop=self.stop,
             progress=self.progress,
             environment=self.environment,
         )
-        return sites.collected(before.captures)
-
-    def images(self, before: _Before) -> Images:
-        return (
-            self._mirror.images(before.images)
-            if self.lock is None
-            else self._mirror.locked_images(self.lock, before.images)
-        )
-
-    def files(self, before: _Before) -> Files:
-        return (
-            self._mirror.files(before.files)
-            if self.lock is None
-            else self._mirror.locked_files(self.lock, before.files)
-        )
+        return sites.collected(before)
 
     @property
-    def _mirror(self) -> Mirror:
-        began = iso(parse_snapshot_id(self.run))
-        return Mirror(self.loaded, self.layout, began, self.stop, self.progress, self.environment)
-
-
-def _last_good(paths: ProjectPaths, progress: Progress) -> _Before:
-    """Return what the newest good snapshot has, or the newest older one that can be read, with a warning.
-
-    Nothing is carried over from what cannot be read; so where no snapshot can be read, there must be no new one.
-
-    Raises:
-        InvalidDocument, RecordCorrupt: there are snapshots, and all are damaged.
-    """
-    ids = list_snapshots(paths)
-    try:
-        newest = good_snapshot(paths)
-    except NotArchived:
-        newest = ids[-1] if ids else ""
-    damage: ArchiverError | None = None
-    for each in reversed([name for name in ids if name <= newest]):
-        try:
-            snapshot = read_snapshot(paths, each)
-            captures = tuple(read_captures(paths, snapshot))
-        except (InvalidDocument, RecordCorrupt) as error:
-            damage = damage or error
-            progress.note(f"{paths.name}: snapshot {each} is damaged, going on from an older one: {error}")
-        else:
-            return _Before(captures, snapshot.images, snapshot.files)
-    if damage is not None:
-        damage.hint = "restore a snapshot from a backup, or move the project's folder away to begin anew"
-        raise damage
-    return _Before()
+    def sets(self) -> MirrorSets:
+        return MirrorSets(
+            loaded=self.loaded,
+            paths=self.paths,
+            layout=self.layout,
+            run=self.run,
+            asking=self.asking,
+            lock=self.lock,
+            stop=self.stop,
+            progress=self.progress,
+            environment=self.environment,
+        )
 
 
 def _begin(paths: ProjectPaths, state: RunState, spec_digest: str) -> tuple[str, bool]:
@@ -231,8 +191,8 @@ def _written(
     lock: Snapshot | None,
     *,
     sites: Sites,
-    images: Images,
-    files: Files,
+    images: Guarded[ImageResult],
+    files: Guarded[FileResult],
 ) -> tuple[Snapshot, Report]:
     count, digest = write_captures(paths, run, sites.captures)
     reader = loaded.spec.reader_image
@@ -251,6 +211,7 @@ def _written(
         broken_links=sites.broken_links,
         captures=count,
         captures_digest=digest,
+        judgements=(*sites.judgements, *filter(None, (images.judgement, files.judgement))),
         locked=lock.id if lock else "",
         reader_image=str(Reference.parse(reader)) if reader else "",
     )

@@ -33,6 +33,7 @@ def run_report(snapshot: Snapshot, sites: tuple[SiteReport, ...]) -> Report:
         finished=snapshot.finished,
         sites=sites,
         sets=tuple(report for report in reports if report.items or report.failed),
+        judgements=snapshot.judgements,
     )
 
 

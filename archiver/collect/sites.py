@@ -1,26 +1,41 @@
-"""The doc sites of one run: each is crawled, and what stands in for pages that cannot be had is carried over."""
+"""The doc sites of one run: each is crawled and judged, and what it has in the snapshot's view follows from that."""
 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 
+from archiver.collect.asking import changed_sources, intervals, leftovers
+from archiver.collect.guard.judging import judge_site
+from archiver.collect.guard.sight import site_evidence
+from archiver.collect.guard.thresholds import thresholds
 from archiver.collect.useragent import user_agent
-from archiver.collect.view import Sites, merged_captures
+from archiver.collect.view import Sites, merged_captures, vanished
+from archiver.collect.web.answers import answers
 from archiver.collect.web.crawl import crawl
 from archiver.collect.web.credentials import Credentials, Proxy
 from archiver.collect.web.documents.pool import DocumentPool
+from archiver.collect.web.frontier import Frontier
 from archiver.collect.web.report import site_report
 from archiver.collect.web.scope import Scope
+from archiver.collect.web.urls import resolve
 from archiver.core.capture import PAGE, distinct_pages
-from archiver.core.judgement import GONE, HEALTHY
-from archiver.core.snapshot import SiteResult
+from archiver.core.clock import parse_snapshot_id, timestamp14, utc_now
+from archiver.core.errors import PageMoved
+from archiver.core.judgement import HEALTHY
+from archiver.core.printable import printable
+from archiver.core.refusal import Refusal
+from archiver.core.snapshot import Failure, SiteResult
 from archiver.core.urlkey import Origin
+from archiver.store.quarantine import write_refusal, write_refused_captures
 
 if TYPE_CHECKING:
     import threading
 
+    from archiver.collect.asking import Asking
+    from archiver.collect.before import Before
+    from archiver.collect.web.crawl import CrawlOutcome
     from archiver.collect.web.frontier import RunState
     from archiver.core.capture import Capture
     from archiver.core.progress import Progress
@@ -38,6 +53,7 @@ class DocSites:
         paths: the project's files.
         run: the id of the run, and of the snapshot that comes of it.
         state: what the run has done so far.
+        asking: what is to be asked for.
         stop: set from outside to end early.
         progress: where to report to.
         environment: the variables that the spec's credentials refer to.
@@ -47,32 +63,71 @@ class DocSites:
     paths: ProjectPaths
     run: str
     state: RunState
+    asking: Asking
     stop: threading.Event
     progress: Progress
     environment: Mapping[str, str] = field(repr=False)
 
-    def collected(self, before: Iterable[Capture]) -> Sites:
-        """Crawl what the spec asks for.
+    def collected(self, before: Before) -> Sites:
+        """Crawl what the spec asks for, and keep what the guard refuses in quarantine.
 
         Args:
-            before: the captures of the last good snapshot.
+            before: what the last good snapshot has.
 
         Raises:
             Stopped: the run is to end.
             StoreError: or a subclass, when the archive cannot be written.
         """
         earlier: dict[str, dict[str, Capture]] = {}
-        for capture in before:
+        for capture in before.captures:
             earlier.setdefault(capture.source, {})[capture.url] = capture
         merged = Sites()
         with closing(DocumentPool()) as documents:  # for all sites: starting the processes takes its time
             for site in self.loaded.spec.docs:
-                merged = self._with_site(merged, site, earlier.get(site.name, {}), documents)
+                known = earlier.get(site.name, {})
+                one = (
+                    self._asked(site, before, known, documents)
+                    if self._is_due(site, before)
+                    else self._left_alone(site, before, known)
+                )
+                merged = merged.and_those(one)
         return merged
 
-    def _with_site(
-        self, merged: Sites, site: DocSite, earlier: dict[str, Capture], documents: DocumentPool
+    def _is_due(self, site: DocSite, before: Before) -> bool:
+        """Say whether a site is to be asked: an unfinished run goes on with those that it has begun with."""
+        return (
+            before.site(site.name) is None
+            or site.name in changed_sources(self.loaded.record, before.spec)
+            or self.asking.is_source_due(
+                before.judgement(site.name),
+                intervals(self.loaded.spec)[site.name],
+                parse_snapshot_id(self.run),
+            )
+            or Frontier(self.state, site.name).known > 0
+        )
+
+    def _left_alone(self, site: DocSite, before: Before, earlier: Mapping[str, Capture]) -> Sites:
+        """Return what the last good snapshot has of a site that is not due, as it is."""
+        result, judgement = before.site(site.name), before.judgement(site.name)
+        assert result is not None, "what was never asked is due"
+        assert judgement is not None, "and what was never judged"
+        result = replace(result, fetched=0, unchanged=0, carried=0, bytes=0, skipped={}, not_due=len(earlier))
+        told = before.site_report(site.name)
+        if told is None:
+            told = site_report(self.state, result, ())
+        told = replace(told, unchanged=0, carried=0, bytes=0, seconds=0.0, not_due=len(earlier))
+        return Sites((result,), tuple(earlier.values()), (), (), (told,), (judgement,))
+
+    def _asked(
+        self, site: DocSite, before: Before, earlier: Mapping[str, Capture], documents: DocumentPool
     ) -> Sites:
+        judged = before.judgement(site.name)
+        asked = self.asking.pages(
+            judged,
+            intervals(self.loaded.spec)[site.name],
+            parse_snapshot_id(self.run),
+            leftovers(site.name, self.loaded.record, before.snapshot, before.report),
+        )
         outcome = crawl(
             site,
             paths=self.paths,
@@ -80,6 +135,7 @@ class DocSites:
             state=self.state,
             user_agent=user_agent(self.loaded.spec),
             previous=earlier,
+            asking=asked,
             progress=self.progress,
             stop=self.stop,
             documents=documents,
@@ -87,31 +143,70 @@ class DocSites:
             proxy=Proxy.of(site, self.environment),
         )
         scope = Scope.of(site)
-        view, carried = merged_captures(
-            earlier.values(), outcome.captures, lambda url: scope.decide(url).inside
+
+        def is_asked_for(url: str) -> bool:
+            return scope.decide(url).inside
+
+        seeds = tuple(resolve(seed, seed) or seed for seed in site.seeds)
+        lost = vanished(answers(self.state, site.name, earlier), seeds)
+        view, kept = merged_captures(
+            earlier.values(), outcome.captures, is_asked_for, lost, timestamp14(utc_now())
         )
-        pages, requisites = _origins(view)
-        result = SiteResult(
-            name=site.name,
-            seeds=site.seeds,
-            origins=pages,
-            requisite_origins=requisites,
-            verdict=HEALTHY if outcome.seeds_captured else GONE,
-            pages=len(distinct_pages(view)),
-            requisites=sum(capture.kind != PAGE for capture in view),
-            fetched=outcome.fetched,
-            unchanged=outcome.unchanged,
-            carried=carried,
-            bytes=outcome.bytes,
-            skipped=dict(sorted(outcome.skipped.items())),
+        result = _result(site, outcome, view, kept - outcome.not_due)
+        evidence = site_evidence(answers(self.state, site.name, earlier), earlier.values(), is_asked_for)
+        limits = thresholds(self.loaded.spec)[site.name]
+        judgement = judge_site(site.name, evidence, limits, judged, self.run)
+        failures = outcome.failures
+        if judgement.verdict == HEALTHY:
+            failures = (*failures, *_led_away(site.name, lost, earlier, failures))
+        else:
+            self._refuse(Refusal(self.run, judgement, asdict(evidence), result), view)
+            view = list(earlier.values())
+            result = _result(site, outcome, view, len(view))
+        gone = [capture for capture in view if capture.gone]
+        told = site_report(self.state, result, outcome.captures, gone)
+        return Sites((result,), tuple(view), failures, outcome.broken_links, (told,), (judgement,))
+
+    def _refuse(self, refusal: Refusal, view: Iterable[Capture]) -> None:
+        """Keep what a site would have had in the snapshot, and its view, in quarantine."""
+        count, digest = write_refused_captures(self.paths, self.run, refusal.source, view)
+        write_refusal(self.paths, replace(refusal, captures=count, captures_digest=digest))
+
+
+def _result(site: DocSite, outcome: CrawlOutcome, view: Sequence[Capture], carried: int) -> SiteResult:
+    pages, requisites = _origins(view)
+    return SiteResult(
+        name=site.name,
+        seeds=site.seeds,
+        origins=pages,
+        requisite_origins=requisites,
+        pages=len(distinct_pages(view)),
+        requisites=sum(capture.kind != PAGE for capture in view),
+        fetched=outcome.fetched,
+        unchanged=outcome.unchanged,
+        carried=carried,
+        bytes=outcome.bytes,
+        skipped=dict(sorted(outcome.skipped.items())),
+        not_due=outcome.not_due,
+        gone=sum(bool(capture.gone) for capture in view),
+    )
+
+
+def _led_away(
+    source: str, lost: Mapping[str, str], earlier: Mapping[str, Capture], failures: Iterable[Failure]
+) -> tuple[Failure, ...]:
+    """Return as failures the pages that lead to the front page since this run: that is told once."""
+    told = {failure.subject for failure in failures}
+    return tuple(
+        Failure(
+            source,
+            url,
+            PageMoved.code,
+            f"redirects to the front page, {printable(target)}; the earlier capture is kept",
         )
-        return Sites(
-            (*merged.results, result),
-            (*merged.captures, *view),
-            (*merged.failures, *outcome.failures),
-            (*merged.broken_links, *outcome.broken_links),
-            (*merged.reports, site_report(self.state, result, outcome.captures)),
-        )
+        for url, target in lost.items()
+        if target and url not in told and not earlier[url].gone
+    )
 
 
 def _origins(view: Sequence[Capture]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -5,50 +5,110 @@ Pure functions. The rule behind them all: nothing that failed replaces something
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Callable, Collection, Iterable, Mapping, Sequence, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Callable, Collection, Container, Iterable, Mapping, Sequence, TypeVar
+from urllib.parse import urlsplit
 
 from archiver.core.capture import PAGE
 from archiver.core.descriptor import Platform
+from archiver.core.reasons import NOT_THE_FILE, PARKED, SOFT_404
+from archiver.core.report import KEPT_CODES
+from archiver.core.urlidentity import twins_key
 
 if TYPE_CHECKING:
+    from archiver.collect.guard.evidence import Answer
     from archiver.core.capture import Capture
+    from archiver.core.judgement import Judgement
     from archiver.core.report import SiteReport
     from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult, SiteResult
 
 _Result = TypeVar("_Result", bound="ImageResult | FileResult")
+_GONE = frozenset({"404", "410"})
+_NOT_THERE = frozenset({SOFT_404, PARKED, NOT_THE_FILE})
 
 
 def merged_captures(
-    previous: Iterable[Capture], current: Iterable[Capture], in_scope: Callable[[str], bool]
+    previous: Iterable[Capture],
+    current: Iterable[Capture],
+    in_scope: Callable[[str], bool],
+    vanished: Container[str] = (),
+    moment: str = "",
 ) -> tuple[list[Capture], int]:
-    """Return a site's view and how many of its entries are carried over.
+    """Return the view of a healthy site and how many of its entries are carried over.
 
-    Every capture of this run is in it. Of the previous view, what this run did not capture is carried
-    over, except pages that the spec no longer asks for.
+    Every capture of this run is in it, unless the URL vanished. Of the previous view, what this run did not capture is
+    carried over, except pages that the spec no longer asks for; what vanished is marked.
 
     Args:
         previous: the site's captures in the last good snapshot.
         current: this run's captures.
         in_scope: whether the spec still asks for a page.
+        vanished: URLs of the previous view that upstream has no longer, by what it answered this time.
+        moment: when that was, timestamp14; what was known to be gone already keeps its date.
     """
-    view = {capture.url: capture for capture in current}
+    view = {capture.url: capture for capture in current if capture.url not in vanished}
     fetched = len(view)
     for capture in previous:
         if capture.url not in view and (capture.kind != PAGE or in_scope(capture.url)):
-            view[capture.url] = capture
+            is_lost = capture.url in vanished and not capture.gone
+            view[capture.url] = replace(capture, gone=moment) if is_lost else capture
     return list(view.values()), len(view) - fetched
+
+
+def vanished(answers: Iterable[Answer], seeds: Iterable[str]) -> dict[str, str]:
+    """Return the URLs of the last good snapshot's view that upstream has no longer, by what it answered.
+
+    It says so by 404 or 410, by an error page or a parked one in place of the page, or by a redirect to the site's
+    front page. A site that as a whole is not healthy is another matter: of that nothing vanishes.
+
+    Args:
+        answers: what came of each URL that was asked for.
+        seeds: the site's, in canonical spelling: its front pages.
+
+    Returns:
+        By URL where it leads now; empty where it does not redirect.
+    """
+    fronts = frozenset(map(twins_key, seeds))
+    found: dict[str, str] = {}
+    for answer in answers:
+        if answer.earlier is None:
+            continue
+        if answer.status in _GONE or answer.mark in _NOT_THERE:
+            found[answer.url] = ""
+        elif answer.target and not answer.seed and _had_content(answer.earlier) and _is_front(answer, fronts):
+            found[answer.url] = answer.target
+    return found
+
+
+def _had_content(capture: Capture) -> bool:
+    return (capture.kind, capture.status) == (PAGE, "200")
+
+
+def _is_front(answer: Answer, fronts: Container[str]) -> bool:
+    """Say whether a redirect leads to a front page: a seed, or the root of a host."""
+    place = twins_key(answer.target)
+    if place == twins_key(answer.url):
+        return False
+    return place in fronts or urlsplit(answer.target).path in ("", "/")
 
 
 @dataclass(frozen=True)
 class Sites:
-    """What a run has of the doc sites, and says about them."""
+    """What a run has of the doc sites, and says about them.
+
+    Of a site that is not healthy ``captures`` are those of the last good snapshot; what came is in quarantine.
+    """
 
     results: tuple[SiteResult, ...] = ()
     captures: tuple[Capture, ...] = ()
     failures: tuple[Failure, ...] = ()
     broken_links: tuple[BrokenLink, ...] = ()
     reports: tuple[SiteReport, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+
+    def and_those(self, others: Sites) -> Sites:
+        """Return both together."""
+        return Sites(*(getattr(self, each.name) + getattr(others, each.name) for each in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -114,6 +174,37 @@ def with_gone(results: Iterable[_Result], gone: Collection[str], moment: str) ->
     return tuple(
         replace(each, gone=each.gone or moment) if each.carried and each.subject in gone else each
         for each in results
+    )
+
+
+def failing_still(failures: Iterable[Failure], previous: Iterable[_Result]) -> tuple[Failure, ...]:
+    """Return failures without those that say of an image or file that it is gone, where that was known: it is told once.
+
+    Args:
+        failures: a run's.
+        previous: the images or files of the last good snapshot.
+    """
+    known = {each.subject for each in previous if each.gone}
+    return tuple(each for each in failures if not (each.code in KEPT_CODES and each.subject in known))
+
+
+def without_refused(
+    results: Iterable[_Result], failures: Iterable[Failure], previous: Iterable[_Result]
+) -> tuple[_Result, ...]:
+    """Return the images or files of the last good snapshot, in place of those of a run that the guard refused.
+
+    Args:
+        results: what there would be; what they say to be gone upstream is marked all the same.
+        failures: of the run. What failed and had no stand-in has none here: the spec wants another digest by now.
+        previous: those of the last good snapshot.
+    """
+    instead = {each.subject: each for each in results}
+    unwanted = {failure.subject for failure in failures} - instead.keys()
+    gone = {subject: each.gone for subject, each in instead.items() if each.carried}
+    return tuple(
+        replace(each, carried=True, was="", gone=each.gone or gone.get(each.subject, ""))
+        for each in previous
+        if each.subject not in unwanted
     )
 
 

@@ -32,6 +32,14 @@ def count_text(count: int, noun: str) -> str:
     return f"{count:,} " + (f"{noun[:-1]}ies" if ends_alone else f"{noun}s")
 
 
+def span_text(seconds: float) -> str:
+    """Return a time span in its two-digit unit, rounded down: ``45 s``, ``12 min``, ``26 h``, ``3 d``."""
+    for unit, size, most in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):
+        if seconds < size * most:
+            return f"{max(0, int(seconds // size))} {unit}"
+    return f"{int(seconds // 86_400):,} d"
+
+
 def parse_size(text: str) -> int:
     """Return the bytes that ``20GiB`` or ``1.5 MB`` means: powers of 1024 with an ``i``, of 1000 without.
 

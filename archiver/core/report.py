@@ -7,9 +7,15 @@ as they can be listed, and how much of the site's own sitemaps is here (docs/for
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from archiver.core import jsontext
 from archiver.core.errors import FileGone, TagGone
+from archiver.core.judgement import HEALTHY
+from archiver.core.reasons import GONE_UPSTREAM
+
+if TYPE_CHECKING:
+    from archiver.core.judgement import Judgement
 
 FORMAT = "archiver-report/1"
 FAILED = "failed"
@@ -106,26 +112,28 @@ class SiteReport:
     """What came of one doc site.
 
     Of the ``found`` URLs ``pages`` (as ``distinct_pages`` counts), ``requisites`` and ``redirects`` were captured by
-    this run, ``unchanged`` of them as before; ``carried`` captures are kept from an earlier snapshot. ``bytes`` came as
-    bodies, and the crawl took ``seconds``, those of interrupted processes of the run included. ``failed`` is listed by
-    error code, ``broken`` (dead links of the site itself) by status, ``marked`` (pages that are not what they seem) by
+    this run, ``unchanged`` of them as before; ``carried`` captures are kept from an earlier snapshot, and ``not_due``
+    ones were not asked for. ``bytes`` came as bodies, and the crawl took ``seconds``, those of interrupted processes of
+    the run included. ``failed`` is listed by error code, ``broken`` (dead links of the site itself) by status, ``gone``
+    (captures that are kept and that upstream has no longer) as a whole, ``marked`` (pages that are not what they seem) by
     what they are. ``skipped`` URLs are wanted and were not asked for, ``left_out`` ones are not
     wanted; both by reason. ``coverage`` is None where no sitemap was read.
     """
 
     name: str
     seeds: tuple[str, ...]
-    verdict: str
     found: int
     pages: int
     requisites: int
     redirects: int
     unchanged: int
     carried: int
+    not_due: int
     bytes: int
     seconds: float
     failed: tuple[Listing, ...]
     broken: tuple[Listing, ...]
+    gone: tuple[Listing, ...]
     marked: tuple[Listing, ...]
     skipped: tuple[Listing, ...]
     left_out: tuple[Listing, ...]
@@ -137,7 +145,7 @@ class SiteReport:
     @property
     def unreached(self) -> tuple[Listing, ...]:
         """What sitemaps list and is not here, for reasons that no other listing tells."""
-        told = {FAILED, BROKEN, *(each.reason for each in self.skipped)}
+        told = {FAILED, BROKEN, GONE_UPSTREAM, *(each.reason for each in self.skipped)}
         listed = self.coverage.missing if self.coverage else ()
         return tuple(each for each in listed if each.reason not in told)
 
@@ -190,7 +198,7 @@ class SetReport:
 
 @dataclass(frozen=True)
 class Report:
-    """The report of one run."""
+    """The report of one run; ``judgements`` are those of the snapshot's record."""
 
     snapshot: str
     project: str
@@ -200,6 +208,12 @@ class Report:
     finished: str
     sites: tuple[SiteReport, ...]
     sets: tuple[SetReport, ...]
+    judgements: tuple[Judgement, ...] = ()
+
+    @property
+    def refused(self) -> tuple[Judgement, ...]:
+        """What was judged of the sources that are not healthy."""
+        return tuple(each for each in self.judgements if each.verdict != HEALTHY)
 
     @property
     def missing(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Callable, TypeVar
 
 from archiver.core import jsontext
 from archiver.core.errors import InvalidDocument
+from archiver.core.judgement import Judgement
 from archiver.core.report import (
     FORMAT,
     Coverage,
@@ -23,11 +24,12 @@ from archiver.core.report import (
     SiteReport,
 )
 from archiver.core.shape import read_record
+from archiver.core.snapshot import check_verdicts
 
 LIMIT = 128 << 20
 """The most bytes that a report may have: listings are bounded when it is written."""
 _T = TypeVar("_T")
-_LISTINGS = ("failed", "broken", "marked", "skipped", "left_out")
+_LISTINGS = ("failed", "broken", "gone", "marked", "skipped", "left_out")
 
 
 def read_report(data: bytes, *, what: str) -> Report:
@@ -43,10 +45,13 @@ def read_report(data: bytes, *, what: str) -> Report:
     document = jsontext.load_object(data, limit=LIMIT, what=what)
     if document.get("format") != FORMAT:
         raise InvalidDocument(f"not a {FORMAT} document", place=what)
+    judgements = _each(_flat(Judgement), document.get("judgements", []), "judgements", what)
+    check_verdicts(judgements, what)
     return _record(
         Report,
         document,
         what,
+        judgements=judgements,
         sites=_each(_site, document.get("sites"), "sites", what),
         sets=_each(_set, document.get("sets"), "sets", what),
     )

@@ -17,6 +17,7 @@ from archiver.core.report import SiteReport
 if TYPE_CHECKING:
     from typing import Iterable
 
+    from archiver.core.judgement import Judgement
     from archiver.core.report import (
         Coverage,
         EditionReport,
@@ -49,16 +50,35 @@ class ReportMarkup:
     advice: Mapping[str, str] = field(default_factory=dict)
 
     def sections(self, report: Report) -> str:
-        """Return what is missing, then a section a site, then what is here of images and files."""
+        """Return what was refused, what is missing, then a section a site, then what is here of images and files."""
         sources: list[SiteReport | SetReport] = [*report.sites, *report.sets]
         missing = "\n".join(map(self._missing, filter(_lacks, sources)))
-        found = [_section("missing", "What is missing", missing)] if missing else []
+        refused = "\n".join(map(self._refused, report.refused))
+        found = [_section("refused", "What was refused", refused)] if refused else []
+        found += [_section("missing", "What is missing", missing)] if missing else []
+        verdicts = {each.source: each.verdict for each in report.judgements}
         found += [
-            _section(f"site-{site.name}", f"Site {site.name}", self._site(site), site.verdict)
+            _section(
+                f"site-{site.name}", f"Site {site.name}", self._site(site), verdicts.get(site.name, HEALTHY)
+            )
             for site in report.sites
         ]
-        found += [_section(each.name, each.name.capitalize(), self._set(each)) for each in _held(report)]
+        found += [
+            _section(each.name, each.name.capitalize(), self._set(each), verdicts.get(each.name, HEALTHY))
+            for each in _held(report)
+        ]
         return "\n".join(found)
+
+    def _refused(self, judged: Judgement) -> str:
+        """Return why what came of a source is not in the snapshot, with what shows it."""
+        since = f" It has been so since {moment_text(judged.since)}." if judged.since else ""
+        kept = "What was good before is kept." if judged.keeps else "There was nothing good before."
+        urls = "".join(f"<li>{self.link(url)}</li>" for url in judged.examples)
+        return (
+            f"<h3>{escape(judged.source)}: {escape(judged.verdict)}</h3>"
+            f"<p>{escape(judged.reason)}{escape(since)} {kept}</p>"
+            + (f'<ul class="urls">{urls}</ul>' if urls else "")
+        )
 
     def _missing(self, source: SiteReport | SetReport) -> str:
         """Return what is missing of one source."""
@@ -76,6 +96,7 @@ class ReportMarkup:
             *_unless_zero("redirects", site.redirects),
             *_unless_zero("of these unchanged", site.unchanged),
             *_unless_zero("kept from an earlier run", site.carried),
+            *_unless_zero("not due yet", site.not_due),
             ("missing", site.missing),
             ("seconds", round(site.seconds)),
         ]
@@ -87,6 +108,11 @@ class ReportMarkup:
                 "<h3>Dead links of the site itself</h3><p>They led nowhere, and no earlier run had them.</p>"
             )
             parts += [self._listing(each, "") for each in site.broken]
+        if site.gone:
+            parts.append(
+                "<h3>Gone upstream</h3><p>The site has these no longer; the last good captures are kept.</p>"
+            )
+            parts += [self._listing(each, "") for each in site.gone]
         if site.marked:
             parts.append("<h3>Pages that are not what they seem</h3>")
             parts += [self._listing(each, "") for each in site.marked]
@@ -185,7 +211,16 @@ def _section(anchor: str, name: str, content: str, verdict: str = HEALTHY) -> st
 
 
 def report_state(report: Report) -> str:
-    """Return whether anything is missing, as a note."""
+    """Return what was refused, and whether anything is missing, as notes."""
+    refused = "".join(
+        f'<div class="note warn"><p><strong>{escape(each.source)} is {escape(each.verdict)}.</strong> '
+        f'{escape(each.reason)} <a href="#refused">See more</a></p></div>'
+        for each in report.refused
+    )
+    return refused + _missing_state(report)
+
+
+def _missing_state(report: Report) -> str:
     if not report.missing:
         return (
             '<div class="note"><p><strong>Nothing is missing.</strong> '
@@ -209,7 +244,7 @@ def report_facts(report: Report) -> Iterable[str]:
         *((each.name, each.items) for each in report.sets),
         *_unless_zero("sign or describe images", sum(each.referrers for each in report.sets)),
         *_unless_zero("kept from before", _carried(report)),
-        *_unless_zero("gone upstream", sum(each.gone for each in report.sets)),
+        *_unless_zero("gone upstream", _gone(report)),
     ]
     for label, number in numbers:
         yield f"<li><b>{number:,}</b>{escape(label)}</li>"
@@ -225,7 +260,8 @@ def report_facts(report: Report) -> Iterable[str]:
 
 def report_links(report: Report) -> list[tuple[str, str]]:
     """Return target and name of each section that ``ReportMarkup.sections`` makes."""
-    links = [("#missing", "What is missing")] if report.missing else []
+    links = [("#refused", "What was refused")] if report.refused else []
+    links += [("#missing", "What is missing")] if report.missing else []
     links += [(f"#site-{site.name}", f"Site {site.name}") for site in report.sites]
     links += [(f"#{each.name}", each.name.capitalize()) for each in _held(report)]
     return links
@@ -242,6 +278,11 @@ def _held(report: Report) -> list[SetReport]:
 
 def _carried(report: Report) -> int:
     return sum(site.carried for site in report.sites) + sum(each.carried for each in report.sets)
+
+
+def _gone(report: Report) -> int:
+    pages = sum(each.total for site in report.sites for each in site.gone)
+    return pages + sum(each.gone for each in report.sets)
 
 
 def _lacks(source: SiteReport | SetReport) -> bool:

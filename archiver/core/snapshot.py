@@ -7,13 +7,13 @@ a damaged or hand-edited record is an error with a place and never an exception 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from archiver.core import jsontext
 from archiver.core.clock import is_snapshot_id
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, InvalidReference, InvalidURL
-from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
+from archiver.core.judgement import HEALTHY, VERDICTS, Judgement, worst_verdict
 from archiver.core.reference import Reference
 from archiver.core.shape import read_record
 from archiver.core.urlkey import Origin
@@ -55,13 +55,14 @@ class SiteResult:
     requisites. ``pages`` counts as ``distinct_pages`` does, ``requisites`` the captures of that kind. ``fetched``
     counts this run's captures, ``carried`` the entries kept from an earlier snapshot, ``unchanged`` the captures that
     are revisits; ``skipped`` counts URLs by the reason they were left out. ``bytes`` is what came over the wire as bodies.
+    ``not_due`` counts the entries that were not asked for because their time had not come, ``gone`` the captures of the
+    view that upstream is known to have no longer.
     """
 
     name: str
     seeds: tuple[str, ...]
     origins: tuple[str, ...]
     requisite_origins: tuple[str, ...]
-    verdict: str
     pages: int
     requisites: int
     fetched: int
@@ -69,6 +70,8 @@ class SiteResult:
     carried: int
     bytes: int
     skipped: Mapping[str, int]
+    not_due: int = 0
+    gone: int = 0
 
 
 @dataclass(frozen=True)
@@ -184,9 +187,13 @@ class Snapshot:
 
     @property
     def verdict(self) -> str:
-        """The worst verdict of any site."""
-        verdicts = {site.verdict for site in self.sites}
-        return next((v for v in (GONE, DEGRADED) if v in verdicts), HEALTHY)
+        """The worst verdict on any source."""
+        return worst_verdict(self.judgements)
+
+    def verdict_on(self, source: str) -> str:
+        """Return the verdict on a source; ``healthy`` where the record has nothing of it."""
+        judged = self.judgement(source)
+        return judged.verdict if judged else HEALTHY
 
     def judgement(self, source: str) -> Judgement | None:
         """Return what was judged of a source; None where the record has nothing of it."""
@@ -221,6 +228,7 @@ class Snapshot:
                 raise InvalidDocument(f"{name!r} is not a list", place=what)
             document[name] = tuple(read_record(kind, entry, what=what) for entry in entries)
         snapshot: Snapshot = read_record(cls, document, what=what)
+        check_verdicts(snapshot.judgements, what)
         _check_platforms(snapshot, what)
         _check_reader_image(snapshot, what)
         if not is_snapshot_id(snapshot.id):
@@ -228,6 +236,13 @@ class Snapshot:
         for site in snapshot.sites:
             _check_origins(site.origins + site.requisite_origins, what)
         return snapshot
+
+
+def check_verdicts(judgements: Iterable[Judgement], what: str) -> None:
+    """Raise InvalidDocument where a judgement that was read has a verdict that there is not."""
+    for each in judgements:
+        if each.verdict not in VERDICTS:
+            raise InvalidDocument(f"{each.verdict!r:.40} is not a verdict", place=what)
 
 
 def _check_platforms(snapshot: Snapshot, what: str) -> None:

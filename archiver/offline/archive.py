@@ -30,15 +30,17 @@ _SOURCE = re.compile(rb'^[^{]*\{(?:"(?!source")[a-z]+":"(?:[^"\\]|\\.)*",)*"sour
 
 
 class ArchiveSite:
-    """One doc site of a project; see holdings.Site. ``lines`` are its index lines, sorted."""
+    """One doc site of a snapshot; see holdings.Site. ``lines`` are its index lines, sorted."""
 
-    def __init__(self, records: ArchiveRecords, project: str, result: SiteResult, lines: list[bytes]) -> None:
-        self.project = project
+    def __init__(
+        self, records: ArchiveRecords, snapshot: Snapshot, result: SiteResult, lines: list[bytes]
+    ) -> None:
+        self.project = snapshot.project
         self.name = result.name
         self.seeds = result.seeds
         self.origins = result.origins
         self.requisite_origins = result.requisite_origins
-        self.verdict = result.verdict
+        self.verdict = snapshot.verdict_on(result.name)
         self.pages = result.pages
         self.newest = max((_timestamp(line) for line in lines), default="")
         self._records = records
@@ -218,7 +220,7 @@ def _sites(paths: ProjectPaths, snapshot: Snapshot, records: ArchiveRecords) -> 
             )
         # Lines take a fraction of the memory of the objects that they are read into.
         lines[source].append(line)
-    return tuple(ArchiveSite(records, snapshot.project, site, lines[site.name]) for site in snapshot.sites)
+    return tuple(ArchiveSite(records, snapshot, site, lines[site.name]) for site in snapshot.sites)
 
 
 def _source(line: bytes, place: str) -> str:

@@ -55,6 +55,11 @@ class ProjectPaths:
         return self.root / "snapshots"
 
     @property
+    def quarantine(self) -> Path:
+        """The folder of what the guard refused, a folder a run."""
+        return self.root / "quarantine"
+
+    @property
     def locator(self) -> Path:
         """The rebuildable map from record ID to place."""
         return self.root / "locator"
@@ -96,6 +101,14 @@ class ProjectPaths:
     def captures(self, snapshot: str) -> Path:
         """The snapshot's capture index."""
         return self.snapshots / f"{snapshot}.cdxj.gz"
+
+    def refusal(self, run: str, source: str) -> Path:
+        """The record of what was refused of a source in a run."""
+        return self.quarantine / run / f"{source}.json"
+
+    def refused_captures(self, run: str, source: str) -> Path:
+        """The captures of the view that a doc site would have had."""
+        return self.quarantine / run / f"{source}.cdxj.gz"
 
     def report(self, snapshot: str) -> Path:
         """The report of the run that made the snapshot."""

@@ -15,6 +15,8 @@ from archiver.store.atomic import atomic_file, storage_errors, write_atomically
 from archiver.store.captureindex import capture_lines, parsed, write_lines
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archiver.core.capture import Capture
     from archiver.store.paths import ProjectPaths
 
@@ -24,8 +26,12 @@ def write_captures(paths: ProjectPaths, snapshot: str, captures: Iterable[Captur
 
     The digest is of the compressed file. Same captures, same bytes.
     """
+    return write_index(paths.captures(snapshot), captures)
+
+
+def write_index(path: Path, captures: Iterable[Capture]) -> tuple[int, str]:
+    """Write a capture index wherever it is to be; see ``write_captures``."""
     lines = sorted((capture.to_cdxj() + "\n").encode("ascii") for capture in captures)
-    path = paths.captures(snapshot)
     with atomic_file(path) as stream:
         write_lines(lines, stream)
         stream.seek(0)
@@ -48,14 +54,22 @@ def read_capture_lines(paths: ProjectPaths, snapshot: Snapshot) -> Iterator[byte
     Raises:
         RecordCorrupt: the index is missing, has another digest than the record says, or cannot be unpacked.
     """
-    path = paths.captures(snapshot.id)
+    return read_index_lines(paths.captures(snapshot.id), snapshot.captures_digest)
+
+
+def read_index_lines(path: Path, expected: str) -> Iterator[bytes]:
+    """Yield the lines of a capture index, without their newlines, after checking its digest.
+
+    Raises:
+        RecordCorrupt: the index is missing, has another digest, or cannot be unpacked.
+    """
     with storage_errors(path):
         if not path.is_file():
-            raise RecordCorrupt("the snapshot's capture index is missing", place=str(path))
+            raise RecordCorrupt("the capture index is missing", place=str(path))
         with path.open("rb") as stream:
             digest, _ = Digest.of_stream(stream)
-            if str(digest) != snapshot.captures_digest:
-                raise RecordCorrupt("the capture index is not the one the snapshot names", place=str(path))
+            if str(digest) != expected:
+                raise RecordCorrupt("the capture index is not the one that its record names", place=str(path))
             stream.seek(0)
             yield from capture_lines(stream, str(path))
 

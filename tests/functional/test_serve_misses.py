@@ -68,9 +68,10 @@ def _report(record: Snapshot) -> Report:
         return Listing(reason, len(urls), tuple(Entry(url) for url in urls))
 
     site = SiteReport(
-        "docs", (f"{SITE}/docs/",), "healthy", 20, 5, 0, 1, 0, 0, 1, 1.0,
+        "docs", (f"{SITE}/docs/",), 20, 5, 0, 1, 0, 0, 0, 1, 1.0,
         failed=(listing("net.reset", f"{GUIDE}/reset.html"),),
         broken=(listing("410", f"{GUIDE}/removed.html"),),
+        gone=(),
         marked=(),
         skipped=(listing("robots", f"{SITE}/docs/private.html"), listing("limit: pages", f"{GUIDE}/late.html")),
         left_out=(

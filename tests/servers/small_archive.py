@@ -28,6 +28,7 @@ from archiver.core.descriptor import (
     Platform,
 )
 from archiver.core.digest import Digest
+from archiver.core.judgement import Judgement
 from archiver.core.snapshot import FileResult, ImageResult, SiteResult, Snapshot
 from archiver.core.urlkey import Origin
 from archiver.store.images import ImageLayout
@@ -226,6 +227,10 @@ class ArchiveBuilder:
             broken_links=tuple(self.broken_links),
             captures=count,
             captures_digest=digest,
+            judgements=tuple(
+                Judgement(name, verdict, good=EARLIER, since="2026-03-01T12:00:00Z")
+                for name, verdict in self.verdicts.items()
+            ),
         )
         write_snapshot(self.paths, record)
         set_good(self.paths, snapshot)
@@ -241,7 +246,6 @@ class ArchiveBuilder:
             seeds=(pages[0].url if pages else f"{SITE}/",),
             origins=tuple(origins),
             requisite_origins=tuple(origin for origin in others if origin not in origins),
-            verdict=self.verdicts.get(name, "healthy"),
             pages=len(pages),
             requisites=len(captures) - len(pages),
             fetched=len(captures),

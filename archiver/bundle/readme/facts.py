@@ -139,9 +139,9 @@ def reservations(contents: Contents) -> tuple[str, ...]:
     for site in contents.snapshot.sites:
         if site.name not in packed:
             said.append(f"Nothing could be archived of the doc site {site.name}.")
-        elif site.verdict != HEALTHY:
+        elif (verdict := contents.snapshot.verdict_on(site.name)) != HEALTHY:
             said.append(
-                f"The doc site {site.name} was {site.verdict} when it was last visited; an earlier good copy is here."
+                f"The doc site {site.name} was {verdict} when it was last visited; an earlier good copy is here."
             )
     for number, noun in (
         (sum(image.result.carried for image in contents.images), "image"),

@@ -14,6 +14,7 @@ from archiver.core.editions import found_editions
 from archiver.core.reasons import (
     BUSY_HOST,
     DEAD_HOST,
+    GONE_UPSTREAM,
     OTHER_LOCALE,
     OTHER_VERSION,
     OUTSIDE,
@@ -100,38 +101,52 @@ _ONLY_SKIPPED = """
 """
 
 
-def site_report(state: RunState, result: SiteResult, captures: Sequence[Capture]) -> SiteReport:
+def site_report(
+    state: RunState, result: SiteResult, captures: Sequence[Capture], gone: Sequence[Capture] = ()
+) -> SiteReport:
     """Return a doc site's part of the report.
 
     Args:
         state: the state of the run, the site's crawl being over.
         result: what the snapshot record says of the site.
         captures: this run's captures of the site.
+        gone: the captures of the view that upstream has no longer.
     """
     tables = _Tables(state, result.name)
     skipped = tables.listings(_SKIPPED, MOST_OTHERS)
     return SiteReport(
         name=result.name,
         seeds=result.seeds,
-        verdict=result.verdict,
         found=tables.count("SELECT count(*) FROM urls WHERE source = ?") + tables.count(_ONLY_SKIPPED),
         pages=len(distinct_pages(captures)),
         requisites=sum(capture.kind != PAGE and not _is_redirect(capture) for capture in captures),
         redirects=sum(_is_redirect(capture) for capture in captures),
         unchanged=result.unchanged,
         carried=result.carried,
+        not_due=result.not_due,
         bytes=result.bytes,
         seconds=round(tables.number("SELECT coalesce(sum(seconds), 0) FROM spent WHERE source = ?"), 1),
         failed=tables.listings(_FAILED, MOST_MISSING),
         broken=tables.listings(_BROKEN, MOST_MISSING),
+        gone=_gone(gone),
         marked=tables.listings(_MARKED, MOST_OTHERS),
         skipped=tuple(each for each in skipped if is_missed(each.reason)),
-        left_out=tuple(each for each in skipped if not is_missed(each.reason)),
+        left_out=tuple(
+            each for each in skipped if not is_missed(each.reason) and each.reason != GONE_UPSTREAM
+        ),
         sitemaps=tuple(SitemapReport(*row) for row in tables.rows(_SITEMAPS, MOST_OTHERS)),
         coverage=_coverage(tables),
         hosts=tuple(HostReport(*row) for row in tables.rows(_HOSTS, MOST_OTHERS)),
         editions=_editions(tables, result.seeds),
     )
+
+
+def _gone(captures: Sequence[Capture]) -> tuple[Listing, ...]:
+    if not captures:
+        return ()
+    first = sorted(captures, key=lambda capture: capture.url)[:MOST_OTHERS]
+    entries = (Entry(each.url, f"since {each.gone[:4]}-{each.gone[4:6]}-{each.gone[6:8]}") for each in first)
+    return (Listing(GONE_UPSTREAM, len(captures), tuple(entries)),)
 
 
 def is_missed(reason: str) -> bool:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _MOST_RECORD = 256 << 20
 _MOST_FILE_LINE = 64 << 20  # a manifest and a config, as JSON strings
 _PLATFORM = "bundle.platform"  # the code of the failures that packing adds
-_SITE_FACTS = ("name", "seeds", "origins", "requisite_origins", "verdict", "pages")
+_SITE_FACTS = ("name", "seeds", "origins", "requisite_origins", "pages")
 
 
 def check_record(
@@ -104,8 +104,8 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
     packed = {site.name for site in contents.docs}
     yield (
         "doc sites",
-        [_site(site) for site in snapshot.sites if site.name in packed],
-        [_site(site) for site in contents.docs],
+        [_site(site, snapshot.verdict_on(site.name)) for site in snapshot.sites if site.name in packed],
+        [_site(site, site.verdict) for site in contents.docs],
     )
     yield (
         "images",
@@ -150,8 +150,8 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
     yield "reader's image", snapshot.reader_image if named else "", contents.reader_image
 
 
-def _site(site: object) -> tuple[Any, ...]:
-    return tuple(getattr(site, name) for name in _SITE_FACTS)
+def _site(site: object, verdict: str) -> tuple[Any, ...]:
+    return (*(getattr(site, name) for name in _SITE_FACTS), verdict)
 
 
 def check_report(snapshot: Snapshot, sums: Mapping[str, Digest], report: Report) -> None:

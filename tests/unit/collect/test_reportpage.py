@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from archiver.collect.reportpage import report_page
 from archiver.core import reportmarkup as module
-from archiver.core.judgement import GONE, HEALTHY
+from archiver.core.judgement import DEGRADED, GONE, Judgement
 from archiver.core.report import (
     Coverage,
     EditionReport,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 EVIL = '"><script>alert(1)</script>'
 SITE = SiteReport(
-    name="docs", seeds=("https://x.org/docs/",), verdict=HEALTHY, found=5, pages=1, requisites=2, redirects=0,
-    unchanged=0, carried=0, bytes=1234, seconds=2.5, failed=(), broken=(), marked=(), skipped=(), left_out=(),
+    name="docs", seeds=("https://x.org/docs/",), found=5, pages=1, requisites=2, redirects=0,
+    unchanged=0, carried=0, not_due=0, bytes=1234, seconds=2.5, failed=(), broken=(), gone=(), marked=(), skipped=(), left_out=(),
     sitemaps=(), coverage=None, hosts=(), editions=(),
 )  # fmt: skip
 REPORT = Report(
@@ -77,6 +77,7 @@ def test_what_strangers_wrote_is_text() -> None:
         replace(
             REPORT,
             title=EVIL,
+            judgements=(Judgement(EVIL, DEGRADED, EVIL, (f"javascript:{EVIL}",), since=EVIL),),
             sets=(
                 SetReport("files", 1, 0, (_listing(EVIL, f"javascript:{EVIL}", note=EVIL, referrer=EVIL),)),
             ),
@@ -84,7 +85,7 @@ def test_what_strangers_wrote_is_text() -> None:
                 replace(
                     SITE,
                     seeds=(f"https://x.org/{EVIL}",),
-                    verdict=EVIL,
+                    gone=(_listing("gone upstream", f"https://x.org/{EVIL}", note=EVIL),),
                     left_out=(_listing(EVIL, f"https://x.org/{EVIL}"),),
                     sitemaps=(SitemapReport(f"https://x.org/{EVIL}", EVIL, 1, 1, 0, 0, EVIL),),
                     hosts=(HostReport(EVIL, 1, 1, 0, 1, 1, 1.0),),
@@ -129,9 +130,37 @@ def test_sitemaps_of_another_site_cover_nothing() -> None:
     assert "in no sitemap" in page
 
 
-def test_a_site_that_is_gone_is_marked() -> None:
-    """The verdict stands beside the site's name."""
-    assert '<span class="badge warn">gone</span>' in _page(verdict=GONE)
+def test_a_source_that_was_refused_is_told_first() -> None:
+    """The verdict, its reason with examples and since when; it stands beside the site's name as well, and is linked."""
+    judged = Judgement(
+        "docs", GONE, "None of 9 pages answers.", ("https://x.org/docs/a",), since="2026-11-01T00:00:00Z",
+        good="20261001T000000Z",
+    )  # fmt: skip
+    page = report_page(replace(REPORT, judgements=(judged,))).decode()
+    assert page.index("docs is gone") < page.index("Nothing is missing")
+    assert 'href="#refused"' in page
+    section = page[page.index('id="refused"') :]
+    for text in (
+        "None of 9 pages",
+        "since 2026-11-01 00:00 UTC",
+        "good before is kept",
+        "https://x.org/docs/a",
+    ):
+        assert text in section
+    assert '<span class="badge warn">gone</span>' in section
+    assert (
+        "nothing good before" in report_page(replace(REPORT, judgements=(replace(judged, good=""),))).decode()
+    )
+
+
+def test_pages_that_are_gone_upstream_are_listed_and_not_missing() -> None:
+    """They are kept, with the day since when the site has them no longer."""
+    page = _page(
+        gone=(_listing("gone upstream", "https://x.org/docs/old", note="since 2026-11-01"),), not_due=3
+    )
+    assert "Nothing is missing" in page
+    assert "since 2026-11-01" in page
+    assert "<b>3</b>not due yet" in page
 
 
 def test_long_listings_are_cut_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from archiver.core.errors import InvalidDocument
-from archiver.core.judgement import HEALTHY
+from archiver.core.judgement import DEGRADED, HEALTHY, Judgement
 from archiver.core.report import (
     Coverage,
     EditionReport,
@@ -27,9 +27,9 @@ def _listing(reason: str, total: int) -> Listing:
 
 
 SITE = SiteReport(
-    name="docs", seeds=("https://x.org/",), verdict=HEALTHY, found=9, pages=1, requisites=0, redirects=0,
-    unchanged=0, carried=0, bytes=1, seconds=0.5, failed=(_listing("fetch.timeout", 2),),
-    broken=(_listing("404", 40),), marked=(_listing("script only", 50),), skipped=(_listing("robots", 3),),
+    name="docs", seeds=("https://x.org/",), found=9, pages=1, requisites=0, redirects=0,
+    unchanged=0, carried=0, not_due=0, bytes=1, seconds=0.5, failed=(_listing("fetch.timeout", 2),),
+    broken=(_listing("404", 40),), gone=(_listing("gone upstream", 70),), marked=(_listing("script only", 50),), skipped=(_listing("robots", 3),),
     left_out=(_listing("out of scope", 60),), sitemaps=(),
     coverage=Coverage(
         9, 1, (_listing("failed", 1), _listing("broken link", 2), _listing("robots", 2), _listing("not reached", 3)),
@@ -87,7 +87,12 @@ def test_a_report_reads_back_as_it_was_written() -> None:
         "f",
         (full, bare),
         (SetReport("images", 1, 0, (), 2, 1, (item,)),),
+        (
+            Judgement("docs", HEALTHY, good="20261123T004400Z", alive=1, peak=1),
+            Judgement("images", DEGRADED, "why", ("x",)),
+        ),
     )
+    assert [each.source for each in report.refused] == ["images"]
     assert read_report(report.to_json(), what="report") == report
 
 
@@ -98,6 +103,7 @@ def test_a_report_reads_back_as_it_was_written() -> None:
         ("sites.0.seconds", True), ("sites.0.seconds", -1), ("sites.0.pages", "1"), ("sites.0.failed", None),
         ("sites.0.failed.0", "x"), ("sites.0.failed.0.total", True), ("sites.0.failed.0.entries.0.url", None),
         ("sites.0.coverage", []), ("sites.0.coverage.unlisted", None), ("sites.0.hosts", [1]), ("sets.0.kept", "x"),
+        ("sites.0.gone", None), ("judgements", [{"source": "docs", "verdict": "fine"}]), ("judgements", {}),
     ],
 )  # fmt: skip
 def test_a_report_of_another_form_is_refused(place: str, value: Any) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from archiver.core.capture import Capture
 from archiver.core.errors import InvalidDocument
-from archiver.core.judgement import GONE, HEALTHY
+from archiver.core.judgement import GONE, HEALTHY, Judgement
 from archiver.core.snapshot import (
     BrokenLink,
     Failure,
@@ -16,12 +17,13 @@ from archiver.core.snapshot import (
     Snapshot,
 )
 
-SITE = SiteResult("docs", ("http://a/",), ("http://a",), (), HEALTHY, 1, 2, 3, 0, 0, 6, {"robots": 2})
+SITE = SiteResult("docs", ("http://a/",), ("http://a",), (), 1, 2, 3, 0, 0, 6, {"robots": 2})
 SNAPSHOT = Snapshot(
     "20261123T004400Z", "p", "P", "archiver 0", "2026-11-23T00:44:00Z", "2026-11-23T00:45:00Z", {"project": "p"}, (SITE,),
     (ImageResult("docker.io/library/a:1", "sha256:0", "m", 1, ("linux/amd64",), ("sha256:1",), "t", "docker.io"),),
     (FileResult("http://a/f", "a/f", "sha256:2", 5, "x/y", "sha256:3", "t", carried=True),),
     (Failure("docs", "http://a/x", "fetch.timeout", "no answer"),), (BrokenLink("docs", "http://a/y", "404"),), 3, "sha256:4",
+    judgements=(Judgement("docs", HEALTHY, good="20261123T004400Z", alive=1, peak=2),),
 )  # fmt: skip
 
 
@@ -31,17 +33,22 @@ def test_a_record_reads_back_as_itself():
 
 
 def test_records_of_earlier_versions_can_be_read():
-    """What they do not say is empty: reports, signatures, what is gone, what was reproduced."""
+    """What they do not say is empty: reports, signatures, what is gone, what was reproduced, what was judged."""
     document = json.loads(SNAPSHOT.to_json())
-    for member in ("report_digest", "locked", "reader_image"):
+    for member in ("report_digest", "locked", "reader_image", "accepted", "judgements"):
         del document[member]
+    for site in document["sites"]:
+        for member in ("not_due", "gone"):
+            del site[member]
     for image in document["images"]:
         for member in ("refers_to", "artifact_type", "gone", "was"):
             del image[member]
     for file in document["files"]:
         for member in ("name", "index", "gone", "was"):
             del file[member]
-    assert Snapshot.from_json(json.dumps(document).encode(), what="x") == SNAPSHOT
+    read = Snapshot.from_json(json.dumps(document).encode(), what="x")
+    assert read == replace(SNAPSHOT, judgements=())
+    assert read.verdict_on("docs") == read.verdict == HEALTHY
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,9 @@ def test_records_of_earlier_versions_can_be_read():
         {"sites": [{}]},
         {"images": [{"reference": 1}]},
         {"failures": ["x"]},
+        {"judgements": {}},
+        {"judgements": [{"source": "docs", "verdict": "splendid"}]},
+        {"judgements": [{"source": "docs", "verdict": "gone", "examples": [1]}]},
         {"spec": {"images": {"platforms": ["linux"]}}},
         {"sites": [{**json.loads(SNAPSHOT.to_json())["sites"][0], "origins": ["javascript:alert(1)"]}]},
     ],
@@ -68,11 +78,12 @@ def test_damaged_records_are_typed_errors(change):
     assert caught.value.place == "here"
 
 
-def test_the_worst_site_gives_the_verdict():
-    """One gone site makes the snapshot's verdict, whatever the others are."""
-    gone = SiteResult("b", (), (), (), GONE, 0, 0, 0, 0, 0, 0, {})
+def test_the_worst_source_gives_the_verdict():
+    """One source that is gone makes the snapshot's verdict, whatever the others are; each has its own."""
     assert SNAPSHOT.verdict == HEALTHY
-    assert Snapshot(**{**vars(SNAPSHOT), "sites": (SITE, gone)}).verdict == GONE
+    both = replace(SNAPSHOT, judgements=(*SNAPSHOT.judgements, Judgement("images", GONE)))
+    assert both.verdict == both.verdict_on("images") == GONE
+    assert both.verdict_on("docs") == HEALTHY
 
 
 def test_captures_round_trip_through_cdxj():

@@ -11,7 +11,6 @@ from archiver.collect.web.frontier import SITEMAP, Found, Frontier, RunState
 from archiver.collect.web.report import is_missed, site_report
 from archiver.collect.web.sitemaps import Sitemaps
 from archiver.core.capture import PAGE, REQUISITE, Capture
-from archiver.core.judgement import HEALTHY
 from archiver.core.reasons import NOT_THERE, REDIRECT_LOOP
 from archiver.core.report import (
     Coverage,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOT, CDN = "https://x.org", "https://cdn.org"
 SEED = f"{ROOT}/docs/"
-RESULT = SiteResult("docs", (SEED,), (ROOT,), (CDN,), HEALTHY, 9, 9, 3, 1, 2, 600, {})
+RESULT = SiteResult("docs", (SEED,), (ROOT,), (CDN,), 9, 9, 3, 1, 2, 600, {})
 
 
 @pytest.fixture
