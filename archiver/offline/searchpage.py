@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Sequence
 from urllib.parse import quote, urlencode
 
 from archiver.core.amounts import count_text
+from archiver.core.editions import normal_version
 from archiver.offline.markup import day_of_timestamp, esc, page, search_box
 from archiver.offline.searchapi import PAGE_SIZE
 
@@ -51,7 +52,12 @@ def search_page(title: str, asked: Asked, results: SearchResults, facets: Facets
             _choice(name, any_of, values, chosen)
             for name, any_of, values, chosen in (
                 ("source", "all sites", facets.sources, asked.filters.source),
-                ("version", "all versions", facets.versions, asked.filters.version),
+                (
+                    "version",
+                    "all versions",
+                    facets.versions,
+                    _as_listed(facets.versions, asked.filters.version),
+                ),
                 ("locale", "all languages", facets.locales, asked.filters.locale),
             )
         ),
@@ -73,6 +79,12 @@ def _frame(title: str, text: str, content: str, view: View, *, status: int = 200
         status=status,
         root=view.prefix,
     )
+
+
+def _as_listed(versions: Sequence[Facet], version: str) -> str:
+    """Return a version as the list of them writes it."""
+    wanted = normal_version(version)
+    return next((each.name for each in versions if normal_version(each.name) == wanted), version)
 
 
 def _choice(name: str, any_of: str, values: Sequence[Facet], chosen: str) -> str:

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
 from archiver.core.editions import language_of, normal_locale, normal_version
 from archiver.core.errors import SearchUnavailable
@@ -45,7 +45,7 @@ EVERYTHING = Filters()
 
 @dataclass(frozen=True)
 class Facet:
-    """A value to limit a search to, and how many pages have it."""
+    """A value to limit a search to, as most pages write it, and how many pages have it."""
 
     name: str
     pages: int
@@ -89,11 +89,12 @@ class Directory:
             next_section += sections
         self._end = next_section
         self._named = tuple(kinds)
-        ages = {
-            version: age
-            for age, version in enumerate(sorted({each[1] for each in kinds if each[1]}, key=_age))
-        }
-        self._weights = [1 - _PER_VERSION * min(ages.get(version, 0), _MOST_AGED) for _, version, _ in kinds]
+        versions = {normal_version(version) for _, version, _ in kinds if version}
+        ages = {version: age for age, version in enumerate(sorted(versions, key=_age))}
+        self._weights = [
+            1 - _PER_VERSION * min(ages.get(normal_version(version), 0), _MOST_AGED)
+            for _, version, _ in kinds
+        ]
         self.ranges = lru_cache(maxsize=64)(self._ranges)
 
     @classmethod
@@ -144,14 +145,22 @@ def merged_facets(directories: Iterable[Directory]) -> Facets:
             versions[version] += count
             locales[locale] += count
     return Facets(
-        _facets(sources, sorted(sources)),
-        _facets(versions, sorted(versions, key=_age)),
-        _facets(locales, sorted(locales)),
+        _facets(sources, str, str),
+        _facets(versions, normal_version, _age),
+        _facets(locales, normal_locale, str),
     )
 
 
-def _facets(counts: Counter[str], names: Sequence[str]) -> tuple[Facet, ...]:
-    return tuple(Facet(name, counts[name]) for name in names if name)
+def _facets(
+    counts: Counter[str], normal: Callable[[str], str], order: Callable[[str], Any]
+) -> tuple[Facet, ...]:
+    """Return what pages have as facets; what limits a search to the same pages, such as ``1.0`` and ``v1.0``, is one."""
+    alike: dict[str, dict[str, int]] = {}
+    for name, count in sorted(counts.items()):
+        if name:
+            alike.setdefault(normal(name), {})[name] = count
+    facets = (Facet(max(names, key=names.__getitem__), sum(names.values())) for names in alike.values())
+    return tuple(sorted(facets, key=lambda facet: order(facet.name)))
 
 
 def _age(version: str) -> tuple[bool, list[int], str]:

@@ -14,7 +14,7 @@ from archiver.core.errors import SearchUnavailable
 from archiver.offline.holdings import SearchIndex
 from archiver.offline.search import files, index
 from archiver.offline.search.blocks import Section
-from archiver.offline.search.directory import Directory, Facet, Filters
+from archiver.offline.search.directory import Directory, Facet, Filters, merged_facets
 from archiver.offline.search.files import SearchFile, SearchResults, facets_of, search_all
 from archiver.offline.search.index import Hit, Index
 from archiver.offline.search.query import parse_query
@@ -372,6 +372,24 @@ def test_several_projects_are_searched_together(tmp_path: Path) -> None:
     )
     with pytest.raises(SearchUnavailable):
         search_all([bad], parse_query("安装"), limit=10)
+
+
+def test_a_version_is_listed_once_however_it_is_written() -> None:
+    """What limits a search to the same pages is one entry, as most pages write it; none of its spellings is older."""
+    rows = [
+        *[("docs", "v1.0", "en", 1)] * 2,
+        ("docs", "1.0", "EN", 1),
+        ("api", "release-2.0", "zh_CN", 1),
+        *[("api", "2.0", "zh-CN", 1)] * 2,
+        ("api", "", "", 1),
+    ]
+    directory = Directory(rows)
+    facets = merged_facets([directory, Directory(rows[:1])])
+    assert facets.versions == (Facet("2.0", 3), Facet("v1.0", 4))
+    assert facets.locales == (Facet("en", 4), Facet("zh-CN", 3))
+    assert len({directory.weight_of(document) for document in (1, 2, 3)}) == 1
+    assert directory.weight_of(4) == directory.weight_of(5) > directory.weight_of(1)
+    assert directory.ranges(Filters(version="v2.0")) == ((4, 6),)
 
 
 def _folders(tmp_path: Path) -> list[str]:
