@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Any
 from archiver.cli.options import add_archives, add_json, add_quiet
 from archiver.cli.progress import default_progress
 from archiver.cli.reports import print_reports, reported
+from archiver.cli.running import STOPPED, exit_code_of, index_for_search, noted
 from archiver.cli.stopping import stopping
 from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.preflight import check_environment, checked_spec
 from archiver.collect.run import archive_project
-from archiver.core.errors import ArchiverError, InvalidDocument, Stopped, StoreError, UsageError
-from archiver.core.judgement import HEALTHY
+from archiver.core.errors import ArchiverError, InvalidDocument, UsageError
 from archiver.core.snapshot import Snapshot
 from archiver.offline.commands import report
-from archiver.offline.exitcodes import COMPLETE, FAILURES, INTERRUPTED, SOURCE_GONE, worst
+from archiver.offline.exitcodes import INTERRUPTED, worst
 from archiver.store.paths import create_archive
 from archiver.store.snapshots import good_snapshot, read_snapshot
 
 if TYPE_CHECKING:
     import argparse
+    import threading
 
     from archiver.collect.run import RunResult
     from archiver.core.progress import Progress
+    from archiver.spec.load import LoadedSpec
     from archiver.store.paths import ArchivePaths
-
-_STOPPED = Stopped("interrupted", hint="run the same command again: it goes on from here")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         codes = _archived(args, reports)
     except KeyboardInterrupt:
-        report(_STOPPED)
+        report(STOPPED)
         return INTERRUPTED
     finally:  # whoever reads JSON gets a document, however the run ended
         if args.json:
@@ -70,10 +70,10 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
     """Archive each spec; return the exit codes, and put what happened into ``reports``."""
     specs = []
     for path in args.specs:
-        with reported(reports, _STOPPED, spec=str(path)):
+        with reported(reports, STOPPED, spec=str(path)):
             specs.append(checked_spec(path))
             check_environment(specs[-1], os.environ)
-    with reported(reports, _STOPPED):
+    with reported(reports, STOPPED):
         archive = create_archive(args.archives)
     progress = default_progress(quiet=args.quiet or args.json)
     codes = []
@@ -81,9 +81,8 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
         for loaded in specs:
             begun = time.monotonic()
             try:
-                with reported(reports, _STOPPED, project=loaded.spec.project):
-                    lock = _lock(args, archive, loaded.spec.project)
-                    result = archive_project(loaded, archive, lock=lock, stop=stop, progress=progress)
+                with reported(reports, STOPPED, project=loaded.spec.project):
+                    result = _archive(args, loaded, archive, stop, progress)
                 codes.append(exit_code_of(result.snapshot))
                 reports.append(summary_json(result, time.monotonic() - begun))
                 if not args.json:
@@ -92,6 +91,22 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
             except ArchiverError as error:
                 codes.append(report(error))
     return codes
+
+
+def _archive(
+    args: argparse.Namespace,
+    loaded: LoadedSpec,
+    archive: ArchivePaths,
+    stop: threading.Event,
+    progress: Progress,
+) -> RunResult:
+    lock = _lock(args, archive, loaded.spec.project)
+    return noted(
+        loaded,
+        archive.project(loaded.spec.project),
+        progress,
+        lambda: archive_project(loaded, archive, lock=lock, stop=stop, progress=progress),
+    )
 
 
 def _lock(args: argparse.Namespace, archive: ArchivePaths, project: str) -> Snapshot | None:
@@ -120,32 +135,3 @@ def _lock(args: argparse.Namespace, archive: ArchivePaths, project: str) -> Snap
     if lock.project != project:
         raise UsageError(f"is a snapshot of {lock.project}, not of {project}", place=str(args.lock))
     return lock
-
-
-def index_for_search(archive: ArchivePaths, result: RunResult, progress: Progress) -> None:
-    """Build the search index of a new snapshot that has pages; without it the snapshot is complete all the same."""
-    if not result.snapshot.captures:
-        return
-    from archiver.bundle.searchindex import ensure_search_index  # noqa: PLC0415 - its parsers are slow to import
-
-    try:
-        ensure_search_index(archive.project(result.snapshot.project), result.snapshot.id, progress)
-    except (StoreError, KeyboardInterrupt):
-        progress.warn(
-            f"snapshot {result.snapshot.id} is complete, but its search index is not made yet; "
-            "serve, search and bundle make it when they need it"
-        )
-        raise
-
-
-def exit_code_of(snapshot: Snapshot) -> int:
-    """Return the exit code that a run's snapshot stands for (docs/exit-codes.md).
-
-    A source is gone where nothing of it could be had and its last good copy stands in: a doc site without
-    a seed that answers, an image set or file set of which every item is carried.
-    """
-    gone_site = any(site.verdict != HEALTHY and site.carried for site in snapshot.sites)
-    gone_set = any(kept and all(item.carried for item in kept) for kept in (snapshot.images, snapshot.files))
-    if gone_site or gone_set:
-        return SOURCE_GONE
-    return FAILURES if snapshot.failures else COMPLETE

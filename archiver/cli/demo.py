@@ -12,11 +12,11 @@ from textwrap import indent
 from typing import IO, TYPE_CHECKING, Iterator, Sequence
 
 from archiver.bundle.build import build_bundle
-from archiver.cli.archive import exit_code_of, index_for_search
 from archiver.cli.demoimage import PLATFORMS, build_image
 from archiver.cli.demosite import EXCLUDED, pydoc_server
 from archiver.cli.options import add_quiet
 from archiver.cli.progress import default_progress
+from archiver.cli.running import exit_code_of, index_for_search
 from archiver.cli.stopping import stopping
 from archiver.cli.summary import summary_text
 from archiver.collect.run import archive_project

@@ -25,6 +25,8 @@ KEEPER = {
     "plan": ("archiver.cli.plan", "show what archiving would fetch, without fetching it"),
     "schema": ("archiver.cli.schema", "print the JSON Schema of specs"),
     "archive": ("archiver.cli.archive", "archive what specs ask for"),
+    "refresh": ("archiver.cli.refresh", "archive again what is due, for cron"),
+    "status": ("archiver.cli.status", "show how each project is"),
     "bundle": ("archiver.cli.bundle", "make one file of a project, to be handed over"),
     "prune": ("archiver.cli.prune", "free what no snapshot needs"),
     "demo": ("archiver.cli.demo", "run the whole pipeline against a site and a registry on this machine"),

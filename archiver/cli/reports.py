@@ -25,10 +25,10 @@ def reported(reports: list[dict[str, Any]], stopped: Stopped, **about: str) -> I
     try:
         yield
     except ArchiverError as error:
-        reports.append({**about, "error": _error(error)})
+        reports.append({**about, "error": error_json(error)})
         raise
     except KeyboardInterrupt:
-        reports.append({**about, "error": _error(stopped)})
+        reports.append({**about, "error": error_json(stopped)})
         raise
 
 
@@ -49,6 +49,7 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=1, ensure_ascii=encoding != "utf8"))
 
 
-def _error(error: ArchiverError) -> dict[str, Any]:
+def error_json(error: ArchiverError) -> dict[str, Any]:
+    """Return an error for programs."""
     told = {"code": error.code, "message": error.message, "place": error.place, "hint": error.hint}
-    return {**told, "more": [_error(each) for each in error.more]} if error.more else told
+    return {**told, "more": [error_json(each) for each in error.more]} if error.more else told
