@@ -141,6 +141,11 @@ class AddressBook:
         labelled = self._by_label.get(label) if suffix in self._suffixes else None
         return labelled or self._by_name(caller.host.name, caller.host.port)
 
+    def is_astray(self, caller: Caller) -> bool:
+        """Say whether a request came to a name below the operator's domain that no archived site has."""
+        below = any(caller.host.name.endswith(f".{suffix}") for suffix in self._suffixes)
+        return bool(self.domain) and below and self.route(caller) is None
+
     def view(self, caller: Caller) -> View:
         """Return the addresses for a reader who reaches this server so."""
         return self._views(caller)
@@ -172,7 +177,7 @@ class AddressBook:
 
     def _main(self, caller: Caller) -> str:
         host, scheme = caller.host, caller.scheme
-        if self.route(caller) is None:
+        if self.route(caller) is None and not self.is_astray(caller):
             return _url(scheme, host.name, host.port) + caller.prefix  # where they are
         if caller.port != self.main_port:
             return _url(scheme, host.name, self.main_port) + caller.prefix

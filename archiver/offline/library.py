@@ -13,7 +13,7 @@ from archiver.offline.forwarded import NO_PROXIES, TrustedProxies
 from archiver.offline.landingsite import with_hint
 from archiver.offline.markup import ASSETS, asset
 from archiver.offline.memento import AT, TIMEMAP
-from archiver.offline.misses import LOOK_UP
+from archiver.offline.misses import LOOK_UP, no_site
 from archiver.offline.reading import ReadingMaker
 from archiver.offline.readings import Readings
 from archiver.offline.sites import Sites
@@ -101,11 +101,17 @@ class Library:
         """Answer a well-formed request."""
         view = self._book.view(request.caller)
         origin = self._book.route(request.caller)
+        if origin is None and self._book.is_astray(request.caller):
+            return self._answer_astray(request, view)
         if origin is None:
             return self._answer_main(request, view)
         if not request.path.startswith("/-/") or request.path.startswith((MOUNT, AT)):
             return self._sites.answer(request, origin, view)
         return self._own(request, view) or plain(404, "no such page")
+
+    def _answer_astray(self, request: Request, view: View) -> Reply:
+        found = asset(request.path[len(ASSETS) :]) if request.path.startswith(ASSETS) else None
+        return found or no_site(request, view)
 
     def _answer_main(self, request: Request, view: View) -> Reply:
         with self._readings.chosen(chosen_snapshots(request)) as reading:

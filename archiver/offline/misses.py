@@ -9,7 +9,16 @@ from archiver.core.clock import iso_of_timestamp14
 from archiver.core.errors import ArchiverError
 from archiver.offline.lookup import Found
 from archiver.offline.missing import REDIRECTS_TO_NO_URL, redirects_outside
-from archiver.offline.misspage import Miss, Near, is_for_people, miss_document, miss_line, miss_page, words_of
+from archiver.offline.misspage import (
+    Miss,
+    Near,
+    is_for_people,
+    miss_document,
+    miss_line,
+    miss_page,
+    no_site_page,
+    words_of,
+)
 from archiver.offline.nearby import nearest_above, neighbours
 from archiver.offline.redirects import is_redirect, redirect_target
 from archiver.offline.search.files import search_all
@@ -138,6 +147,14 @@ class Misses:
         except ArchiverError:  # told where somebody searches
             return ()
         return tuple(Near(hit.url, view.address(hit.url), hit.title) for hit in results.hits)
+
+
+def no_site(request: Request, view: View) -> Reply:
+    """Return the reply at a name that no archived site has."""
+    name = request.caller.host.name
+    if is_for_people(request.header("Sec-Fetch-Dest"), request.header("Accept")):
+        return no_site_page(name, view.main)
+    return plain(404, f"no archived site is at {name}; what is here is at {view.main}/")
 
 
 def _near(found: Found, view: View) -> Near:

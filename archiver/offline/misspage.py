@@ -97,6 +97,17 @@ def miss_page(miss: Miss, main: str, *, searchable: bool, dates: str = "") -> Re
     )
 
 
+def no_site_page(name: str, main: str) -> Reply:
+    """Return the page at a host name that no archived site has; ``main`` is the base URL of the landing page."""
+    return page(
+        "No such site here",
+        '<main id="main" class="wrap miss"><p class="eyebrow">Offline copy</p><h1>No such site is here</h1>'
+        f'<p class="url">{esc(name)}</p><p class="why">No archived site has this name. It may be mistyped.</p>'
+        f'<ul class="plain"><li><a href="{esc(main)}/">Everything that is here</a></li></ul></main>',
+        status=404,
+    )
+
+
 def miss_line(url: str, why: Why) -> Reply:
     """Return what stands for something that a page loads: nobody reads it but in a browser's console.
 

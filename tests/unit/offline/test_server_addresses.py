@@ -182,6 +182,19 @@ class TestOriginalNames:
             "http://archived.localhost" if host == "localhost" else "http://archived.docs.corp"
         )
 
+    def test_a_name_below_the_domain_that_no_site_has_is_astray(self) -> None:
+        """Its landing page is at the domain; where every site has a port, any name is the server's own."""
+        for host in ("nosuch.docs.corp", "a.b.docs.corp:8080", "nosuch.localhost:8080"):
+            assert DOMAIN.is_astray(_caller(host))
+            assert DOMAIN.view(_caller(host)).main.partition(":8080")[0] in (
+                "http://docs.corp",
+                "http://localhost",
+            )
+            assert not PORTS.is_astray(_caller(host))
+            assert PORTS.view(_caller(host)).main == f"http://{host}"
+        for host in ("docs.corp", "localhost", "pc", "10.0.0.7", "a.example.org", "a-example-org.docs.corp"):
+            assert not DOMAIN.is_astray(_caller(host))
+
     def test_every_link_of_every_view_leads_to_its_origin(self) -> None:
         """Whichever way a reader came: what a view names is routed to what it stands for."""
         origins = [

@@ -345,6 +345,30 @@ def test_a_search_by_a_program_says_what_number_is_none(running: Running, parame
     assert running.get(f"/-/search?q=x&{parameter}").status != 400
 
 
+def test_below_a_domain_a_name_of_no_site_is_no_landing_page(tmp_path: Path) -> None:
+    """A mistyped name gets 404, for people as a page that leads to what is here, and so does whatever is below it."""
+    small_archive(tmp_path)
+    with serving(tmp_path, domain="docs.corp") as server:
+        host = f"dosc-example-org.docs.corp:{server.port}"
+        for path in ("/", "/-/search", "/v2/", "/-/bundle.json", "/any/page.html"):
+            answer = server.get(path, Host=host, Accept="text/html")
+            assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+            assert "No such site is here" in answer.text
+            assert f'href="http://docs.corp:{server.port}/"' in answer.text
+        line = server.get("/", Host=host, Accept="*/*")
+        assert (line.status, line.text.splitlines()) == (
+            404,
+            [
+                f"no archived site is at dosc-example-org.docs.corp; what is here is at http://docs.corp:{server.port}/"
+            ],
+        )
+        style = re.search(r'href="(/-/assets/[^"]*style.css)"', answer.text)
+        assert style is not None
+        assert server.get(style[1], Host=host).status == 200
+        for known in ("docs.corp", "docs-example-org.docs.corp", "127.0.0.1"):
+            assert server.get("/", Host=f"{known}:{server.port}").status == 200
+
+
 def test_without_an_index_search_says_so(running: Running) -> None:
     """The page and the API tell that search is off; neither is an internal error."""
     assert running.get("/-/search?q=x").status == 503
