@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from archiver.bundle.documents import read_document
 from archiver.bundle.pagetext import page_text
 from archiver.changes.items import compare_files, compare_images
-from archiver.changes.model import Changes, Endpoint, SourceNote
+from archiver.changes.model import Changes, Endpoint, FileChanges, ImageChanges, SourceNote
 from archiver.changes.pages import compare_pages
 from archiver.changes.passages import document_passages, limited, plain_passages
 from archiver.core.capture import HTML_TYPES
@@ -61,7 +61,12 @@ def choose_snapshots(paths: ProjectPaths, earlier: str = "", later: str = "") ->
 
 
 def compare_snapshots(
-    paths: ProjectPaths, earlier: Snapshot, later: Snapshot, progress: Progress | None = None
+    paths: ProjectPaths,
+    earlier: Snapshot,
+    later: Snapshot,
+    *,
+    under: str = "",
+    progress: Progress | None = None,
 ) -> Changes:
     """Return what is different between two snapshots of a project.
 
@@ -69,6 +74,7 @@ def compare_snapshots(
         paths: the project's files.
         earlier: the one that is there first, whenever it was made.
         later: the one that has what was added.
+        under: how the URLs of the pages to look at begin; then images and files are not looked at. Empty for everything.
         progress: is told of the captures looked at.
 
     Raises:
@@ -94,9 +100,11 @@ def compare_snapshots(
                 for each in later.judgements
                 if each.verdict != HEALTHY
             ),
-            files=compare_files(earlier, later),
-            images=compare_images(earlier, later),
-            pages=compare_pages(paths, earlier, later, reading, progress or NullProgress()),
+            files=FileChanges() if under else compare_files(earlier, later),
+            images=ImageChanges() if under else compare_images(earlier, later),
+            pages=compare_pages(
+                paths, earlier, later, reading, under=under, progress=progress or NullProgress()
+            ),
         )
 
 

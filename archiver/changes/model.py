@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archiver.changes.textdiff import TextDiff
+    from archiver.changes.textdiff import Part, TextDiff
 
 TEXT = "text"
 MARKUP = "markup"
@@ -126,6 +126,19 @@ class PageChanges:
     changed: tuple[ChangedPage, ...]
     requisites: Requisites
 
+    def changed_as(self, what: str) -> tuple[ChangedPage, ...]:
+        """Return the pages of which this changed: ``text``, ``markup``, ``content`` or ``unreadable``."""
+        return tuple(page for page in self.changed if page.what == what)
+
+    @property
+    def differences(self) -> tuple[tuple[ChangedPage, ...], ...]:
+        """The pages whose difference is kept, those whose text changed in the same way together."""
+        groups: dict[tuple[Part, ...], list[ChangedPage]] = {}
+        for page in self.changed:
+            if page.diff is not None:
+                groups.setdefault(page.diff.changes, []).append(page)
+        return tuple(map(tuple, groups.values()))
+
 
 @dataclass(frozen=True)
 class PlatformChange:
@@ -164,6 +177,16 @@ class MovedTag:
     now: Item
     platforms: tuple[PlatformChange, ...]
 
+    @property
+    def note(self) -> str:
+        """What became of its platforms, in words; empty where it has none."""
+        became: dict[str, list[str]] = {}
+        for platform in self.platforms:
+            became.setdefault(platform.what, []).append(platform.platform or "no platform")
+        if set(became) == {SAME}:
+            return "what is kept of it is the same"
+        return "; ".join(f"{', '.join(names)} {what}" for what, names in became.items())
+
 
 @dataclass(frozen=True)
 class ReplacedFile:
@@ -180,26 +203,26 @@ class ImageChanges:
     ``gone``, ``returned``, ``added`` and ``removed`` are as those of pages.
     """
 
-    before: int
-    after: int
-    added: tuple[Item, ...]
-    removed: tuple[Item, ...]
-    gone: tuple[Item, ...]
-    returned: tuple[Item, ...]
-    moved: tuple[MovedTag, ...]
+    before: int = 0
+    after: int = 0
+    added: tuple[Item, ...] = ()
+    removed: tuple[Item, ...] = ()
+    gone: tuple[Item, ...] = ()
+    returned: tuple[Item, ...] = ()
+    moved: tuple[MovedTag, ...] = ()
 
 
 @dataclass(frozen=True)
 class FileChanges:
     """What is different about the files, as ``ImageChanges``; ``replaced`` may be somebody's attack on the supply chain."""
 
-    before: int
-    after: int
-    added: tuple[Item, ...]
-    removed: tuple[Item, ...]
-    gone: tuple[Item, ...]
-    returned: tuple[Item, ...]
-    replaced: tuple[ReplacedFile, ...]
+    before: int = 0
+    after: int = 0
+    added: tuple[Item, ...] = ()
+    removed: tuple[Item, ...] = ()
+    gone: tuple[Item, ...] = ()
+    returned: tuple[Item, ...] = ()
+    replaced: tuple[ReplacedFile, ...] = ()
 
 
 @dataclass(frozen=True)

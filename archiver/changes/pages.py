@@ -46,7 +46,13 @@ _LEAST_MOVED = 8  # words; a text that is shorter may stand on any page
 
 
 def compare_pages(
-    paths: ProjectPaths, earlier: Snapshot, later: Snapshot, reading: Reading, progress: Progress
+    paths: ProjectPaths,
+    earlier: Snapshot,
+    later: Snapshot,
+    reading: Reading,
+    *,
+    under: str,
+    progress: Progress,
 ) -> PageChanges:
     """Return what is different about the pages of two snapshots of a project.
 
@@ -55,6 +61,7 @@ def compare_pages(
         earlier: the first snapshot.
         later: the one that has what was added.
         reading: reads pages.
+        under: how the URLs to look at begin.
         progress: is told of the captures looked at.
 
     Raises:
@@ -65,7 +72,8 @@ def compare_pages(
     with closing(progress.task("compared", "captures", later.captures)) as task:
         lines = _counted(read_capture_lines(paths, later), task)
         for was, now in differing(read_capture_lines(paths, earlier), lines, places):
-            found.take(was, now)
+            if any(each and each.url.startswith(under) for each in (was, now)):
+                found.take(was, now)
     removed, gone, added = _distinct(found.removed), _distinct(found.gone), _distinct(found.added)
     with closing(progress.task("looked for elsewhere", "pages")) as task:
         moves = _moves([*removed, *gone], added, reading, task)

@@ -20,6 +20,7 @@ from archiver.core.reasons import (
     ROBOTS,
 )
 from archiver.core.reportmarkup import ReportMarkup, moment_text, report_facts, report_links, report_state
+from archiver.core.reportstyle import STYLE
 
 if TYPE_CHECKING:
     from archiver.core.report import Report
@@ -39,6 +40,7 @@ def report_page(report: Report) -> bytes:
     """Return the page as UTF-8."""
     page = Template(files("archiver.collect").joinpath("templates/report.html").read_text("utf-8"))
     return page.substitute(
+        style=STYLE,
         title=escape(report.title),
         project=escape(report.project),
         snapshot=escape(report.snapshot),

@@ -32,6 +32,8 @@ SOURCE_GONE = 4
 VERIFICATION_FAILED = 5
 LOCKED = 6
 STORAGE = 7
+DIFFERENT = 8
+REPLACED = 9
 INTERRUPTED = 130
 
 # The first class that an error belongs to decides, so subclasses stand before their base.
