@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 from urllib.parse import urlsplit
 
+from archiver.core.amounts import count_text
 from archiver.core.clock import iso, utc_now
 from archiver.core.errors import StoreError, UsageError
 from archiver.offline.exitcodes import COMPLETE, VERIFICATION_FAILED
@@ -199,8 +201,7 @@ def _verified_first(path: Path, progress: Progress) -> int:
 def _print_served(
     served: Served, holdings: Sequence[Holding], args: argparse.Namespace, identity: Identity | None
 ) -> None:
-    from archiver.offline.landing import site_url  # noqa: PLC0415 - comes with the server
-    from archiver.offline.pulling import Pullable, image_commands  # noqa: PLC0415 - see above
+    from archiver.offline.pulling import Pullable, image_commands  # noqa: PLC0415 - comes with the server
     from archiver.offline.tls.selfmade import SelfMadeIdentity  # noqa: PLC0415 - see above
 
     for holding in holdings:
@@ -209,15 +210,10 @@ def _print_served(
     others = "" if args.domain else _address_for_others(args.host, served.url)
     if others:
         print(f"  others   {others}")
+    if args.domain and (_is_local(args.host) or args.host in _EVERYWHERE):
+        print(f"  here     {_named(served.url, 'localhost')}   on this machine, without DNS")
     print()
-    for holding in holdings:
-        for site in holding.sites:
-            url = site_url(site, served.view) or "-"
-            print(f"  docs     {shown(url)}   {shown(site.name)}: {site.pages:,} pages")
-    for address in served.origins[:_MOST_SHOWN_ORIGINS]:
-        print(f"  origin   {address.url}   {shown(address.origin)}")
-    if len(served.origins) > _MOST_SHOWN_ORIGINS:
-        print(f"  and {len(served.origins) - _MOST_SHOWN_ORIGINS} more origins")
+    _print_docs(served, holdings)
     images = [image for holding in holdings for image in holding.images.images if not image.refers_to]
     if images:
         more = f"   and {len(images) - 1} more" if len(images) > 1 else ""
@@ -229,11 +225,33 @@ def _print_served(
         print(f"  files    {served.url}#files   {files}")
     if isinstance(identity, SelfMadeIdentity):
         _print_authority(identity.kept, served.url)
-    if args.host.startswith("127.") or args.host in ("localhost", "::1"):
+    if _is_local(args.host):
         print("\nOnly this machine can connect; --host 0.0.0.0 lets others in. Ctrl-C ends it.", flush=True)
     else:
         reached = "this one" if args.host in _EVERYWHERE else args.host
         print(f"\nEvery machine that reaches {reached} can connect. Ctrl-C ends it.", flush=True)
+
+
+def _print_docs(served: Served, holdings: Sequence[Holding]) -> None:
+    """Print a line for each doc site, and one for each origin that none of these lines tells of."""
+    from archiver.offline.landing import site_url  # noqa: PLC0415 - comes with the server
+
+    further = {address.url: address.origin for address in served.origins}
+    for holding in holdings:
+        for site in holding.sites:
+            url = site_url(site, served.view) or "-"
+            base = next((base for base in further if url.startswith(base)), "")
+            told = f"{site.name}: {count_text(site.pages, 'page')}"
+            told += f" of {further.pop(base)}" if base else ""
+            print(f"  docs     {shown(url)}   {shown(told)}")
+    for base, origin in islice(further.items(), _MOST_SHOWN_ORIGINS):
+        print(f"  origin   {base}   {shown(origin)}")
+    if len(further) > _MOST_SHOWN_ORIGINS:
+        print(f"  and {len(further) - _MOST_SHOWN_ORIGINS} more origins")
+
+
+def _is_local(host: str) -> bool:
+    return host.startswith("127.") or host in ("localhost", "::1")
 
 
 def _address_for_others(host: str, url: str) -> str:
@@ -243,8 +261,12 @@ def _address_for_others(host: str, url: str) -> str:
     found = outward_address() if host in _EVERYWHERE else None
     if found is None or (found.version == 6 and host != "::"):
         return ""
+    return _named(url, f"[{found}]" if found.version == 6 else str(found))
+
+
+def _named(url: str, name: str) -> str:
+    """Return the main address with another host name."""
     parts = urlsplit(url)
-    name = f"[{found}]" if found.version == 6 else str(found)
     return f"{parts.scheme}://{name}{f':{parts.port}' if parts.port else ''}/"
 
 

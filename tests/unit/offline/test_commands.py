@@ -15,6 +15,8 @@ from archiver.offline.commands import report, run_reader
 from archiver.offline.verbs.inputs import default_cache_dir
 from servers.handmade_bundle import SITE, Bundle, search_index
 from servers.serving import serving
+from servers.small_archive import SITE as DOCS
+from servers.small_archive import ArchiveBuilder, html
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +82,29 @@ def test_serve_controls_no_terminal(
     assert _plain(shown.err)
     assert "guide\\u202eb" in shown.out
     assert "damaged" in shown.err
+
+
+def test_serve_prints_a_line_a_site(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the origin that it was; other origins have lines of their own. Below a domain, also where it is without DNS."""
+    made = ArchiveBuilder(tmp_path)
+    made.page(f"{DOCS}/", html("Home", "text"))
+    made.page("https://api.example.net/", html("API", "text"))
+    made.finish()
+    monkeypatch.setattr("archiver.offline.server.Served.wait", lambda _: None)
+    assert run_reader(["serve", str(tmp_path), "--port", "0"]) == 0
+    told = capsys.readouterr().out
+    assert re.findall(r"^  (docs|origin) +http://127.0.0.1:[0-9]+/   (.*)$", told, re.MULTILINE) == [
+        ("docs", f"docs: 2 pages of {DOCS}"),
+        ("origin", "https://api.example.net"),
+    ]
+    assert "localhost" not in told
+    assert run_reader(["serve", str(tmp_path), "--port", "0", "--domain", "docs.corp"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(
+        r"^  Open     http://docs.corp:([0-9]+)/\n  here     http://localhost:\1/ ", told, re.MULTILINE
+    )
 
 
 def test_errors_control_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
