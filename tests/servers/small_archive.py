@@ -76,8 +76,13 @@ class ArchiveBuilder:
         self.files: list[FileResult] = []
         self.failures: list[Failure] = []
         self.broken_links: list[BrokenLink] = []
+        self.spec: dict[str, Any] = {"images": {"platforms": ["linux/arm64", "linux/amd64"]}}
         # Of sites that are not healthy; a site that is named here only has no capture.
         self.verdicts: dict[str, str] = {}
+
+    def run_of(self, timestamp: str) -> str:
+        """Return the id of the run that captures of a time are of, which names its WARC files."""
+        return SNAPSHOT if timestamp >= SNAPSHOT[:8] else EARLIER
 
     def page(
         self,
@@ -216,7 +221,7 @@ class ArchiveBuilder:
             program="archiver test",
             started="2026-03-01T12:00:00Z",
             finished=FINISHED,
-            spec={"images": {"platforms": ["linux/arm64", "linux/amd64"]}},
+            spec=self.spec,
             sites=tuple(
                 self._site(name)
                 for name in dict.fromkeys([*(c.source for c in self.captures), *self.verdicts])
@@ -260,7 +265,7 @@ class ArchiveBuilder:
     ) -> str:
         """Append a record, of a URL at a time for a site, and its request; return the record's ID."""
         url, timestamp, source = capture
-        name = f"{SNAPSHOT if timestamp >= SNAPSHOT[:8] else EARLIER}-{source}-00000.warc.gz"
+        name = f"{self.run_of(timestamp)}-{source}-00000.warc.gz"
         path = self.paths.warc / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file():
