@@ -229,6 +229,8 @@ class _Due:
         return _DuePages(leftovers, interval, moment, _moment(judgement.checked))
 
 
+ALL_PAGES: PageAsking = _AllPages()
+"""Every URL is asked for, sent only where it changed, and read for what it leads to."""
 EVERYTHING: Asking = _Everything()
 """``archive`` and ``refresh --full``: every URL is asked for, and sent where it changed."""
 UNCONDITIONAL: Asking = _Unconditional()

@@ -383,9 +383,10 @@ def test_what_did_not_change_is_a_revisit(paths: ProjectPaths) -> None:
     original, revisit, again = (_by_url(outcome, index) for outcome in (first, second, third))
     assert revisit.original == again.original == original.record
     for earlier in (revisit, again):
-        assert replace(earlier, record="", original="", timestamp="") == replace(
+        assert replace(earlier, record="", original="", timestamp="", since="") == replace(
             original, record="", timestamp=""
         )
+        assert earlier.since == original.timestamp
         warc, _, payload = _record(paths, earlier.record)
         assert warc["WARC-Profile"].endswith("/server-not-modified")
         assert warc["WARC-Refers-To"] == original.record
@@ -396,7 +397,8 @@ def test_what_did_not_change_is_a_revisit(paths: ProjectPaths) -> None:
     same = _by_url(second, page)
     assert same.original == _by_url(first, page).record
     assert _record(paths, same.record)[0]["WARC-Profile"].endswith("/identical-payload-digest")
-    assert _by_url(second, changed).original == ""
+    assert (_by_url(second, changed).original, _by_url(second, changed).since) == ("", "")
+    assert _by_url(third, changed).since == _by_url(second, changed).timestamp
     assert _record(paths, _by_url(second, changed).record)[2] == html(text="new")
 
 
@@ -876,7 +878,10 @@ def test_a_cut_body_does_not_replace_a_whole_one(paths: ProjectPaths, etag: str)
 def test_a_page_that_redirects_out_of_the_site_does_not_lose_its_capture(
     paths: ProjectPaths, target: str
 ) -> None:
-    """A parked domain or a catch-all replaces nothing: the redirect is a failure that says where to."""
+    """A parked domain or a catch-all replaces nothing: the redirect is a failure that says where to.
+
+    Pages of before are asked for though nothing leads to them: what became of them is to be known.
+    """
     spec_scope = Scope(exclude=("/docs/old/",))
     with serving({"/docs/": html("a"), "/docs/a": html()}) as site:
         spec = doc_site(site, scope=spec_scope)
@@ -884,12 +889,15 @@ def test_a_page_that_redirects_out_of_the_site_does_not_lose_its_capture(
         site.answers["/docs/"] = site.answers["/docs/a"] = _redirect(target, 301)
         site.forget()
         seed_moved = crawl_site(paths, spec, snapshot=SECOND, previous=first.captures)
-        assert site.targets() == ["/robots.txt", "/docs/"]
+        assert site.targets() == ["/robots.txt", "/docs/", "/docs/a"]
         site.answers["/docs/"] = html("a")
         page_moved = crawl_site(paths, spec, snapshot="20261125T004400Z", previous=first.captures)
         assert [(f.subject, f.code) for f in page_moved.failures] == [(site.url("/docs/a"), "fetch.moved")]
         assert set(_kinds(page_moved, site)) == {"/docs/"}
-        assert [(f.subject, f.code) for f in seed_moved.failures] == [(site.url("/docs/"), "fetch.moved")]
+        assert [(f.subject, f.code) for f in seed_moved.failures] == [
+            (site.url("/docs/"), "fetch.moved"),
+            (site.url("/docs/a"), "fetch.moved"),
+        ]
     assert target[:300] in seed_moved.failures[0].message
     assert (seed_moved.captures, seed_moved.seeds_captured) == ((), 0)
 

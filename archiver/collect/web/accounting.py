@@ -13,10 +13,10 @@ from archiver.collect.web.documents.mediatype import is_html, media_type
 from archiver.collect.web.documents.sitemap import NOT_A_SITEMAP
 from archiver.collect.web.examination import has_content, refusal
 from archiver.collect.web.frontier import SITEMAP
-from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.capture import HTML_TYPES, PAGE, REQUISITE, Capture
 from archiver.core.errors import FetchError, PageMoved, ResponseTruncated, StatusRefused, Unreadable
 from archiver.core.printable import printable
-from archiver.core.reasons import NOT_WEB
+from archiver.core.reasons import GONE_UPSTREAM, LOGIN, NOT_WEB
 
 if TYPE_CHECKING:
     from archiver.collect.web.discovery import Discovery
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from archiver.collect.web.documents.sitemap import Sitemap
     from archiver.collect.web.examination import Examination
     from archiver.collect.web.frontier import Found, Frontier
+    from archiver.collect.web.known import Known
     from archiver.collect.web.recorder import Recorded
     from archiver.collect.web.sitemaps import Sitemaps
     from archiver.collect.web.verdicts import Verdict
@@ -42,6 +43,7 @@ class Accounting:
         discovery: queues what documents and redirects lead to.
         sitemaps: the site's.
         examination: tells what is not what it seems.
+        known: the URLs of the last good snapshot.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class Accounting:
         discovery: Discovery,
         sitemaps: Sitemaps,
         examination: Examination,
+        known: Known,
     ) -> None:
         self._source, self._previous, self._frontier = source, previous, frontier
         self._discovery, self._sitemaps, self._examination = discovery, sitemaps, examination
+        self._known = known
 
     def account(self, recorded: Recorded, result: Document | Unreadable) -> None:
         """Remember what a recorded response means: a capture and its links, or a problem."""
@@ -76,9 +80,16 @@ class Accounting:
             elif (problem is None or not has_content(self._previous, url)) and not self._is_no_sitemap(
                 entry, result
             ):
-                self._frontier.capture(self.capture_of(recorded, archived_kind(entry)))
+                self._frontier.capture(self.capture_of(recorded, archived_kind(entry), facts_of(result)))
             target = self._lead_on(entry, recorded, result)
         self._frontier.settle(url, status=status, size=recorded.size, target=target)
+
+    def account_unread(self, recorded: Recorded) -> None:
+        """Remember that a URL is what it was, where all is known that it leads to."""
+        entry = self._frontier.entry(recorded.url)
+        assert entry is not None, "only known URLs are fetched"
+        self._frontier.capture(self.capture_of(recorded, archived_kind(entry)))
+        self._frontier.settle(recorded.url, status=recorded.status, size=recorded.size)
 
     def account_again(self, recorded: Recorded, result: Document | Unreadable) -> None:
         """Follow the links of what had been read as something less."""
@@ -111,14 +122,25 @@ class Accounting:
         message = f"{error.message} ({error.hint})" if error.hint else error.message
         self._frontier.fail(url, error.code, message, entry.referrer if entry else "")
 
-    def capture_of(self, recorded: Recorded, kind: str) -> Capture:
-        """Return the capture that a response is."""
-        earlier = recorded.revisited
+    def capture_of(self, recorded: Recorded, kind: str, facts: Facts = NO_FACTS) -> Capture:
+        """Return the capture that a response is.
+
+        Args:
+            recorded: the response.
+            kind: what it is archived as.
+            facts: what it says of itself, where it is HTML and was read.
+        """
+        earlier, before = recorded.revisited, self._previous.get(recorded.url)
+        status = earlier.status if earlier else str(recorded.status)
+        same = before is not None and (before.status, before.digest) == (status, recorded.digest)
+        mime = earlier.mime if earlier else media_type(recorded.content_type)
+        counted = facts is not NO_FACTS and status == "200" and mime in HTML_TYPES
+        text = str(facts.text) if counted else ""
         return Capture(
             url=recorded.url,
             timestamp=recorded.timestamp,
-            mime=earlier.mime if earlier else media_type(recorded.content_type),
-            status=earlier.status if earlier else str(recorded.status),
+            mime=mime,
+            status=status,
             digest=recorded.digest,
             source=self._source,
             kind=kind,
@@ -126,6 +148,8 @@ class Accounting:
             original=recorded.original,
             etag=_validator(recorded, "ETag") or (earlier.etag if earlier else ""),
             modified=_validator(recorded, "Last-Modified") or (earlier.modified if earlier else ""),
+            since=(before.since or before.timestamp) if before and same else "",
+            text=text or (before.text if before and same else ""),
         )
 
     def _lead_on(self, entry: Found, recorded: Recorded, result: Document | Unreadable) -> str:
@@ -144,11 +168,15 @@ class Accounting:
             self._take_sitemap(entry, result.sitemap)
         if entry.kind == PAGE:
             self._sitemaps.linked(result.links.sitemaps, entry.url)
+        for url, modified in result.updates.items():
+            self._known.say(url, modified)
         self._discovery.links(entry, result.links)
         return ""
 
     def _take_sitemap(self, entry: Found, sitemap: Sitemap) -> None:
         self._sitemaps.take(entry.url, sitemap, self._discovery.listed)
+        for url, modified in sitemap.pages.items():
+            self._known.say(url, modified)
         if entry.seed and sitemap.problem and not (sitemap.pages or sitemap.sitemaps):
             self.fail(entry.url, Unreadable(sitemap.problem, place=entry.url))
 
@@ -159,6 +187,8 @@ class Accounting:
 
     def _account_error(self, entry: Found, status: int) -> None:
         lost = entry.url in self._previous
+        if status in (404, 410) and (self._is_known_gone(entry) or self._is_left_behind(entry)):
+            return
         tried = entry.kind == SITEMAP and self._sitemaps.is_guess(entry.url)
         if entry.guessed and not lost:
             self._frontier.forget(entry.url)
@@ -166,6 +196,18 @@ class Accounting:
             self.fail(entry.url, status_refused(entry.url, status, lost=lost))
         else:
             self._frontier.broken_link(entry.url, status, entry.referrer)
+
+    def _is_known_gone(self, entry: Found) -> bool:
+        """Say whether upstream was known to have a URL no longer, and keep that it still has not: that is told once."""
+        earlier = self._previous.get(entry.url)
+        if earlier is None or not earlier.gone or entry.seed:
+            return False
+        self._frontier.skip(entry.url, GONE_UPSTREAM)
+        return True
+
+    def _is_left_behind(self, entry: Found) -> bool:
+        """Say whether it is a requisite of earlier pages that nothing read in this run needs: such come and go."""
+        return entry.kind == REQUISITE and not entry.referrer and entry.url in self._previous
 
     def _refusing(self, entry: Found, recorded: Recorded, result: Document | Unreadable) -> Verdict | None:
         """Return what a response is where it is not what was asked for; None where it is, though it may be marked."""
@@ -184,6 +226,8 @@ class Accounting:
 
     def _account_refused(self, entry: Found, verdict: Verdict) -> None:
         lost = entry.url in self._previous
+        if verdict.mark != LOGIN and self._is_known_gone(entry):
+            return
         error = refusal(entry.url, verdict, lost=lost)
         if self._sitemaps.is_guess(entry.url):
             self._sitemaps.note(entry.url, error.message)

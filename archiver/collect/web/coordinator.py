@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from archiver.collect.web.examination import Examination
     from archiver.collect.web.fetch import Exchange
     from archiver.collect.web.frontier import Frontier
+    from archiver.collect.web.known import Known
     from archiver.collect.web.limits import CrawlLimits
     from archiver.collect.web.recorder import Recorded, Recorder
     from archiver.collect.web.schedule import Host, Schedule
@@ -100,6 +101,7 @@ class Coordinator:
         discovery: queues what documents lead to.
         sitemaps: the site's.
         examination: tells what is not what it seems.
+        known: the URLs of the last good snapshot.
         limits: where to stop.
         progress: where to report to.
     """
@@ -119,6 +121,7 @@ class Coordinator:
         discovery: Discovery,
         sitemaps: Sitemaps,
         examination: Examination,
+        known: Known,
         limits: CrawlLimits,
         progress: Progress,
     ) -> None:
@@ -126,6 +129,7 @@ class Coordinator:
         self._frontier, self._schedule, self._recorder = frontier, schedule, recorder
         self._documents, self._events, self._progress = documents, events, progress
         self._accounting, self._discovery, self._sitemaps = accounting, discovery, sitemaps
+        self._known = known
         self._asides = Asides(
             user_agent,
             frontier=frontier,
@@ -144,7 +148,7 @@ class Coordinator:
         """Crawl until nothing is left. Raises KeyboardInterrupt once ``stop`` is set."""
         for seed in self._seeds:
             self._frontier.add(Found(seed, PAGE, seed=True))
-        self._discovery.begin()
+        self._discovery.begin(self._known)
         self._sitemaps.begin()
         self._asides.begin()
         for location in tail:
@@ -168,10 +172,14 @@ class Coordinator:
                 self._schedule.fill(self._admitted)
             if self._schedule.idle and not self._reading:
                 if self._enough:
+                    self._known.release()
                     self._frontier.leave_out(self._enough)
                 if not self._frontier.pending and not self._schedule.waiting:
+                    released = self._known.release()
                     self._commit()
-                    if not self._reread():
+                    if released:
+                        self._pages_asked = self._frontier.asked(PAGE)
+                    elif not self._reread():
                         return
             if event := self._next_event():
                 self._take_event(event)
@@ -398,6 +406,12 @@ class Coordinator:
 
     def _hand_on(self, recorded: Recorded) -> None:
         """Have a document read where there is something to read; else account for the response at once."""
+        entry = self._frontier.entry(recorded.url)
+        if entry is not None and self._known.was_read(entry, recorded):
+            recorded.payload.close()
+            self._accounting.account_unread(recorded)
+            self._recorder.accounted(recorded)
+            return
         has_links = recorded.status < 400 and not recorded.is_redirect
         form = self._form(recorded.url)
         is_document = recorded.payload_size and is_read(recorded.content_type, recorded.url)

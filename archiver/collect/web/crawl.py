@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Mapping
 
+from archiver.collect.asking import ALL_PAGES
 from archiver.collect.watchdog import Watchdog
 from archiver.collect.web.accounting import Accounting
 from archiver.collect.web.addresses import AddressPolicy
@@ -18,6 +19,7 @@ from archiver.collect.web.documents.pool import DocumentPool
 from archiver.collect.web.examination import Examination, has_content
 from archiver.collect.web.fetch import Fetcher, FetchSettings
 from archiver.collect.web.frontier import Frontier
+from archiver.collect.web.known import Known
 from archiver.collect.web.lanes import Lane
 from archiver.collect.web.limits import CrawlLimits
 from archiver.collect.web.pace import Manners
@@ -35,6 +37,7 @@ from archiver.store.locator import open_locator
 if TYPE_CHECKING:
     import threading
 
+    from archiver.collect.asking import PageAsking
     from archiver.collect.web.coordinator import Read
     from archiver.collect.web.credentials import Credentials, Proxy
     from archiver.collect.web.frontier import RunState
@@ -59,6 +62,7 @@ class CrawlOutcome:
         fetched: how many captures there are; ``unchanged`` of them are revisits.
         bytes: what came over the wire as bodies.
         seeds_captured: how many seeds led, redirects followed, to a page that was captured.
+        not_due: how many captures of the last good snapshot were not asked for because their time has not come.
     """
 
     captures: tuple[Capture, ...]
@@ -69,6 +73,7 @@ class CrawlOutcome:
     unchanged: int
     bytes: int
     seeds_captured: int
+    not_due: int
 
 
 def crawl(
@@ -81,6 +86,7 @@ def crawl(
     previous: Mapping[str, Capture],
     progress: Progress,
     stop: threading.Event,
+    asking: PageAsking = ALL_PAGES,
     settings: FetchSettings | None = None,
     documents: DocumentPool | None = None,
     credentials: Credentials = NO_CREDENTIALS,
@@ -94,9 +100,10 @@ def crawl(
         snapshot: the run's snapshot id; WARC files are named after it.
         state: the run's state; ``begin`` was called for this run.
         user_agent: sent with every request and written into the WARC.
-        previous: the site's captures in the last good snapshot, by URL; asked for conditionally.
+        previous: the site's captures in the last good snapshot, by URL.
         progress: where to report to.
         stop: set from outside to end the crawl early.
+        asking: which of those are to be asked for, and how.
         settings: timeouts and retries; ``response_limit`` is the spec's.
         documents: reads documents; by default the crawl starts processes of its own.
         credentials: what the site's own origins are told beside the usual headers.
@@ -116,12 +123,13 @@ def crawl(
     with ExitStack() as held:
         locator = held.enter_context(closing(open_locator(paths)))
         output = held.enter_context(closing(WarcOutput(paths.warc, prefix, info, position)))
-        recorder = Recorder(output, locator, PayloadReader(paths.warc, locator), previous)
+        recorder = Recorder(output, locator, PayloadReader(paths.warc, locator), previous, asking)
 
         if documents is None:
             documents = held.enter_context(closing(DocumentPool()))
         watchdog = held.enter_context(closing(Watchdog(settings.longest)))
-        own_hosts = Scope.of(site).hosts
+        scope = Scope.of(site)
+        own_hosts = scope.hosts
         addresses = AddressPolicy(own_hosts)
         manners = Manners(site.connections, site.delay)
         events: queue.SimpleQueue[Arrival | Read] = queue.SimpleQueue()
@@ -154,6 +162,13 @@ def crawl(
         )
         sitemaps = Sitemaps(state, site, frontier)
         discovery = Discovery(site, frontier, progress, partial(has_content, previous))
+        known = Known(
+            snapshot,
+            frontier=frontier,
+            previous=previous,
+            asking=asking,
+            in_scope=lambda url: scope.decide(url).inside,
+        )
         accounting = Accounting(
             site.name,
             previous=previous,
@@ -161,6 +176,7 @@ def crawl(
             discovery=discovery,
             sitemaps=sitemaps,
             examination=examination,
+            known=known,
         )
         coordinator = Coordinator(
             site.name,
@@ -175,6 +191,7 @@ def crawl(
             discovery=discovery,
             sitemaps=sitemaps,
             examination=examination,
+            known=known,
             limits=limits,
             progress=progress,
         )
@@ -184,10 +201,12 @@ def crawl(
             # the WARC may be ahead of the state now; ``recover`` brings them together again
             frontier.rollback()
             raise
-        return _outcome(frontier, seeds, previous)
+        return _outcome(frontier, seeds, previous, known)
 
 
-def _outcome(frontier: Frontier, seeds: tuple[str, ...], previous: Mapping[str, Capture]) -> CrawlOutcome:
+def _outcome(
+    frontier: Frontier, seeds: tuple[str, ...], previous: Mapping[str, Capture], known: Known
+) -> CrawlOutcome:
     captures = frontier.captures()
 
     def is_unchanged(capture: Capture) -> bool:  # a revisit of what the last good snapshot has, not of a twin
@@ -203,6 +222,7 @@ def _outcome(frontier: Frontier, seeds: tuple[str, ...], previous: Mapping[str, 
         sum(map(is_unchanged, captures)),
         frontier.received,
         sum(_leads_somewhere(frontier, seed) for seed in seeds),
+        known.not_due(),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from archiver.collect.web.documents.document import Links
     from archiver.collect.web.frontier import Frontier
+    from archiver.collect.web.known import Known
     from archiver.collect.web.scope import Decision
     from archiver.core.progress import Progress
     from archiver.spec.model import DocSite
@@ -45,8 +46,13 @@ class Discovery:
         for url in frontier.pages():  # of an interrupted run
             self._traps.note(url)
 
-    def begin(self) -> None:
-        """Queue what to begin with beside the seeds: their counterparts in other versions and languages."""
+    def begin(self, known: Known) -> None:
+        """Queue what to begin with beside the seeds: their counterparts in other versions and languages.
+
+        Args:
+            known: the URLs of the last good snapshot, of which traps are to know.
+        """
+        known.begin(self._traps.note)
         for url, seed in self._scope.starts:
             self._add(Found(url, PAGE, seed))
 

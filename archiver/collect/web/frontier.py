@@ -19,14 +19,17 @@ from archiver.core.snapshot import BrokenLink, Failure
 from archiver.store.atomic import make_folder, storage_errors
 from archiver.store.databases import database_errors, translated
 
-_VERSION = 3
+_VERSION = 4
 _QUEUED, _DONE, _REREAD = 0, 1, 2
+HELD = 3
+"""The state of a URL that is not asked for: because it is not due, or it is not known yet whether it is."""
 _LINKED, _GUESSED, _GUESSED_WRONG = 0, 1, 2
 _MOST_HELD = 500  # statements
 _MOST_HOPS = 20  # redirects in a row
 SITEMAP = "sitemap"
 """What a URL is asked for as, beside ``PAGE`` and ``REQUISITE``; it is archived as a requisite."""
 _LESSER = {REQUISITE: (), PAGE: (REQUISITE,), SITEMAP: (REQUISITE, PAGE)}  # what turns out to be one
+_SETTLE = "UPDATE urls SET state = 1, status = ?, bytes = ?, target = ? WHERE source = ? AND url = ?"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (snapshot TEXT NOT NULL, spec_digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS urls (
@@ -37,6 +40,7 @@ CREATE TABLE IF NOT EXISTS urls (
 );
 CREATE INDEX IF NOT EXISTS queue ON urls (source, host, id) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS rereads ON urls (source, id) WHERE state = 2;
+CREATE INDEX IF NOT EXISTS held ON urls (source, id) WHERE state = 3;
 CREATE TABLE IF NOT EXISTS captures (
     source TEXT, url TEXT, line TEXT NOT NULL, PRIMARY KEY (source, url)
 ) WITHOUT ROWID;
@@ -59,6 +63,9 @@ CREATE TABLE IF NOT EXISTS sitemaps (
     problem TEXT NOT NULL DEFAULT '', PRIMARY KEY (source, url)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS listed (
+    source TEXT, url TEXT, modified TEXT NOT NULL, PRIMARY KEY (source, url)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS updates (
     source TEXT, url TEXT, modified TEXT NOT NULL, PRIMARY KEY (source, url)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS slowed (
@@ -209,17 +216,15 @@ class Frontier:
         done: how many are done.
         received: how many bytes of bodies came for them.
         seconds: how long the source was crawled, in all processes of the run, up to the last ``spend``.
+        holding: whether what is found is held back for now, beside seeds and sitemaps.
     """
 
     def __init__(self, state: RunState, source: str) -> None:
         self._state, self._source = state, source
         self._taken: dict[str, int] = {}
-        self.pending: dict[str, int] = dict(
-            state.rows(
-                "SELECT host, count(*) FROM urls WHERE source = ? AND state = 0 GROUP BY host", (source,)
-            )
-        )
-        self.known = self._count("SELECT count(*) FROM urls WHERE source = ?")
+        self.holding = False
+        self.pending = self._pending()
+        self.known = self._count("SELECT count(*) FROM urls WHERE source = ? AND state != 3")
         self.done = self.known - self._count("SELECT count(*) FROM urls WHERE source = ? AND state = 0")
         self.received = self._count("SELECT coalesce(sum(bytes), 0) FROM urls WHERE source = ?")
         spent = state.rows("SELECT seconds FROM spent WHERE source = ?", (source,)).fetchone()
@@ -233,10 +238,81 @@ class Frontier:
         if found.hops > _MOST_HOPS:
             self.skip(found.url, TOO_MANY_REDIRECTS)
             return False
+        held = self.holding and not found.seed and found.kind != SITEMAP
+        if self._insert(found, HELD if held else _QUEUED):
+            return True
+        if found.guessed:
+            return False
+        self._confirm(found.url, found.referrer)
+        if found.referrer:
+            self._state.rows(
+                "UPDATE urls SET referrer = ? WHERE source = ? AND url = ? AND referrer = '' AND seed = 0",
+                (found.referrer, self._source, found.url),
+            )
+        for lesser in _LESSER[found.kind]:
+            changed = self._state.rows(
+                "UPDATE urls SET kind = ?, state = CASE state WHEN 1 THEN 2 ELSE state END "
+                "WHERE source = ? AND url = ? AND kind = ?",
+                (found.kind, self._source, found.url, lesser),
+            )
+            if changed.rowcount:  # as what it is now, it was never asked for
+                self.queue_held(found.url)
+        if found.seed:
+            self._state.rows(
+                "UPDATE urls SET seed = 1 WHERE source = ? AND url = ?", (self._source, found.url)
+            )
+            self.queue_held(found.url)
+        return False
+
+    def hold(self, found: Found) -> bool:
+        """Keep a URL that may be asked for later, unless it is known; say whether it was not."""
+        return self._insert(found, HELD)
+
+    def held(self) -> Iterator[str]:
+        """Yield the URLs that are held, oldest first."""
+        rows = self._state.rows(
+            "SELECT url FROM urls WHERE source = ? AND state = 3 ORDER BY id", (self._source,)
+        )
+        yield from (url for (url,) in rows)
+
+    def is_held(self, url: str) -> bool:
+        """Say whether a URL is held."""
+        row = self._state.rows(
+            "SELECT state FROM urls WHERE source = ? AND url = ?", (self._source, url)
+        ).fetchone()
+        return row is not None and row[0] == HELD
+
+    def let_go(self, urls: Iterable[str]) -> None:
+        """Queue URLs that are held, before those that were found later. Nothing may be being fetched."""
+        for url in urls:
+            self._state.rows(
+                "UPDATE urls SET state = 0 WHERE source = ? AND url = ? AND state = 3", (self._source, url)
+            )
+        self._taken.clear()
+        self.pending = self._pending()
+        self.known = self._count("SELECT count(*) FROM urls WHERE source = ? AND state != 3")
+
+    def queue_held(self, url: str) -> None:
+        """Queue a URL, if it is held, behind all others."""
+        self.known += self._queue_behind(url, HELD)
+
+    def update(self, url: str, modified: str) -> None:
+        """Keep when a URL last changed, as the site says."""
+        self._state.rows(
+            "INSERT INTO updates VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET modified = max(modified, excluded.modified)",
+            (self._source, url, modified),
+        )
+
+    def updates(self) -> dict[str, str]:
+        """Return when URLs last changed, as far as ``update`` was told."""
+        rows = self._state.rows("SELECT url, modified FROM updates WHERE source = ?", (self._source,))
+        return dict(rows.fetchall())
+
+    def _insert(self, found: Found, state: int) -> bool:
         host = origin_of(found.url)
         inserted = self._state.rows(
             "INSERT OR IGNORE INTO urls (source, url, host, kind, seed, hops, referrer, state, guessed) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._source,
                 found.url,
@@ -245,27 +321,14 @@ class Frontier:
                 found.seed,
                 found.hops,
                 found.referrer,
+                state,
                 found.guessed,
             ),
         )
-        if inserted.rowcount:
+        if inserted.rowcount and state == _QUEUED:
             self.known += 1
             self.pending[host] = self.pending.get(host, 0) + 1
-            return True
-        if found.guessed:
-            return False
-        self._confirm(found.url, found.referrer)
-        for lesser in _LESSER[found.kind]:
-            self._state.rows(
-                "UPDATE urls SET kind = ?, state = CASE state WHEN 1 THEN 2 ELSE state END "
-                "WHERE source = ? AND url = ? AND kind = ?",
-                (found.kind, self._source, found.url, lesser),
-            )
-        if found.seed:
-            self._state.rows(
-                "UPDATE urls SET seed = 1 WHERE source = ? AND url = ?", (self._source, found.url)
-            )
-        return False
+        return bool(inserted.rowcount)
 
     def _confirm(self, url: str, referrer: str) -> None:
         """Make a guess a link, and what it redirects to: what was not there is asked for again, so that it is told."""
@@ -289,16 +352,19 @@ class Frontier:
         self._state.rows(
             "DELETE FROM skipped WHERE source = ? AND url = ? AND reason = ?", (self._source, url, NOT_THERE)
         )
-        # a new id: those of a host are taken in their order
+        self.done -= self._queue_behind(url, _DONE)
+
+    def _queue_behind(self, url: str, state: int) -> int:
+        """Queue a URL that is in a state, with a new id: those of a host are taken in their order."""
         changed = self._state.rows(
             "UPDATE urls SET state = ?, id = (SELECT max(id) + 1 FROM urls) "
             "WHERE source = ? AND url = ? AND state = ?",
-            (_QUEUED, self._source, url, _DONE),
+            (_QUEUED, self._source, url, state),
         )
         if changed.rowcount:
             host = origin_of(url)
-            self.done -= 1
             self.pending[host] = self.pending.get(host, 0) + 1
+        return changed.rowcount
 
     def take(self, host: str, most: int) -> list[str]:
         """Return the next URLs of a host, oldest first; a crash before they are done queues them again."""
@@ -324,7 +390,7 @@ class Frontier:
         return Found(row[0], row[1], row[2], bool(row[3]), row[4], bool(row[5])) if row else None
 
     def settle(self, url: str, *, status: int | None = None, size: int = 0, target: str = "") -> None:
-        """Mark a URL as done.
+        """Mark a URL as done, also one that is held: what was asked for before the crawl was interrupted is here.
 
         Args:
             url: the URL.
@@ -332,11 +398,11 @@ class Frontier:
             size: the bytes of body that came for it.
             target: where it redirects to.
         """
-        changed = self._state.rows(
-            "UPDATE urls SET state = 1, status = ?, bytes = ?, target = ? "
-            "WHERE source = ? AND url = ? AND state = 0",
-            ("" if status is None else str(status), size, target, self._source, url),
-        )
+        values = ("" if status is None else str(status), size, target, self._source, url)
+        changed = self._state.rows(f"{_SETTLE} AND state = 0", values)
+        if not changed.rowcount:
+            changed = self._state.rows(f"{_SETTLE} AND state = 3", values)
+            self.known += changed.rowcount
         self.done += changed.rowcount
         self.received += size * changed.rowcount
 
@@ -382,7 +448,7 @@ class Frontier:
         self.pending.clear()
 
     def asked(self, kind: str) -> int:
-        """Return how many URLs of a kind were asked for, in all processes of the run."""
+        """Return how many URLs of a kind were asked for, in all processes of the run, or are held."""
         return int(
             self._state.rows(
                 "SELECT count(*) FROM urls WHERE source = ? AND kind = ? AND state != 0 AND NOT EXISTS (SELECT 1 "
@@ -546,6 +612,12 @@ class Frontier:
             "SELECT target FROM urls WHERE source = ? AND url = ?", (self._source, url)
         ).fetchone()
         return row[0] if row else ""
+
+    def _pending(self) -> dict[str, int]:
+        rows = self._state.rows(
+            "SELECT host, count(*) FROM urls WHERE source = ? AND state = 0 GROUP BY host", (self._source,)
+        )
+        return dict(rows.fetchall())
 
     def _count(self, statement: str) -> int:
         return int(self._state.rows(statement, (self._source,)).fetchone()[0])

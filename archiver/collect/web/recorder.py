@@ -15,6 +15,7 @@ from archiver.core.errors import NotArchived, RecordCorrupt, ResponseBroken
 from archiver.core.urlidentity import twins, twins_key
 
 if TYPE_CHECKING:
+    from archiver.collect.asking import PageAsking
     from archiver.collect.web.fetch import Exchange
     from archiver.collect.web.payloads import PayloadReader, StoredRecord
     from archiver.collect.web.warc import WarcOutput
@@ -102,12 +103,19 @@ class Recorder:
         locator: learns where records are, once they are durable.
         payloads: reads records back.
         previous: the source's captures in the last good snapshot, by URL.
+        asking: what is asked of the source.
     """
 
     def __init__(
-        self, output: WarcOutput, locator: Locator, payloads: PayloadReader, previous: Mapping[str, Capture]
+        self,
+        output: WarcOutput,
+        locator: Locator,
+        payloads: PayloadReader,
+        previous: Mapping[str, Capture],
+        asking: PageAsking,
     ) -> None:
-        self._output, self._locator, self._payloads, self._previous = output, locator, payloads, previous
+        self._output, self._locator, self._payloads = output, locator, payloads
+        self._previous, self._asking = previous, asking
         self._unlocated: list[Location] = []
         self._open: dict[str, Position] = {}  # where records not accounted for yet begin, oldest first
         self._written: dict[str, _Written] = {}  # by what twins have in common
@@ -122,8 +130,7 @@ class Recorder:
         earlier = self._previous.get(url)
         if earlier is None or earlier.status != "200" or not self._payloads.knows(earlier.payload_record):
             return ()
-        pairs = (("If-None-Match", earlier.etag), ("If-Modified-Since", earlier.modified))
-        return tuple((name, value) for name, value in pairs if value)
+        return self._asking.conditions(earlier)
 
     def write(self, exchange: Exchange, *, conditional: bool) -> Recorded | None:
         """Write an exchange down.

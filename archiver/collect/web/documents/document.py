@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Mapping
 
 from archiver.collect.web.documents.sitemap import Sitemap
 
@@ -46,8 +46,7 @@ class Facts:
         title: of the page, white space folded; at most 200 characters.
         heading: the first ``<h1>`` of its main text, likewise.
         language: what the page is declared to be in (``<html lang>``), a BCP 47 tag if it is right.
-        text: the characters of its main text, as far as that was looked at: at most ``facts.MOST_TEXT``, which
-            stands for all that is longer.
+        text: the characters of its main text; an estimate where there are ``facts.MOST_TEXT`` or more.
         fingerprint: of that text's words, to be compared by ``facts.likeness``.
         signs: what else there is to see on a short page: constants of ``facts``, sorted.
     """
@@ -70,12 +69,14 @@ class Document:
 
     Attributes:
         sitemap: what it lists, where it was read as a sitemap.
+        updates: where it is a feed: when each page that it names last changed, ISO 8601 UTC.
         damage: why some or all of it could not be read; empty where nothing is wrong.
     """
 
     links: Links = field(default=NO_LINKS)
     facts: Facts = field(default=NO_FACTS)
     sitemap: Sitemap | None = None
+    updates: Mapping[str, str] = field(default_factory=dict)
     damage: str = ""
 
     def to_json(self) -> bytes:
@@ -84,6 +85,7 @@ class Document:
             "links": vars(self.links),
             "facts": vars(self.facts),
             "sitemap": None if self.sitemap is None else vars(self.sitemap),
+            "updates": self.updates,
             "damage": self.damage,
         }
         text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
@@ -97,6 +99,7 @@ class Document:
             Links(**_tuples(members["links"])),
             Facts(**_tuples(members["facts"])),
             None if sitemap is None else Sitemap(**sitemap),
+            dict(members["updates"]),
             str(members["damage"]),
         )
 

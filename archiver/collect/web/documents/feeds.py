@@ -12,6 +12,7 @@ from html import unescape
 
 from archiver.collect.web.documents.document import NOTHING, Document
 from archiver.collect.web.documents.references import Found
+from archiver.collect.web.documents.sitemap import read_sitemap_text
 
 _KIND = re.compile(r"<(?:\w++:)?(rss|feed|RDF|OpenSearchDescription)[\s>]")
 _HEAD = 4096  # characters in which the root element stands
@@ -37,4 +38,10 @@ def read_feed(text: str, url: str) -> Document:
             attributes = {name: a or b for name, a, b in _ATTRIBUTE.findall(match[1])}
             if attributes.get("rel", "alternate") in _FOLLOWED:
                 found.pages.add(unescape(attributes.get("href", "")))
-    return Document(found.resolved(url, ""))
+    updates = {} if kind[1] == "OpenSearchDescription" else _updates(text, url)
+    return Document(found.resolved(url, ""), updates=updates)
+
+
+def _updates(text: str, url: str) -> dict[str, str]:
+    """Return when each page that a feed names last changed, as far as it says; it is a sitemap's form, too."""
+    return {page: modified for page, modified in read_sitemap_text(text, url).pages.items() if modified}

@@ -12,7 +12,7 @@ https://www.w3.org/TR/NOTE-datetime and RFC 822, section 5 (times).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Iterable, Mapping
@@ -86,14 +86,20 @@ def read_sitemap(body: bytes, url: str, content_type: str) -> Sitemap:
         body = decoded_start([body], "gzip", MOST_BYTES + 1)
     too_long = len(body) > MOST_BYTES
     encoding = declared_codec(body, content_type) or "utf-8"
-    text = without_mark(body[:MOST_BYTES]).decode(encoding, "replace")
+    sitemap = read_sitemap_text(without_mark(body[:MOST_BYTES]).decode(encoding, "replace"), url)
+    if too_long:
+        return replace(sitemap, problem=f"longer than {MOST_BYTES >> 20} MiB; the rest is not read")
+    return sitemap
+
+
+def read_sitemap_text(text: str, url: str) -> Sitemap:
+    """Read a sitemap that is text already; ``url`` is as for ``read_sitemap``."""
     reader = _Reader(url)
     if text.lstrip(_PADDING)[:1] == "<":
         reader.read_xml(text)
     else:
         reader.read_lines(text)
-    problem = f"longer than {MOST_BYTES >> 20} MiB; the rest is not read" if too_long else reader.problem
-    return Sitemap(reader.pages, reader.sitemaps, reader.unusable, problem)
+    return Sitemap(reader.pages, reader.sitemaps, reader.unusable, reader.problem)
 
 
 def modification_time(text: str) -> str:
