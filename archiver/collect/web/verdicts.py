@@ -165,7 +165,7 @@ def _is_like(answer: Answer, probe: ProbeAnswer) -> bool:
     if answer.digest == probe.digest:
         return True
     facts, other = answer.facts, probe.facts
-    longer = max(facts.text, other.text) == MOST_TEXT  # there is more to it than was looked at
+    longer = max(facts.text, other.text) >= MOST_TEXT  # there is more to it than was looked at
     if longer and (not other.heading or abs(answer.size - probe.size) * 100 > probe.size):
         return False
     if not answer.html or not other.fingerprint or _names(facts, answer.url) != _names(other, probe.url):
