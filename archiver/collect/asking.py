@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Protocol
 from archiver.core.amounts import parse_duration
 from archiver.core.clock import parse_iso, parse_timestamp14
 from archiver.core.judgement import FILES, HEALTHY, IMAGES
+from archiver.core.reasons import ROBOTS, TOO_LONG, TOO_MANY_REDIRECTS
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from archiver.spec.model import Spec
 
 _MOST_EARLY = timedelta(hours=3)  # timers are spread, so that not everybody comes at midnight
+_NEVER_ASKED = frozenset({TOO_LONG, TOO_MANY_REDIRECTS})  # whatever comes of it
 _HOW_ONLY = frozenset({"every", "at_least_every", "guard", "connections", "delay"})  # not what is asked for
 
 
@@ -275,6 +277,7 @@ def leftovers(
     """Return what a doc site's last run wanted and did not get.
 
     With it and the snapshot's view all is known that the site's unchanged pages lead to; so they need not be read again.
+    Of URLs that robots.txt forbids the report need not list all: they are found again when their pages are read.
 
     Args:
         source: the doc site's name.
@@ -291,8 +294,10 @@ def leftovers(
     told = next((site for site in report.sites if site.name == source), None)
     if told is None or source in changed_sources(now, before.spec):
         return None
-    listings = (*told.failed, *told.broken, *told.skipped)
-    if any(listing.total != len(listing.entries) for listing in listings):
+    listings = [
+        each for each in (*told.failed, *told.broken, *told.skipped) if each.reason not in _NEVER_ASKED
+    ]
+    if any(each.total != len(each.entries) and each.reason != ROBOTS for each in listings):
         return None
     return tuple({entry.url: entry for listing in listings for entry in listing.entries}.values())
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
+from archiver.collect.web.frontier import HELD
 from archiver.collect.web.limits import REASONS
 from archiver.collect.web.urls import is_web, origin_of, resolve
 from archiver.core.capture import PAGE, distinct_pages
@@ -64,6 +65,7 @@ _MISSING = f"""
     FROM listed LEFT JOIN problems USING (source, url) LEFT JOIN broken USING (source, url)
     LEFT JOIN skipped USING (source, url) WHERE listed.source = ? AND NOT EXISTS (
         SELECT 1 FROM captures WHERE captures.source = listed.source AND captures.url = listed.url)
+    AND NOT EXISTS (SELECT 1 FROM urls WHERE urls.source = listed.source AND urls.url = listed.url AND state = {HELD})
 """  # noqa: S608 - constants
 _UNLISTED = f"""
     SELECT 'in no sitemap' AS reason, urls.url AS url, '' AS note, urls.referrer AS referrer
@@ -74,15 +76,16 @@ _MARKED = """
     SELECT mark AS reason, marks.url AS url, marks.reason AS note, coalesce(urls.referrer, '') AS referrer
     FROM marks LEFT JOIN urls USING (source, url) WHERE marks.source = ?
 """
-_HOSTS = """
+_HOSTS = f"""
     SELECT urls.host, count(*), count(captures.url), count(problems.url), sum(bytes),
            coalesce(slowed.times, 0), coalesce(slowed.seconds, 0.0)
     FROM urls LEFT JOIN captures USING (source, url) LEFT JOIN problems USING (source, url)
     LEFT JOIN slowed ON slowed.source = urls.source AND slowed.host = urls.host
-    WHERE urls.source = ? GROUP BY urls.host ORDER BY count(*) DESC, urls.host LIMIT ?
-"""
+    WHERE urls.source = ? AND state != {HELD} GROUP BY urls.host ORDER BY count(*) DESC, urls.host LIMIT ?
+"""  # noqa: S608 - constants
 _CAPTURED_PAGES = f"""
-    SELECT url FROM urls JOIN captures USING (source, url) WHERE source = ? AND kind = '{PAGE}' AND target = ''
+    SELECT url FROM urls LEFT JOIN captures USING (source, url) WHERE source = ? AND kind = '{PAGE}' AND target = ''
+    AND (captures.url IS NOT NULL OR state = {HELD})
 """  # noqa: S608 - constants
 _LEFT_OUT_PAGES = f"""
     SELECT url FROM skipped WHERE source = ? AND reason IN ('{OUTSIDE}', '{OTHER_VERSION}', '{OTHER_LOCALE}')
@@ -128,7 +131,7 @@ def site_report(
         seconds=round(tables.number("SELECT coalesce(sum(seconds), 0) FROM spent WHERE source = ?"), 1),
         failed=tables.listings(_FAILED, MOST_MISSING),
         broken=tables.listings(_BROKEN, MOST_MISSING),
-        gone=_gone(gone),
+        gone=gone_listings(gone),
         marked=tables.listings(_MARKED, MOST_OTHERS),
         skipped=tuple(each for each in skipped if is_missed(each.reason)),
         left_out=tuple(
@@ -141,7 +144,8 @@ def site_report(
     )
 
 
-def _gone(captures: Sequence[Capture]) -> tuple[Listing, ...]:
+def gone_listings(captures: Sequence[Capture]) -> tuple[Listing, ...]:
+    """Return as a listing the captures that upstream has no longer; none where there is none."""
     if not captures:
         return ()
     first = sorted(captures, key=lambda capture: capture.url)[:MOST_OTHERS]

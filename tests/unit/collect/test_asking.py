@@ -315,6 +315,18 @@ def test_leftovers_are_what_was_wanted_and_not_got():
     assert [entry.url for entry in found] == ["http://a/1", "http://a/2"]
 
 
+def test_leftovers_are_not_what_cannot_be_asked_nor_all_that_robots_txt_forbids():
+    """There may be thousands of forbidden URLs; a redirect too many would go one further with every run."""
+    snapshot, report = told(
+        skipped=(
+            Listing("robots", 5000, (Entry("http://a/1"),)),
+            Listing("too many redirects", 5000, (Entry("http://a/2"),)),
+            Listing("too long", 1, (Entry("http://a/3"),)),
+        )
+    )
+    assert leftovers("docs", snapshot.spec, snapshot, report) == (Entry("http://a/1"),)
+
+
 def test_leftovers_are_unknown_where_the_spec_the_program_or_the_listing_is_another():
     """Then the pages are read again."""
     snapshot, report = told()

@@ -200,3 +200,20 @@ def test_a_host_that_asked_to_wait_is_told(state: RunState) -> None:
     frontier.slowed(ROOT, 2.5)
     frontier.slowed(ROOT, 5.0)
     assert _report(state, capture).hosts == (HostReport(ROOT, 1, 1, 0, 100, 2, 7.5),)
+
+
+def test_what_was_not_due_counts_as_here(state: RunState) -> None:
+    """A sitemap's pages that were not asked for are not missing; their host, asked for nothing, is not listed."""
+    frontier = Frontier(state, "docs")
+    site = DocSite(name="docs", seeds=(SEED,))
+    sitemaps = Sitemaps(state, site, frontier)
+    sitemaps.begin()
+    held, new = f"{ROOT}/docs/en/held", f"{ROOT}/docs/en/new"
+    frontier.hold(Found(held, PAGE))
+    frontier.hold(Found(f"{CDN}/style.css", REQUISITE))
+    sitemaps.take(f"{ROOT}/docs/sitemap.xml", Sitemap({held: "", new: ""}), lambda *_: True)
+    report = _report(state)
+    assert report.coverage == Coverage(
+        2, 1, (Listing("not reached", 1, (Entry(new),)),), Listing("in no sitemap", 0, ())
+    )
+    assert [host.origin for host in report.hosts] == [ROOT]
