@@ -87,7 +87,7 @@ def _archived(args: argparse.Namespace, reports: list[dict[str, Any]]) -> list[i
                 reports.append(summary_json(result, time.monotonic() - begun))
                 if not args.json:
                     print(summary_text(result, time.monotonic() - begun), flush=True)
-                index_for_search(archive, result, progress)
+                index_for_search(archive, result.snapshot, progress)
             except ArchiverError as error:
                 codes.append(report(error))
     return codes

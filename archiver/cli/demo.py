@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         write_atomically(spec, _spec(site, registry).encode())
         print(f"2. archiver archive --archives {folder} {spec}", flush=True)
         result = archive_project(load_spec(spec), archive, stop=stop, progress=progress)
-        index_for_search(archive, result, progress)
+        index_for_search(archive, result.snapshot, progress)
         print(indent(summary_text(result), "   "))
     print(f"3. Site and registry are stopped. archiver bundle --archives {folder} {PROJECT}", flush=True)
     bundled = build_bundle(archive, PROJECT, output=folder, progress=progress)

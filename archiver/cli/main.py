@@ -6,16 +6,16 @@ Only the module of the command that was asked for is imported, so that ``--help`
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
 from archiver.offline.commands import add_reader_commands, bear_any_script, run_line
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from archiver.core.progress import Progress
 
 
@@ -27,7 +27,10 @@ KEEPER = {
     "archive": ("archiver.cli.archive", "archive what specs ask for"),
     "refresh": ("archiver.cli.refresh", "archive again what is due, for cron"),
     "status": ("archiver.cli.status", "show how each project is"),
+    "accept": ("archiver.cli.accept", "take over what the guard refused"),
     "bundle": ("archiver.cli.bundle", "make one file of a project, to be handed over"),
+    "diff": ("archiver.cli.diff", "say what is different between two snapshots of a project"),
+    "history": ("archiver.cli.history", "list the captures of a page, of all projects and snapshots"),
     "prune": ("archiver.cli.prune", "free what no snapshot needs"),
     "demo": ("archiver.cli.demo", "run the whole pipeline against a site and a registry on this machine"),
 }
@@ -35,10 +38,21 @@ KEEPER = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code (docs/exit-codes.md)."""
+    _fill_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     bear_any_script()
     name = next((word for word in arguments if not word.startswith("-")), "")
     return run_line(_parser(name), arguments)
+
+
+def _fill_standard_streams() -> None:
+    """Open those of the standard streams that were closed, as some daemons do.
+
+    Else the next files that are opened get their numbers, and with these what other programs print.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
 
 
 def _parser(name: str) -> argparse.ArgumentParser:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from archiver.cli.log import ERROR, INFO, WARNING, LogFile, LogProgress
 from archiver.cli.options import add_archives, add_json
 from archiver.cli.progress import BothProgress, progress_for
-from archiver.cli.reports import error_json, print_json
+from archiver.cli.reports import error_json, json_text
 from archiver.cli.runline import failed_line, is_alarming, outcome_line
 from archiver.cli.running import STOPPED, exit_code_of, index_for_search, noted
+from archiver.cli.saying import say, say_error
 from archiver.cli.stopping import stopping
 from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.asking import DUE, EVERYTHING, UNCONDITIONAL
@@ -24,7 +25,6 @@ from archiver.core.amounts import count_text
 from archiver.core.clock import iso, utc_now
 from archiver.core.errors import ArchiverError, HookFailed, InternalError, LockHeld, StoreError
 from archiver.core.progress import NullProgress
-from archiver.offline.commands import report
 from archiver.offline.exitcodes import COMPLETE, INTERRUPTED, USAGE, exit_code, worst
 from archiver.store.atomic import write_atomically
 from archiver.store.paths import create_archive
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         log = LogFile(args.log)
     except StoreError as error:  # the archive matters more
-        codes.append(report(error))
+        codes.append(say_error(error))
         log = LogFile(None)
     refreshing = _Refreshing(args, log)
     try:
@@ -102,11 +102,11 @@ def run(args: argparse.Namespace) -> int:
         refreshing.tell(STOPPED)
         codes.append(INTERRUPTED)
     if log.problem is not None:
-        codes.append(report(log.problem))
+        codes.append(say_error(log.problem))
     if args.metrics is not None:
         codes.append(refreshing.measured(worst(codes)))
     if args.json:
-        print_json({"exit_code": worst(codes), **refreshing.document})
+        say(json_text({"exit_code": worst(codes), **refreshing.document}), sys.stdout)
     log.write(INFO, f"refresh ends with exit code {worst(codes)}")
     log.close()
     return worst(codes)
@@ -121,8 +121,8 @@ class _Refreshing:
 
     def __init__(self, args: argparse.Namespace, log: LogFile) -> None:
         self._args, self._log = args, log
-        self._is_watched = sys.stderr is not None and sys.stderr.isatty() and not args.json
-        self._is_talkative = args.verbose or (sys.stdout is not None and sys.stdout.isatty())
+        self._is_watched = sys.stderr.isatty() and not args.json
+        self._is_talkative = args.verbose or sys.stdout.isatty()
         self._archive: ArchivePaths | None = None
         self._specs = Specs((), ())
         self.document: dict[str, Any] = {"projects": [], "problems": []}
@@ -149,7 +149,7 @@ class _Refreshing:
         """Tell of what is no project's own, and return the exit code that it stands for."""
         self.document["problems"].append({**about, **error_json(error)})
         self._log.error(error)
-        return report(error)
+        return say_error(error)
 
     def measured(self, code: int) -> int:
         """Write the metrics, and return the exit code of that."""
@@ -172,7 +172,7 @@ class _Refreshing:
         for loaded in specs.good:
             for problem in hook_problems(loaded, os.environ):
                 self._log.error(problem)
-                report(problem)
+                say_error(problem)
         return [USAGE for _ in specs.bad]
 
     def _refreshed(self, loaded: LoadedSpec, archive: ArchivePaths, stop: threading.Event) -> int:
@@ -192,7 +192,7 @@ class _Refreshing:
             told["exit_code"] = self._tell_outcome(outcome, time.monotonic() - begun)
             if not isinstance(outcome, NotDue):
                 self._called(loaded, archive, outcome, told)
-                index_for_search(archive, outcome, progress)
+                index_for_search(archive, outcome.snapshot, progress)
         except ArchiverError as error:
             self._failed(error, told)
         except KeyboardInterrupt:
@@ -201,7 +201,7 @@ class _Refreshing:
         except Exception as error:  # noqa: BLE001 - a defect that one project brings out must not cost the others their refresh
             trace = traceback.format_exc()
             self._log.write(ERROR, trace)
-            print(trace, file=sys.stderr)
+            say(trace, sys.stderr)
             self._failed(InternalError.of(error), told)
         return int(told["exit_code"])
 
@@ -214,7 +214,7 @@ class _Refreshing:
         line = outcome_line(outcome, seconds)
         is_wrong = code != COMPLETE or is_alarming(outcome)
         if (is_wrong or self._is_talkative) and not self._args.json:
-            print(line, flush=True)
+            say(line, sys.stdout)
         self._log.write(WARNING if is_wrong else INFO, line)
         if not isinstance(outcome, NotDue):
             self._log.write(INFO, summary_text(outcome, seconds))
@@ -226,9 +226,9 @@ class _Refreshing:
         told["error"] = error_json(error)
         self._log.error(error)
         if not self._args.json:
-            print(failed_line(told["project"], error), flush=True)
+            say(failed_line(told["project"], error), sys.stdout)
         if error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
+            say(f"  hint: {error.hint}", sys.stderr)
 
     def _called(
         self, loaded: LoadedSpec, archive: ArchivePaths, outcome: RunResult, told: dict[str, Any]
@@ -239,7 +239,7 @@ class _Refreshing:
         except HookFailed as error:
             told["hook"] = error_json(error)
             self._log.error(error)
-            report(error)
+            say_error(error)
         else:
             self._log.write(INFO, printed)
 

@@ -69,17 +69,17 @@ def exit_code_of(snapshot: Snapshot) -> int:
     return FAILURES if snapshot.failures else COMPLETE
 
 
-def index_for_search(archive: ArchivePaths, result: RunResult, progress: Progress) -> None:
+def index_for_search(archive: ArchivePaths, snapshot: Snapshot, progress: Progress) -> None:
     """Build the search index of a new snapshot that has pages; without it the snapshot is complete all the same."""
-    if not result.snapshot.captures:
+    if not snapshot.captures:
         return
     from archiver.bundle.searchindex import ensure_search_index  # noqa: PLC0415 - its parsers are slow to import
 
     try:
-        ensure_search_index(archive.project(result.snapshot.project), result.snapshot.id, progress)
+        ensure_search_index(archive.project(snapshot.project), snapshot.id, progress)
     except (StoreError, KeyboardInterrupt):
         progress.warn(
-            f"snapshot {result.snapshot.id} is complete, but its search index is not made yet; "
+            f"snapshot {snapshot.id} is complete, but its search index is not made yet; "
             "serve, search and bundle make it when they need it"
         )
         raise
@@ -96,7 +96,13 @@ class _Times:
 def _ended(loaded: LoadedSpec, outcome: RunResult | NotDue, times: _Times) -> LastRun:
     if isinstance(outcome, NotDue):
         return LastRun(
-            times.started, times.finished, times.seconds, COMPLETE, PROGRAM, due=iso(outcome.until)
+            times.started,
+            times.finished,
+            times.seconds,
+            COMPLETE,
+            PROGRAM,
+            due=iso(outcome.until),
+            failures=outcome.failures,
         )
     due = next_due(loaded, outcome.snapshot)
     return LastRun(

@@ -15,6 +15,7 @@ from archiver.core.report import KEPT_CODES
 
 if TYPE_CHECKING:
     from archiver.collect.run import RunResult
+    from archiver.core.judgement import Judgement
     from archiver.core.report import Listing, Report, SiteReport
     from archiver.core.snapshot import Failure, FileResult, ImageResult, SiteResult, Snapshot
 
@@ -31,6 +32,7 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     referrers = len(snapshot.images) - len(images)
     lines += _set_line("image", images, f" and {referrers} that sign or describe them" if referrers else "")
     lines += _set_line("file", snapshot.files)
+    lines += [line for judged in snapshot.judgements for line in _refused(snapshot, judged)]
     if snapshot.locked:
         lines.append(f"  images and files as in snapshot {snapshot.locked}")
     if snapshot.broken_links:
@@ -54,6 +56,19 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     if result.report.missing or snapshot.broken_links or warnings:
         lines.append(f"  {_missing(result.report)}report: {result.paths.report_page(snapshot.id)}")
     return "\n".join(lines)
+
+
+def _refused(snapshot: Snapshot, judged: Judgement) -> Iterator[str]:
+    """Yield why what came of a source was refused, where it was."""
+    if judged.verdict == HEALTHY:
+        return
+    yield f"  {judged.source} is {judged.verdict.upper()}: {printable(judged.reason)}"
+    yield from (f"    {printable(example)}" for example in judged.examples)
+    if judged.keeps:
+        yield (
+            f"    what was good before is kept; what came is in quarantine, and taken over by: "
+            f"archiver accept {snapshot.project} {snapshot.id}"
+        )
 
 
 def _moved(snapshot: Snapshot) -> list[ImageResult | FileResult]:

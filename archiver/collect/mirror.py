@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
 
 from archiver.collect.files.download import download_files
 from archiver.collect.files.selection import selected_files
+from archiver.collect.images.names import name_missing
 from archiver.collect.images.pull import pull_images
 from archiver.collect.images.registries import Registries
 from archiver.collect.images.selection import selected, selected_offline
 from archiver.collect.useragent import user_agent
 from archiver.collect.view import Wanted, with_carried, with_gone, with_moves, with_referrers
 from archiver.core.clock import iso, utc_now
-from archiver.core.descriptor import REF_NAME, Descriptor, Platform
+from archiver.core.descriptor import Platform
 from archiver.core.digest import Digest
 from archiver.core.errors import FileGone, NotLocked, TagGone
 from archiver.core.reference import Reference
@@ -109,7 +110,7 @@ class Mirror:
             view = with_referrers(view, before)
         failures = (*asked.failures, *outcome.failures)
         view = with_gone(view, _subjects(failures, TagGone.code), iso(utc_now()))
-        self._name(view)
+        name_missing(self.layout, view)
         return Images(with_moves(view, before), failures, outcome.bytes)
 
     def locked_images(self, lock: Snapshot, before: Sequence[ImageResult]) -> Images:
@@ -196,36 +197,6 @@ class Mirror:
         failures = (*selection.failures, *outcome.failures)
         view = with_gone(view, _subjects(failures, FileGone.code), iso(utc_now()))
         return Files(with_moves(view, before), failures, outcome.bytes)
-
-    def name_again(self, view: Iterable[ImageResult]) -> None:
-        """Have the layout's names mean what they meant to a view: what was pulled since was refused."""
-        meant = {entry.annotations.get(REF_NAME): entry.digest for entry in self.layout.entries()}
-        self.layout.point(
-            (image.reference, descriptor)
-            for image in view
-            if Reference.parse(image.reference).named_tag
-            and (descriptor := self._stored(image)) is not None
-            and meant.get(image.reference) != descriptor.digest
-        )
-
-    def _stored(self, image: ImageResult) -> Descriptor | None:
-        digest = Digest.parse(image.digest)
-        size = self.layout.blobs.size(digest)
-        return None if size is None else Descriptor(image.media_type, digest, size)
-
-    def _name(self, view: Sequence[ImageResult]) -> None:
-        """Name in the layout what was not pulled, where it has no name there: the index may have been lost."""
-        entries = self.layout.entries()
-        names = {entry.annotations.get(REF_NAME) for entry in entries}
-        here = {entry.digest for entry in entries}
-        lost: list[tuple[str, Descriptor]] = []
-        for image in view:
-            name = image.reference if Reference.parse(image.reference).named_tag else ""
-            stored = self._stored(image)
-            if stored is not None and (name not in names if name else stored.digest not in here):
-                lost.append((name, stored))
-        if lost:
-            self.layout.point(lost)
 
 
 def _platforms(spec: ImageSet) -> tuple[Platform, ...]:

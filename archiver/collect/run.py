@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Mapping
 
 from archiver.collect.asking import EVERYTHING
@@ -19,7 +18,7 @@ from archiver.collect.runreport import run_report
 from archiver.collect.sets import MirrorSets
 from archiver.collect.view import Sites
 from archiver.collect.web.frontier import RunState
-from archiver.core.clock import iso, parse_snapshot_id, snapshot_id, utc_now
+from archiver.core.clock import iso, parse_snapshot_id, utc_now
 from archiver.core.errors import Stopped
 from archiver.core.progress import NullProgress
 from archiver.core.reference import Reference
@@ -29,7 +28,14 @@ from archiver.store.images import ImageLayout
 from archiver.store.locks import locked
 from archiver.store.quarantine import drop_refusals
 from archiver.store.runs import note_begun, note_finished
-from archiver.store.snapshots import list_snapshots, set_good, write_captures, write_report, write_snapshot
+from archiver.store.snapshots import (
+    list_snapshots,
+    next_snapshot_id,
+    set_good,
+    write_captures,
+    write_report,
+    write_snapshot,
+)
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -105,8 +111,8 @@ def archive_project(
             progress.note(f"{paths.name}: continuing the run of {run}")
         elif interrupted:
             progress.note(
-                f"{paths.name}: the spec's doc sites have changed since the interrupted run of {interrupted}; "
-                "beginning anew"
+                f"{paths.name}: the interrupted run of {interrupted} is not continued: the spec's doc sites have changed "
+                "since, or there is a newer snapshot; beginning anew"
             )
         collector = _Collector(loaded, paths, layout, run, asking, lock, state, stop, progress, environment)
         try:
@@ -174,12 +180,10 @@ class _Collector:
 def _begin(paths: ProjectPaths, state: RunState, spec_digest: str) -> tuple[str, bool]:
     known = list_snapshots(paths)
     unfinished = state.unfinished
-    if unfinished and unfinished not in known and state.spec_digest == spec_digest:
+    is_newest = unfinished is not None and (not known or unfinished > known[-1])  # ids order snapshots
+    if unfinished and is_newest and state.spec_digest == spec_digest:
         return unfinished, True
-    moment = utc_now()
-    if known:  # ids order snapshots, so a clock that went back must not
-        moment = max(moment, parse_snapshot_id(known[-1]) + timedelta(seconds=1))
-    run = snapshot_id(moment)
+    run = next_snapshot_id(paths)
     state.begin(run, spec_digest)
     return run, False
 

@@ -9,6 +9,7 @@ from archiver.collect.asking import changed_sources, intervals
 from archiver.collect.guard.judging import judge_set
 from archiver.collect.guard.sets import set_evidence
 from archiver.collect.guard.thresholds import thresholds
+from archiver.collect.images.names import name_again
 from archiver.collect.mirror import Mirror
 from archiver.collect.view import failing_still, without_refused
 from archiver.core.clock import iso, parse_snapshot_id
@@ -102,7 +103,7 @@ class MirrorSets:
         if judgement.verdict != HEALTHY:
             write_refusal(self.paths, Refusal(self.run, judgement, asdict(evidence), images=results))
             results = without_refused(results, got.failures, earlier)
-            self._mirror.name_again(results)
+            name_again(self.layout, results)
         return Guarded(results, failures, got.bytes, judgement)
 
     def files(self, before: Before) -> Guarded[FileResult]:

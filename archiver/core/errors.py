@@ -371,6 +371,24 @@ class NotLocked(ArchiverError):
     code = "lock.absent"
 
 
+class NothingRefused(UsageError):
+    """A snapshot has nothing that the guard refused and that could be accepted still."""
+
+    code = "accept.nothing"
+
+
+class RunUnfinished(UsageError):
+    """A run of the project was begun and not finished: it is to be finished first."""
+
+    code = "accept.unfinished"
+
+
+class EvidencePruned(NotArchived):
+    """What the guard refused is not kept any more; ``place`` is where it was."""
+
+    code = "accept.pruned"
+
+
 class ManifestUnsupported(RegistryError):
     """The manifest is of a kind, size or nesting that is not accepted."""
 

@@ -5,9 +5,10 @@ A snapshot's record is written last: whatever it names is durable before it exis
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Iterable, Iterator
 
-from archiver.core.clock import is_snapshot_id
+from archiver.core.clock import is_snapshot_id, parse_snapshot_id, snapshot_id, utc_now
 from archiver.core.digest import Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.core.snapshot import Snapshot
@@ -93,6 +94,14 @@ def list_snapshots(paths: ProjectPaths) -> tuple[str, ...]:
             return ()
         found = (entry.stem for entry in paths.snapshots.iterdir() if entry.suffix == ".json")
         return tuple(sorted(stem for stem in found if is_snapshot_id(stem)))
+
+
+def next_snapshot_id(paths: ProjectPaths) -> str:
+    """Return the id of a snapshot that is begun now: ids order snapshots, also where the clock went back."""
+    moment, known = utc_now(), list_snapshots(paths)
+    if known:
+        moment = max(moment, parse_snapshot_id(known[-1]) + timedelta(seconds=1))
+    return snapshot_id(moment)
 
 
 def read_snapshot(paths: ProjectPaths, snapshot: str) -> Snapshot:

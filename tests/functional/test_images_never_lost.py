@@ -60,7 +60,10 @@ def test_a_moved_tag_keeps_what_it_meant(project: Project, upstream: Registry) -
 
 @pytest.mark.parametrize("how", ["tag", "manifest"])
 def test_a_deleted_tag_is_gone_and_stays(project: Project, upstream: Registry, how: str) -> None:
-    """A tag that upstream deleted is told as gone; its image, signature included, stays as it was: exit code 3."""
+    """A tag that upstream deleted is told as gone; its image, signature included, stays as it was.
+
+    That is a failure once, exit code 3: from then on it is known, and a run that finds it so again is complete.
+    """
     repository = f"deleted/{how}"
     names = [f"{upstream.host}/{repository}:{tag}" for tag in ("1", "2")]
     lost = upstream.image(f"{repository}:1", b"to be deleted")
@@ -83,8 +86,10 @@ def test_a_deleted_tag_is_gone_and_stays(project: Project, upstream: Registry, h
     assert project.tags()[names[0]] == lost.digest
     project.judge()
     since = image["gone"]
-    project.archive(code=3, images={"refs": names})
+    known = project.archive(images={"refs": names})
+    assert project.failures() == {}
     assert project.images()[names[0]]["gone"] == since
+    assert known.json["gone"]["images"] == 1
     assert "gone" in outcome.json["failures"][0]["code"]
 
 
