@@ -27,7 +27,7 @@ from archiver.core.tarstream import Member, Sink, small_member
 from archiver.offline import names
 from archiver.offline.volumelist import list_path, whole_of
 from archiver.store.atomic import storage_errors
-from archiver.store.images import blob_reader
+from archiver.store.images import blob_reader, undisturbed
 from archiver.store.imagestar import blob_member
 from archiver.store.snapshots import good_snapshot, read_snapshot
 
@@ -121,17 +121,18 @@ def build_bundle(
         StoreError: the archive cannot be read, or the file not be written.
     """
     progress = progress or NullProgress()
-    paths = archive.project(project)
-    record = read_snapshot(paths, snapshot or good_snapshot(paths))
-    _check_platforms(record, platforms)
-    most = volume_bytes(volume_size) if volume_size is not None else None
-    base = read_base(since, paths, record, progress) if since is not None else None
-    target = target_path(output, bundle_name(record, base), archive)
-    if since is not None and whole_of(since).resolve() == target.resolve():
-        raise UsageError(
-            "the delta would take the place of its base", place=str(target), hint="choose another name"
-        )
     with ExitStack() as held:
+        held.enter_context(undisturbed(archive.images))
+        paths = archive.project(project)
+        record = read_snapshot(paths, snapshot or good_snapshot(paths))
+        _check_platforms(record, platforms)
+        most = volume_bytes(volume_size) if volume_size is not None else None
+        base = read_base(since, paths, record, progress) if since is not None else None
+        target = target_path(output, bundle_name(record, base), archive)
+        if since is not None and whole_of(since).resolve() == target.resolve():
+            raise UsageError(
+                "the delta would take the place of its base", place=str(target), hint="choose another name"
+            )
         key = held.enter_context(signing_key(sign)) if sign is not None else None
         index = held.enter_context(search_index(paths, record.id, progress, target))
         contents = closure(archive, record, platforms, page_titles(index) if index else None, base)

@@ -92,13 +92,10 @@ class ArchiveRecords:
 
     def _place(self, record: str, opened: list[FileAccess]) -> Place:
         try:
-            at = self._locator.find(record)
+            at, source = self._locator.open(record, FileAccess)
         except NotArchived as error:
-            raise RecordCorrupt(error.message, place=record) from error
-        path = self._paths.warc / at.file
-        if path.parent != self._paths.warc or not path.is_file():
-            raise RecordCorrupt("the record's WARC file is missing", place=str(path))
-        opened.append(FileAccess(path))
+            raise RecordCorrupt(error.message, place=error.place) from error
+        opened.append(source)
         return Place(opened[-1], at.offset, at.length, record)
 
 

@@ -17,7 +17,16 @@ from archiver.offline.misses import LOOK_UP, no_site
 from archiver.offline.reading import ReadingMaker
 from archiver.offline.readings import Readings
 from archiver.offline.sites import Sites
-from archiver.offline.wsgi import SANDBOX, Reply, Request, method_not_allowed, plain, read_request, send
+from archiver.offline.wsgi import (
+    SANDBOX,
+    Reply,
+    Request,
+    close_body,
+    method_not_allowed,
+    plain,
+    read_request,
+    send,
+)
 
 if TYPE_CHECKING:
     from archiver.offline.holdings import Holding
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
     from archiver.offline.wsgi import Environ, StartResponse
 
 Log = Callable[[str], None]
+_LOST = frozenset({404, 502})  # what is said where something is not there, or not what it was
 
 
 def nothing() -> None:
@@ -98,7 +108,14 @@ class Library:
         return _reporting(send(reply, method, start_response), request, self._log)
 
     def answer(self, request: Request) -> Reply:
-        """Answer a well-formed request."""
+        """Answer a well-formed request; once more where a snapshot that it was to be answered from has just been pruned."""
+        reply = self._answer(request)
+        if reply.status in _LOST and self._readings.are_overtaken():
+            close_body(reply)
+            reply = self._answer(request)
+        return reply
+
+    def _answer(self, request: Request) -> Reply:
         view = self._book.view(request.caller)
         origin = self._book.route(request.caller)
         if origin is None and self._book.is_astray(request.caller):

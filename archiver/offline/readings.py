@@ -29,6 +29,7 @@ R = TypeVar("R")
 
 _SPARE = 4  # choices kept open that nobody reads at the moment
 _INTERVAL = 1.0  # seconds between two looks for new snapshots
+_OVERTAKEN = 60.0  # seconds after snapshots were dropped for which what is not found is looked for once more
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,8 @@ class Readings(Generic[R]):
         self._refused: Choice = ()
         self._due = time.monotonic() + _INTERVAL
         self._looking = threading.Lock()
+        self._ids = snapshots.ids()
+        self._dropped = -_OVERTAKEN
 
     def default(self) -> Choice:
         """Return the choice that is read where no other is asked for; looks for new snapshots once a second."""
@@ -180,6 +183,28 @@ class Readings(Generic[R]):
         finally:
             self._lending.give_back(choice)
 
+    def are_overtaken(self) -> bool:
+        """Say whether snapshots were dropped of late: what a request did not find may be found when it is answered again.
+
+        Where a snapshot that is read by default was dropped, the newest is from now on.
+        """
+        try:
+            ids = self._snapshots.ids()
+        except ArchiverError:
+            return False
+        before, self._ids = self._ids, ids
+        if any(set(names) - set(ids[project]) for project, names in before.items()):
+            self._dropped = time.monotonic()
+        if self._is_dropped(self._default, ids):
+            self._dropped = time.monotonic()
+            with self._looking:
+                if self._is_dropped(self._default, ids):
+                    self._go_over()
+        return time.monotonic() - self._dropped < _OVERTAKEN
+
+    def _is_dropped(self, choice: Choice, ids: Mapping[str, Sequence[str]]) -> bool:
+        return any(name not in ids[project.name] for project, name in zip(self._snapshots.projects, choice))
+
     def _open(self, choice: Choice) -> R:
         opened = self._snapshots.take(choice)
         try:
@@ -198,10 +223,20 @@ class Readings(Generic[R]):
             return False
 
     def _renew(self) -> None:
+        """Go over to the newest snapshots once they are ready."""
+        try:
+            self._ready()
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is open can be read on
+            self._log(f"a new snapshot cannot be read; the one before stays: {error}")
+        else:
+            self._go_over()
+        finally:
+            self._looking.release()
+
+    def _go_over(self) -> None:
         """Go over to the newest snapshots. Whoever reads the ones before reads them to the end."""
         choice: Choice = ()
         try:
-            self._ready()
             choice = self._snapshots.look()
             self._lending.take(choice)
             self._snapshots.move(choice)
@@ -210,5 +245,3 @@ class Readings(Generic[R]):
         except Exception as error:  # noqa: BLE001 - whatever it is, what is open can be read on
             self._refused = choice
             self._log(f"a new snapshot cannot be read; the one before stays: {error}")
-        finally:
-            self._looking.release()

@@ -213,9 +213,9 @@ class _Members:
             RecordCorrupt: one of them is damaged.
             StoreError: the file cannot be read.
         """
-        at = self._locator.find(record)
-        path = self._paths.warc / at.file
-        with storage_errors(path), path.open("rb") as stream:
+        with storage_errors(self._paths.warc):
+            at, stream = self._locator.open(record, lambda path: path.open("rb"))
+        with storage_errors(self._paths.warc / at.file), stream:
             stream.seek(at.offset)
             _check_member(stream, at.length)
             if at.pair_length > at.length:

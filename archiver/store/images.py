@@ -8,11 +8,11 @@ Source: OCI image-spec v1.1, image-layout.md.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Tuple
 
 from archiver.core.descriptor import OCI_INDEX, Descriptor
-from archiver.core.errors import LockHeld, NotArchived
+from archiver.core.errors import LockHeld, NotArchived, StorageDenied
 from archiver.store.atomic import make_folder, storage_errors, sweep_temporaries, write_atomically
 from archiver.store.blobs import BlobReader, BlobStore
 from archiver.store.layoutindex import LayoutIndex, alias_document
@@ -39,6 +39,19 @@ def read_index(root: Path) -> tuple[Descriptor, ...]:
         InvalidDocument, InvalidDigest: the index is malformed.
     """
     return LayoutIndex.read(root).entries
+
+
+@contextmanager
+def undisturbed(root: Path) -> Iterator[None]:
+    """Have nothing pruned that a layout's archive has for as long as the block lasts; waits while prune works.
+
+    Where no lock can be had nobody can prune either: the medium is read-only, or there is no layout.
+    """
+    with ExitStack() as held:
+        if root.is_dir():
+            with suppress(StorageDenied):
+                held.enter_context(shared_lock(root / STORE_LOCK))
+        yield
 
 
 class ImageLayout:
