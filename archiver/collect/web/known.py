@@ -1,8 +1,8 @@
 """What is known of a doc site before it is crawled again: which URLs of the earlier view to ask for, and when.
 
-They wait until the seeds were asked and the site's own sitemaps and feeds were read, because these say what changed; and
-so does all that is found meanwhile. Then what is due is queued, and what is not stays held back for the whole run,
-however often it is found again. docs/decisions/0028 has the reasons.
+What is due whatever the site says is queued at once. The rest waits until the seeds were asked and the site's sitemaps and
+feeds were read, because these say what changed; and so does all that is found meanwhile. Then what is due is queued, and
+what is not stays held back for the whole run, however often it is found again. docs/decisions/0028 has the reasons.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _SAMPLED, _LEAST_SAMPLED = (
     50,
     3,
 )  # one URL of so many that a sitemap calls unchanged is asked for, but so many at least
+_LONG_AGO = "0001-01-01T00:00:00Z"  # what is due though a list says so is due whatever a list says
 _ASSET = re.compile(
     r"\.(?:css|m?js|map|wasm|json|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|otf|eot|mp[34]|webm)\Z",
     re.IGNORECASE,
@@ -61,7 +62,7 @@ class Known:
         self._believes = True  # that what sitemaps and feeds call unchanged is
 
     def begin(self, note_page: Callable[[str], None]) -> None:
-        """Hold what the earlier view has and what the last run did not get; feeds are asked at once.
+        """Hold what the earlier view has and what the last run did not get, and queue what need not wait, such as feeds.
 
         Args:
             note_page: called with every page that is held.
@@ -69,13 +70,14 @@ class Known:
         if not self._previous and not self._leftovers:
             return
         self._frontier.holding = True
+        at_once: list[str] = []
         for url, capture in self._previous.items():
             if _is_robots(url) or (capture.kind == PAGE and not self._in_scope(url)):
                 continue
             if self._frontier.hold(Found(url, capture.kind)) and capture.kind == PAGE:
                 note_page(url)
-            if _is_feed(capture):
-                self._frontier.queue_held(url)
+            if _is_feed(capture) or self._is_due(capture, _LONG_AGO):
+                at_once.append(url)
         for entry in self._asking.leftovers or ():
             if not is_web(entry.url) or len(entry.url) > LONGEST or _is_robots(entry.url):
                 continue
@@ -83,6 +85,7 @@ class Known:
             found = Found(entry.url, PAGE if inside else REQUISITE, entry.referrer)
             if self._frontier.hold(found) and inside:
                 note_page(entry.url)
+        self._frontier.let_go(at_once)
 
     def say(self, url: str, modified: str) -> None:
         """Take note that a sitemap or feed says when a URL last changed."""

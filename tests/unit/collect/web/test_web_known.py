@@ -80,10 +80,20 @@ def queued(frontier: Frontier) -> list[str]:
     return [url.rpartition("/")[2] for url in urls]
 
 
-def test_nothing_of_the_view_is_asked_before_it_is_released(frontier: Frontier) -> None:
-    """Seeds and sitemaps are; new pages that are found meanwhile wait behind what was known before."""
-    frontier.add(Found("http://a/docs/seed", PAGE, seed=True))
+def test_what_is_due_whatever_the_site_says_is_asked_at_once(frontier: Frontier) -> None:
+    """That is everything where all is asked for; new pages wait behind it."""
     known = knowing(frontier)
+    known.begin(str)
+    frontier.add(Found("http://a/docs/new", PAGE, "http://a/docs/seed"))
+    assert queued(frontier) == ["a", "b", "c.css"]
+    assert known.release()
+    assert queued(frontier) == ["new"]
+
+
+def test_what_depends_on_what_the_site_says_waits_for_that(frontier: Frontier) -> None:
+    """Seeds and sitemaps do not; new pages that are found meanwhile wait behind what was known before."""
+    frontier.add(Found("http://a/docs/seed", PAGE, seed=True))
+    known = knowing(frontier, Asking("a", "b", "c.css"))
     noted: list[str] = []
     known.begin(noted.append)
     frontier.add(Found("http://a/docs/new", PAGE, "http://a/docs/seed"))
