@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Iterable, Iterator, NamedTuple
 
 if TYPE_CHECKING:
     from archiver.bundle.documents import Document
 
-MOST_LINES = 20_000
-"""Lines of one text that are compared."""
+MOST_LINES = 50_000
+MOST_CHARACTERS = 2_000_000
+"""Lines and characters of one text that are compared."""
 _SHORTEST, _LONGEST = 60, 400  # characters of a line, where no sentence ends
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|(?<=[\u3002\uff01\uff1f])")
+_SENTENCE = re.compile(r"(?:[^.!?\u3002\uff01\uff1f]|[.!?](?!\s))*(?:[.!?\u3002\uff01\uff1f]+|\Z)")
 # Scripts without spaces between words: Han, Hiragana, Katakana. In Korean there are spaces.
 _UNSPACED = "\u3005-\u3007\u3041-\u309f\u30a1-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003fffd"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}](?:[^\s{_UNSPACED}]{{0,200}}[^\W{_UNSPACED}])?|[^\s]")
@@ -66,8 +67,22 @@ def plain_passages(text: str) -> Iterator[Passage]:
 
 
 def limited(passages: Iterable[Passage]) -> tuple[Passage, ...]:
-    """Return as many lines as are compared of one text."""
-    return tuple(islice(passages, MOST_LINES))
+    """Return as many lines as are compared of one text; a last one stands for all others, and tells whether they changed."""
+    every = iter(passages)
+    found: list[Passage] = []
+    size = 0
+    for passage in every:
+        found.append(passage)
+        size += len(passage.text)
+        if len(found) == MOST_LINES or size >= MOST_CHARACTERS:
+            break
+    rest, count = hashlib.sha256(), 0
+    for passage in every:
+        rest.update(passage.text.encode("utf-8", "surrogatepass") + b"\n")
+        count += 1
+    if count:
+        found.append(Passage(f"({count:,} more lines, sha256 {rest.hexdigest():.16})"))
+    return tuple(found)
 
 
 def words(passages: Iterable[Passage]) -> list[Word]:
@@ -83,12 +98,12 @@ def words(passages: Iterable[Passage]) -> list[Word]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    for sentence in _SENTENCE.split(text):
-        if len(sentence) <= _LONGEST:
-            if sentence.strip():
-                yield sentence.strip()
-        else:
+    for match in _SENTENCE.finditer(text):
+        sentence = match[0].strip()
+        if len(sentence) > _LONGEST:
             yield from _cut(sentence)
+        elif sentence:
+            yield sentence
 
 
 def _cut(sentence: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ MOST_SHOWN = 30_000
 """Characters of one difference; of what is beyond only the number of lines is told."""
 _CONTEXT = 1  # lines that are shown around what changed
 _ALIKE = 0.4  # of the characters of two passages must be the same for their words to be compared
+_LENGTH_OF_WORD = 4  # characters, on average and with all scripts together
 _SPLINTER = 1  # words between two changes that are not shown as unchanged
 
 
@@ -111,7 +112,11 @@ class _Change:
 
 def _change(edit: Edit, earlier: Sequence[Passage], later: Sequence[Passage], work: Work) -> _Change | None:
     """Look at an edit word by word; as a whole where hardly a word is left, and not at all where all are."""
-    gone, new = words(earlier[edit.start : edit.stop]), words(later[edit.new_start : edit.new_stop])
+    old_lines, new_lines = earlier[edit.start : edit.stop], later[edit.new_start : edit.new_stop]
+    size = sum(len(each.text) for each in (*old_lines, *new_lines))
+    if not work.spend(size):
+        return _unread(edit, old_lines, new_lines)
+    gone, new = words(old_lines), words(new_lines)
     steps = edits([word.text for word in gone], [word.text for word in new], work)
     if not steps:
         return None
@@ -125,6 +130,23 @@ def _change(edit: Edit, earlier: Sequence[Passage], later: Sequence[Passage], wo
         sum(word.counts for kind, word in marked if kind == REMOVED),
         sum(word.counts for kind, word in marked if kind == ADDED),
     )
+
+
+def _unread(edit: Edit, gone: Sequence[Passage], new: Sequence[Passage]) -> _Change | None:
+    """Take lines as they are, where comparing their words would take too long."""
+    if _without_spaces(gone) == _without_spaces(new):
+        return None
+    lines = [
+        Line(kind, (Part(kind, each.text),))
+        for kind, side in ((REMOVED, gone), (ADDED, new))
+        for each in side
+    ]
+    removed, added = (sum(len(each.text) for each in side) // _LENGTH_OF_WORD for side in (gone, new))
+    return _Change(edit, tuple(lines), removed, added)
+
+
+def _without_spaces(passages: Sequence[Passage]) -> str:
+    return "".join("".join(each.text.split()) for each in passages)
 
 
 def _length(found: Sequence[Word]) -> int:
