@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Callable, Iterable, Iterator
 
 from archiver.core.capture import Capture
-from archiver.store.captureindex import CaptureIndex, write_lines
+from archiver.store.blockindex import write_lines
+from archiver.store.captureindex import CaptureIndex
 
 LOOK_UPS, READ_THROUGH = 200, 5
 

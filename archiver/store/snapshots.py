@@ -13,7 +13,8 @@ from archiver.core.digest import Digest
 from archiver.core.errors import NotArchived, RecordCorrupt
 from archiver.core.snapshot import Snapshot
 from archiver.store.atomic import atomic_file, storage_errors, write_atomically
-from archiver.store.captureindex import capture_lines, parsed, write_lines
+from archiver.store.blockindex import write_lines
+from archiver.store.captureindex import capture_lines, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path

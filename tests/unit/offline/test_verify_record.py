@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 
 from archiver.offline.verify import verify_bundle
-from archiver.store.captureindex import write_lines
+from archiver.store.blockindex import write_lines
 from servers.handmade_bundle import CHART, Bundle, as_json, file_artifact, sha256
 
 if TYPE_CHECKING:

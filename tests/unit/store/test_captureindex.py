@@ -16,8 +16,9 @@ import pytest
 
 from archiver.core.capture import Capture
 from archiver.core.errors import RecordCorrupt
-from archiver.store import captureindex
-from archiver.store.captureindex import CaptureIndex, capture_lines, captures_of, write_lines
+from archiver.store import blockindex, captureindex
+from archiver.store.blockindex import write_lines
+from archiver.store.captureindex import CaptureIndex, capture_lines, captures_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,8 +151,8 @@ def test_the_tables_are_as_documented() -> None:
 
 def test_many_blocks_have_many_leaves(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the size, every key is found, and a root that would not fit tells less of each leaf."""
-    monkeypatch.setattr(captureindex, "_BLOCK_SIZE", 1)
-    monkeypatch.setattr(captureindex, "_LEAF_SIZE", 1)
+    monkeypatch.setattr(blockindex, "_BLOCK_SIZE", 1)
+    monkeypatch.setattr(blockindex, "_LEAF_SIZE", 1)
     folder = "https://example.org/" + "deep/" * 100
     captures = [capture(f"{folder}{n:04}") for n in range(400)]
     data = packed(captures)
@@ -299,7 +300,7 @@ def test_a_block_that_is_a_bomb_is_not_unpacked(path: Path) -> None:
 
 def test_a_look_up_reads_little(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few blocks are unpacked for a key, whatever their number."""
-    monkeypatch.setattr(captureindex, "_BLOCK_SIZE", 4 << 10)
+    monkeypatch.setattr(blockindex, "_BLOCK_SIZE", 4 << 10)
     path.write_bytes(packed(CAPTURES))
     index = CaptureIndex(path)
     index.captures_at("")
