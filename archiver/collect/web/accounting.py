@@ -71,6 +71,7 @@ class Accounting:
             self._account_error(entry, status)
         elif verdict := self._refusing(entry, recorded, result):
             self._account_refused(entry, verdict)
+            target = self._place(entry, recorded)
         else:
             problem = self._problem(entry, recorded)
             if problem is not None:
@@ -82,6 +83,8 @@ class Accounting:
             ):
                 self._frontier.capture(self.capture_of(recorded, archived_kind(entry), facts_of(result)))
             target = self._lead_on(entry, recorded, result)
+            if isinstance(problem, PageMoved):
+                target = self._place(entry, recorded)
         self._frontier.settle(url, status=status, size=recorded.size, target=target)
 
     def account_unread(self, recorded: Recorded) -> None:
@@ -172,6 +175,10 @@ class Accounting:
             self._known.say(url, modified)
         self._discovery.links(entry, result.links)
         return ""
+
+    def _place(self, entry: Found, recorded: Recorded) -> str:
+        """Return where a redirect leads that is not followed; empty where it is none."""
+        return self._discovery.redirection(entry, recorded.header("Location"))[0] if recorded.is_redirect else ""
 
     def _take_sitemap(self, entry: Found, sitemap: Sitemap) -> None:
         self._sitemaps.take(entry.url, sitemap, self._discovery.listed)
