@@ -72,7 +72,7 @@ _PROJECT_HELP = {
     "last_run_timestamp_seconds": "When the project's last run ended.",
     "last_run_duration_seconds": "How long the project's last run took.",
     "last_run_exit_code": "How the project's last run ended: docs/exit-codes.md.",
-    "last_run_failures": "What the last run could not get.",
+    "last_run_failures": "What could not be had when it was last asked for.",
     "last_run_received_bytes": "What the last run received over the network.",
     "unfinished_run": "Whether a run is under way or was interrupted.",
     "next_due_timestamp_seconds": "When something is to be asked again.",

@@ -44,9 +44,14 @@ def print_reports(reports: Sequence[dict[str, Any]], *, many: bool) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print a document on standard output, as readable as its encoding allows."""
+    """Print a document on standard output."""
+    print(json_text(document))
+
+
+def json_text(document: Any) -> str:
+    """Return a document as readable as the encoding of standard output allows."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    print(json.dumps(document, indent=1, ensure_ascii=encoding != "utf8"))
+    return json.dumps(document, indent=1, ensure_ascii=encoding != "utf8")
 
 
 def error_json(error: ArchiverError) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Iterator
 
 from archiver.collect.refresh import NotDue
 from archiver.core.amounts import count_text, size_text
+from archiver.core.errors import LockHeld
 from archiver.core.judgement import HEALTHY
 from archiver.core.printable import printable
 
@@ -33,8 +34,9 @@ def outcome_line(outcome: RunResult | NotDue, seconds: float) -> str:
 
 
 def failed_line(project: str, error: ArchiverError) -> str:
-    """Return what ended the refresh of a project."""
-    return f"{project}: FAILED: {printable(str(error), _LONGEST)} [{error.code}]"
+    """Return what ended the refresh of a project, or kept it from beginning."""
+    what = "LOCKED" if isinstance(error, LockHeld) else "FAILED"
+    return f"{project}: {what}: {printable(str(error), _LONGEST)} [{error.code}]"
 
 
 def is_alarming(outcome: RunResult | NotDue) -> bool:

@@ -196,7 +196,7 @@ def _sayings(status: ProjectStatus, now: datetime) -> Iterator[str]:
     if run is not None and run.error:
         yield f"the last run, {_ago(run.finished, now)}, ended with: {run.error} [{run.error_code}]"
     elif run is not None and run.failures:
-        yield f"the last run could not get {count_text(run.failures, 'thing')}: its report in snapshots/ lists them"
+        yield f"{count_text(run.failures, 'thing')} could not be had: the newest report in snapshots/ lists what"
     due = _moment(run.due) if run is not None else None
     if due is not None and now > due + _LATE:
         yield f"nothing has run since something was due, {_span(due, now)} ago: look whether refresh is still called"

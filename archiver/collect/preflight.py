@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 
 from archiver.collect.files.naming import path_of
+from archiver.collect.hook import hook_problems
 from archiver.collect.images.lists import check_lists, is_url, local_list, malformed_lines
 from archiver.collect.images.tags import ExactRule, parse_rule
 from archiver.collect.images.versions import tag_version
@@ -97,6 +98,7 @@ def advice(loaded: LoadedSpec, environment: Mapping[str, str]) -> Iterator[SpecE
     yield from _unguarded(loaded)
     yield from _never_newest(loaded)
     yield from _without_effect(loaded)
+    yield from hook_problems(loaded, environment)
     try:
         check_environment(loaded, environment)
     except SpecError as error:

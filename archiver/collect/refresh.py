@@ -48,10 +48,17 @@ class Specs:
 
 @dataclass(frozen=True)
 class NotDue:
-    """A project of which nothing is to be asked before ``until``."""
+    """A project of which nothing is to be asked now.
+
+    Attributes:
+        project: its name.
+        until: when something is.
+        failures: how many things could not be had when they were last asked for.
+    """
 
     project: str
     until: datetime
+    failures: int
 
 
 def read_specs(named: Sequence[Path], environment: Mapping[str, str] = os.environ) -> Specs:
@@ -117,7 +124,7 @@ def refresh_project(
     if before is not None and unfinished_since(paths) is None and not _due(loaded, before, asking):
         until = next_due(loaded, before)
         if until is not None:
-            return NotDue(paths.name, until)
+            return NotDue(paths.name, until, len(before.failures))
     return archive_project(
         loaded, archive, asking=asking, stop=stop, progress=progress, environment=environment
     )

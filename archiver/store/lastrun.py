@@ -36,7 +36,7 @@ class LastRun:
         error_code: the stable code of that error.
         due: when there is something to be asked again; empty where that is at once, or is not known.
         received: how many bytes came over the network.
-        failures: how many things of those that the spec names could not be had.
+        failures: how many things could not be had when they were last asked for.
     """
 
     started: str

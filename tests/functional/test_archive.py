@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
-import os
-import pty
 import random
 import re
 import signal
-import subprocess
-import termios
 import threading
 import zipfile
 from typing import TYPE_CHECKING, Any, Iterator
@@ -362,25 +357,10 @@ def test_ctrl_c_during_a_pull_leaves_nothing_unverified(console: Console) -> Non
 def test_progress_is_drawn_on_a_terminal(console: Console, site: Site) -> None:
     """On a terminal the pages are counted in place."""
     spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")])
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 100))
-    with subprocess.Popen(
-        [*console.program, "archive", str(spec)],
-        cwd=console.folder,
-        env={**console.environment, "TERM": "xterm"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # EIO: the other end is closed
-            while chunk := os.read(ours, 1 << 16):
-                shown += chunk
-        os.close(ours)
-    assert process.returncode == 0
-    assert b"pages" in shown
-    assert re.search(rb"\r[^\n]", shown), "nothing is drawn over"
+    code, shown = console.on_terminal("archive", spec)
+    assert code == 0
+    assert "pages" in shown
+    assert re.search(r"\r[^\n]", shown), "nothing is drawn over"
 
 
 @pytest.mark.parametrize("place", ["archives", "archives/deeper"])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import shlex
 import subprocess
 import sys
+import termios
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
@@ -113,6 +115,26 @@ class Console:
         )
         assert "Traceback (most recent call last)" not in done.stderr, done.stderr
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def on_terminal(self, *arguments: str | Path, columns: int = 100) -> tuple[int, str]:
+        """Run a command to its end on a terminal of so many columns; return its exit code and what it wrote there."""
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, columns))
+        with subprocess.Popen(
+            [*self.program, *map(str, arguments)],
+            cwd=self.folder,
+            env={**self.environment, "TERM": "xterm"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        ) as process:
+            os.close(theirs)
+            shown = b""
+            with contextlib.suppress(OSError):  # EIO: the other end is closed
+                while chunk := os.read(ours, 1 << 16):
+                    shown += chunk
+            os.close(ours)
+        return process.returncode, shown.decode("utf-8", "replace")
 
     def measured(self, *arguments: str | Path) -> tuple[Outcome, int]:
         """Run a command to its end; return also the most memory, in MB, that one of its processes had."""
