@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from archiver.core.judgement import Judgement
     from archiver.core.progress import Progress
     from archiver.core.report import Report, SiteReport
-    from archiver.core.snapshot import Failure, FileResult, ImageResult, SiteResult, Snapshot
+    from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult, SiteResult, Snapshot
     from archiver.store.paths import ProjectPaths
 
 
@@ -56,6 +56,11 @@ class Before:
         """Return what it lacks of a source."""
         failures = self.snapshot.failures if self.snapshot else ()
         return tuple(failure for failure in failures if failure.source == source)
+
+    def broken_links(self, source: str) -> tuple[BrokenLink, ...]:
+        """Return the dead links of a doc site."""
+        links = self.snapshot.broken_links if self.snapshot else ()
+        return tuple(link for link in links if link.source == source)
 
     def site(self, name: str) -> SiteResult | None:
         """Return what came of a doc site; None where it was not asked for."""

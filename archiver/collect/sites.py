@@ -116,7 +116,10 @@ class DocSites:
         if told is None:
             told = site_report(self.state, result, ())
         told = replace(told, unchanged=0, carried=0, bytes=0, seconds=0.0, not_due=len(earlier))
-        return Sites((result,), tuple(earlier.values()), (), (), (told,), (judgement,))
+        known_gone = {url for url, capture in earlier.items() if capture.gone}
+        failures = tuple(each for each in before.failures(site.name) if each.subject not in known_gone)
+        links = before.broken_links(site.name)
+        return Sites((result,), tuple(earlier.values()), failures, links, (told,), (judgement,))
 
     def _asked(
         self, site: DocSite, before: Before, earlier: Mapping[str, Capture], documents: DocumentPool
