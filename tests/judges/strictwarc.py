@@ -27,7 +27,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _URI = re.compile(r"https?://[!-~]+")
 _UNESCAPED = re.compile(r"""[#<>"]|^[^?]*[`{}\\]|\?.*'""")  # what URLs have percent-encoded in path and query
-_FILE = re.compile(r"(.+)-(\d{5})\.warc\.gz")
+_FILE = re.compile(r"(.+)-(\d{5})(?:\.([1-9]\d*))?\.warc\.gz")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9]\d\d) ?[^\r\n]*")
 _REQUEST_LINE = re.compile(rb"GET ([!-~]+) HTTP/1\.1")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
@@ -156,7 +156,7 @@ def _check_numbers(names: list[str], verdict: Verdict) -> None:
     for name in names:
         match = _FILE.fullmatch(name)
         if match is None:
-            verdict.blame(name, 0, "the file's name is not <snapshot>-<source>-NNNNN.warc.gz")
+            verdict.blame(name, 0, "the file's name is not <snapshot>-<source>-NNNNN[.<n>].warc.gz")
         else:
             numbers.setdefault(match[1], []).append(int(match[2]))
     for prefix, found in numbers.items():
@@ -165,8 +165,13 @@ def _check_numbers(names: list[str], verdict: Verdict) -> None:
 
 
 def _check_file(path: Path, verdict: Verdict) -> None:
-    """One warcinfo record, then pairs; every gzip member one record, and nothing between or behind them."""
-    info: Record | None = None
+    """One warcinfo record, then pairs; every gzip member one record, and nothing between or behind them.
+
+    A file that was rewritten has one of its own first, which no record names, and behind it those that records do.
+    """
+    infos: list[str] = []
+    match = _FILE.fullmatch(path.name)
+    rewritten = match is not None and match[3] is not None
     response: Record | None = None
     count = 0
     try:
@@ -180,12 +185,14 @@ def _check_file(path: Path, verdict: Verdict) -> None:
             count += 1
             problems = list(_header_problems(record))
             if count == 1:
-                info = record
                 problems += _warcinfo_problems(record)
             elif record.type == "warcinfo":
-                problems.append("a warcinfo record that is not the file's first")
-            elif info is not None and record.headers.get("WARC-Warcinfo-ID") != info.id:
+                if not rewritten:
+                    problems.append("a warcinfo record that is not the file's first")
+            elif record.headers.get("WARC-Warcinfo-ID") not in infos[rewritten:]:
                 problems.append("WARC-Warcinfo-ID is not that of the file's warcinfo record")
+            if record.type == "warcinfo" or count == 1:
+                infos.append(record.id)
             problems += _order_problems(record, response)
             problems += _http_problems(record)
             response = record if record.type in ("response", "revisit") else None
