@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archiver.core.hashing import Hasher
 
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
+_HASHERS = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 ALGORITHMS = tuple(_HEX_LENGTH)
 """The algorithms of digests that can be checked."""
 _DIGEST = re.compile(r"\A(sha256|sha512):([0-9a-f]+)\Z")
@@ -60,7 +61,7 @@ class Digest:
 
     def hasher(self) -> _Hash:
         """Return a fresh hash object of this digest's algorithm."""
-        return hashlib.new(self.algorithm)
+        return _HASHERS[self.algorithm]()
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"

@@ -34,7 +34,7 @@ def load(data: bytes, *, limit: int, what: str) -> Any:
         raise InvalidDocument(f"{len(data)} bytes of JSON, more than the {limit} accepted", place=what)
     try:
         text = data.decode("utf-8")
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        document = _DECODER.decode(text)
         if "\\u" in text:  # UTF-8 itself has no surrogates, escapes may
             json.dumps(document, ensure_ascii=False).encode("utf-8")
     except InvalidDocument as error:
@@ -56,13 +56,18 @@ def load_object(data: bytes, *, limit: int, what: str) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise InvalidDocument(f"key {key!r:.80} occurs twice")
-        result[key] = value
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise InvalidDocument(f"key {key!r:.80} occurs twice")
+            seen.add(key)
     return result
 
 
 def _refuse_constant(name: str) -> Any:
     raise InvalidDocument(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)

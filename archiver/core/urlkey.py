@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
 from archiver.core.errors import InvalidURL
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _WWW = re.compile(r"\Awww\d*\.")
 _SAFE = "!$&'()*+,-./:;<=>?@[\\]^_`{|}~\""  # what stays unescaped in a key, beside letters and digits
+_AS_IT_IS = re.compile(f"[A-Za-z0-9{re.escape(_SAFE)}]*")
+_LONGEST_KNOWN = 300  # characters of host and port; none that exist are longer
 _SESSION_ID = re.compile(
     r"(?:\A|(?<=[;&?]))(?:jsessionid|phpsessid|sid|aspsessionid[a-z]{8}|cfid|cftoken)=[0-9a-z-]{8,}(?:&|\Z)"
 )
@@ -39,14 +42,15 @@ class Origin:
         """Return the origin of an absolute http(s) URL. Raises InvalidURL for anything else."""
         try:
             parts = urlsplit(url)
-            port = parts.port
+            read = _known_origin if len(parts.netloc) <= _LONGEST_KNOWN else _read_origin
+            found = read(parts.scheme, parts.netloc)
         except ValueError as error:
             raise InvalidURL("not a URL", place=f"{url:.200}") from error
-        if parts.scheme not in _DEFAULT_PORT or not parts.hostname:
+        if found is None:
             raise InvalidURL("not an absolute http or https URL", place=f"{url:.200}")
-        return cls(parts.scheme, parts.hostname.lower(), port or _DEFAULT_PORT[parts.scheme])
+        return found
 
-    @property
+    @cached_property
     def netloc(self) -> str:
         """``host`` or ``host:port``, the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -60,8 +64,32 @@ class Origin:
         except ValueError:
             return f".{self.host}".removesuffix(".").endswith(".localhost")
 
-    def __str__(self) -> str:
+    @cached_property
+    def surt(self) -> str:
+        """What the sort keys of its URLs begin with: ``org,example:8080)``."""
+        host = _WWW.sub("", self.host) or self.host
+        labels = ",".join(reversed(host.split("."))) if ":" not in host else host
+        port = "" if self.port == _DEFAULT_PORT[self.scheme] else f":{self.port}"
+        return f"{labels}{port})"
+
+    @cached_property
+    def _text(self) -> str:
         return f"{self.scheme}://{self.netloc}"
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def _read_origin(scheme: str, netloc: str) -> Origin | None:
+    """Return the origin that the beginning of a URL names; None where it is none of the web's. Raises ValueError."""
+    parts = SplitResult(scheme, netloc, "", "", "")
+    port = parts.port
+    if scheme not in _DEFAULT_PORT or not parts.hostname:
+        return None
+    return Origin(scheme, parts.hostname.lower(), port or _DEFAULT_PORT[scheme])
+
+
+_known_origin = lru_cache(maxsize=1024)(_read_origin)  # what is asked for comes from few
 
 
 def surt_key(url: str) -> str:
@@ -72,21 +100,21 @@ def surt_key(url: str) -> str:
     """
     origin = Origin.of(url)
     parts = urlsplit(url)
-    host = _WWW.sub("", origin.host) or origin.host
-    labels = ",".join(reversed(host.split("."))) if ":" not in host else host
-    port = "" if origin.port == _DEFAULT_PORT[origin.scheme] else f":{origin.port}"
     path = _canonical_escapes(parts.path).lower()
-    path = re.sub(r"/{2,}", "/", path)
+    if "//" in path:
+        path = re.sub(r"/{2,}", "/", path)
     if len(path) > 1:
         path = path.rstrip("/")
-    query = _canonical_escapes(parts.query).lower()
-    query = _SESSION_ID.sub("", query).rstrip("&")
-    if query:
-        query = "?" + "&".join(sorted(query.split("&")))
-    return f"{labels}{port}){path or '/'}{query}"
+    query = ""
+    if parts.query:
+        query = _SESSION_ID.sub("", _canonical_escapes(parts.query).lower()).rstrip("&")
+        query = query and "?" + "&".join(sorted(query.split("&")))
+    return f"{origin.surt}{path or '/'}{query}"
 
 
 def _canonical_escapes(text: str) -> str:
     """Undo needless percent-escapes, then escape what a space-separated ASCII index cannot hold."""
+    if _AS_IT_IS.fullmatch(text):  # most are, and that is told quickly
+        return text
     raw = unquote_to_bytes(text.encode("utf-8", "surrogatepass"))
     return quote(raw, safe=_SAFE)

@@ -74,9 +74,11 @@ def tamed(data: bytes, is_archived: Callable[[bytes], bool]) -> Iterator[Edit]:
         data: the page.
         is_archived: says of an absolute or protocol-relative URL whether it is of an archived origin.
     """
-    at = 0
-    while opening := _TAMED.search(data, at):
-        (start, at), tag = opening.span(), opening[0]
+    seen = 0
+    for opening in _TAMED.finditer(data):
+        start, tag = opening.start(), opening[0]
+        if start < seen:
+            continue  # in an import map
         folded = tag.lower()
         if folded.startswith(b"<m"):
             yield from _tamed_meta(tag, folded, start, is_archived)
@@ -85,13 +87,15 @@ def tamed(data: bytes, is_archived: Callable[[bytes], bool]) -> Iterator[Edit]:
             for match in _INTEGRITY.finditer(tag):
                 yield start + match.start(), start + match.end(), b""
         if folded.startswith(b"<l"):
-            yield from _set_aside(_CONNECTING, tag, start)
-        elif b"type" in folded:
+            if b"pre" in folded:  # as in all that is looked for
+                yield from _set_aside(_CONNECTING, tag, start)
+            continue
+        if b"speculationrules" in folded:
             yield from _set_aside(_SPECULATION, tag, start)
-            if b"importmap" in folded:
-                begin, at = at, _end_of_raw_text(data, b"script", at)
-                for match in _INTEGRITY_MEMBER.finditer(data, begin, at):
-                    yield match.end(), match.end(), _SET_ASIDE
+        if b"type" in folded and b"importmap" in folded:
+            seen = _end_of_raw_text(data, b"script", opening.end())
+            for match in _INTEGRITY_MEMBER.finditer(data, opening.end(), seen):
+                yield match.end(), match.end(), _SET_ASIDE
 
 
 def refresh_target(value: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import zlib
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Callable
@@ -213,16 +212,16 @@ class _SmallMember(io.BytesIO):
         self.consumed = consumed
         self._content = content
 
-    def read_plain_head(self, most: int) -> list[bytes]:
-        """Read the lines up to an empty one; none where one is folded or odd, or they are more than ``most`` bytes."""
+    def read_plain_head(self, most: int) -> bytes:
+        """Read the lines up to an empty one; nothing where one is folded or odd, or they are more than ``most`` bytes."""
         at = self.tell()
         end = self._content.find(_BLANK, at, at + most)
         block = self._content[at : max(at, end)]
         breaks = block.count(b"\r\n")
         if b"\n " in block or b"\n\t" in block or not breaks == block.count(b"\n") == block.count(b"\r"):
-            return []
+            return b""
         self.seek(at + len(block) + len(_BLANK))
-        return block.split(b"\r\n") if block else []
+        return block
 
 
 def _small_member(source: RandomAccess, offset: int, most: int) -> _SmallMember | None:
@@ -257,7 +256,7 @@ def _read_head(
         begun = stream.tell()
         plain = stream.read_plain_head(most)
         if plain:
-            return _head_of(plain, stream.tell() - begun)
+            return _head_of(_decoded_lines(plain, "\r\n"), len(plain) + len(_BLANK))
         stream.seek(begun)
     lines: list[bytes] = []
     taken = 0
@@ -277,22 +276,22 @@ def _read_head(
             lines.append(stripped)
     if not lines:
         raise RecordCorrupt(_NOT_A_HEAD, place=place)
-    return _head_of(lines, taken)
+    return _head_of(_decoded_lines(b"\n".join(lines), "\n"), taken)
 
 
-def _head_of(lines: list[bytes], taken: int) -> _Head:
-    start, *rest = _decoded_lines(lines)
+def _head_of(lines: list[str], taken: int) -> _Head:
+    start, *rest = lines
     split = [line.partition(":") for line in rest]
     fields = tuple([(name.rstrip(" \t"), value.strip()) for name, colon, value in split if colon])
     return _Head(start, fields, taken)
 
 
-def _decoded_lines(lines: list[bytes]) -> list[str]:
-    """Decode each line, as UTF-8 where it is that, else as Latin-1."""
+def _decoded_lines(block: bytes, end: str) -> list[str]:
+    """Return lines decoded, each as UTF-8 where it is that, else as Latin-1."""
     try:
-        return b"\n".join(lines).decode().split("\n")
+        return block.decode().split(end)
     except UnicodeDecodeError:
-        return [_decoded_line(line) for line in lines]
+        return [_decoded_line(line) for line in block.split(end.encode())]
 
 
 def _decoded_line(line: bytes) -> str:
@@ -364,11 +363,32 @@ def _open_payload(place: Place, digest: str, done: Callable[[], None]) -> Respon
     if expected is None or str(expected) != digest:
         raise RecordCorrupt(f"the index says {digest:.80}, the record {expected}", place=place.record)
     head = record.http_head()
-    body = _Body(record, ContentCheck(expected, record.left), place.length, done)
+    check = ContentCheck(expected, record.left)
     if not record.is_small:
+        body = _Body(record, check, place.length, done)
         return Response(head.status, head.reason, head.fields, io.BufferedReader(body, _CHUNK))
-    with closing(body):
-        return Response(head.status, head.reason, head.fields, io.BytesIO(body.read_whole()))
+    try:
+        return Response(
+            head.status, head.reason, head.fields, io.BytesIO(_whole(record, check, place.length))
+        )
+    finally:
+        done()
+
+
+def _whole(record: Record, check: ContentCheck, length: int) -> bytes:
+    """Return a payload that is in memory. Raises ContentError or RecordCorrupt where it is not what the record promises."""
+    data = record.read(record.left)
+    if record.left:
+        record.read(1)  # says that there is no more
+    check.update(data)
+    _finish(record, check, length)
+    return data
+
+
+def _finish(record: Record, check: ContentCheck, length: int) -> None:
+    check.finish()
+    if record.finish() != length:
+        raise RecordCorrupt("the gzip member has another length than the index says")
 
 
 class _Body(io.RawIOBase):
@@ -382,27 +402,14 @@ class _Body(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read_whole(self) -> bytes:
-        """Return it all. Raises ContentError or RecordCorrupt where it is not what the record promises."""
-        data = self._next(self._record.left)
-        if self._record.left:
-            self._next(1)  # says that there is no more
-        return data
-
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is 3.12
-        data = self._next(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def _next(self, size: int) -> bytes:
-        data = self._record.read(size)
+        data = self._record.read(len(buffer))
         self._check.update(data)
         if not self._record.left and not self._checked:
-            self._check.finish()
-            if self._record.finish() != self._length:
-                raise RecordCorrupt("the gzip member has another length than the index says")
+            _finish(self._record, self._check, self._length)
             self._checked = True
-        return data
+        buffer[: len(data)] = data
+        return len(data)
 
     def close(self) -> None:
         if not self.closed:

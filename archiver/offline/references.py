@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Collection, Iterator
+from typing import Collection, Iterable, Iterator
 
 _HOST = rb"([A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]+)*|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?"
 # Two slashes, as they are written plainly, in JSON and scripts (which may hold JSON in turn), and in HTML. Each
@@ -25,6 +25,7 @@ _ENTITIES = re.compile(rb"&(?:#0{0,5}47;&#0{0,5}47|#[xX]0{0,5}2[fF];&#[xX]0{0,5}
 _COLON = re.compile(
     rb"([Hh][Tt][Tt][Pp][Ss]?)(\\{1,3}u003[aA]|\\{1,3}x3[aA]|&#0{0,5}58;|&#[xX]0{0,5}3[aA];|&colon;)\Z"
 )
+_MOST_LEAPS = 100  # each takes as long as a search for some hundred bytes
 _LONGEST_COLON = 20  # bytes that _COLON looks back over
 
 _NOT_AFTER = frozenset(
@@ -90,11 +91,10 @@ def mentions(data: bytes, hosts: Collection[bytes], *, markup: bool) -> list[Men
         hosts: in lowercase.
         markup: whether character references may stand for slashes.
     """
-    found = list(_matching(_PLAIN, data, hosts))
-    if b"\\" in data:
-        found += _matching(_BACKSLASHED, data, hosts)
+    found = list(_known(_PLAIN.finditer(data), data, hosts))
+    found += _known(_backslashed(data), data, hosts)
     if markup:
-        found += _matching(_ENTITIES, data, hosts)
+        found += _known(_ENTITIES.finditer(data), data, hosts)
     found.sort(key=lambda mention: mention.start)
     return found
 
@@ -125,8 +125,25 @@ def is_followed(data: bytes, mention: Mention, *, shown_between_tags: bool) -> b
     return not read
 
 
-def _matching(pattern: re.Pattern[bytes], data: bytes, hosts: Collection[bytes]) -> Iterator[Mention]:
-    for match in pattern.finditer(data):
+def _backslashed(data: bytes) -> Iterator[re.Match[bytes]]:
+    """Yield what ``_BACKSLASHED`` finds, leaping from one backslash to the next while they may turn out to be few.
+
+    In pages they are, if there is any; a search would look at every byte. Where they are many, it is quicker.
+    """
+    at = data.find(b"\\")
+    for _ in range(_MOST_LEAPS):
+        if at < 0:
+            return
+        match = _BACKSLASHED.match(data, at)
+        if match is not None:
+            yield match
+        at = data.find(b"\\", match.end() if match is not None else at + 1)
+    if at >= 0:
+        yield from _BACKSLASHED.finditer(data, at)
+
+
+def _known(matches: Iterable[re.Match[bytes]], data: bytes, hosts: Collection[bytes]) -> Iterator[Mention]:
+    for match in matches:
         host = match[1].lower()
         if host not in hosts:
             continue

@@ -73,7 +73,7 @@ class Wacz:
         self._index, self._data = self.part(INDEX), self.part(ARCHIVE)
         self._firsts = [block.first for block in blocks]
         self._cache: OrderedDict[int, list[bytes]] = OrderedDict()
-        self._found: dict[Capture, IndexLine] = {}
+        self._found: dict[str, IndexLine] = {}  # by the record's id
         self._lock = threading.Lock()
 
     def part(self, name: str) -> Part:
@@ -97,7 +97,8 @@ class Wacz:
             number += 1
         if len(self._found) + len(found) > _REMEMBERED:
             self._found.clear()
-        self._found.update((line.capture, line) for line in found)
+        for one in found:
+            self._found[one.capture.record] = one
         return found
 
     def lines_near(self, key: str, before: int, after: int) -> list[IndexLine]:
@@ -149,9 +150,10 @@ class Wacz:
 
     def response(self, capture: Capture) -> Response:
         """Open a capture's response. Raises RecordCorrupt where it is not what the index says."""
-        line = self._found.get(capture) or next(
-            (found for found in self.lines(capture.key) if found.capture.record == capture.record), None
-        )
+        line = self._found.get(capture.record)
+        if line is None or line.capture != capture:
+            found = (one for one in self.lines(capture.key) if one.capture.record == capture.record)
+            line = next(found, None)
         if line is None:
             raise RecordCorrupt("the index has no such record", place=capture.record)
         place = Place(self._data, line.offset, line.length, line.capture.record)

@@ -6,7 +6,8 @@ A request is checked once, here: method, target and Host are well-formed or the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Callable, Iterable, Iterator, Mapping, Union
@@ -35,6 +36,7 @@ _TARGET = re.compile(r"\A[\x21-\x7e]{1,16000}\Z")
 _HEADER_NAME = re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
 _HEADER_VALUE = re.compile(r"\A[\t\x20-\x7e\x80-\xff]{0,8000}\Z")
 _MOST_PARAMETERS = 20
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Request:
 
     def header(self, name: str) -> str:
         """Return a header's value, empty where the client sent none."""
-        return str(self.environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
+        return str(self.environ.get(_environ_name(name), ""))
 
     def parameter(self, name: str) -> str:
         """Return the first value of a query parameter, decoded; empty where there is none."""
@@ -130,7 +132,12 @@ class Reply:
 
     def with_headers(self, *more: tuple[str, str]) -> Reply:
         """Return the reply with headers added."""
-        return replace(self, headers=self.headers + more)
+        return Reply(self.status, self.headers + more, self.body)
+
+
+@lru_cache(maxsize=128)  # of names that this program asks for
+def _environ_name(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
 
 
 def read_request(environ: Environ) -> Request | Reply:
@@ -169,10 +176,7 @@ def read_request(environ: Environ) -> Request | Reply:
 
 def send(reply: Reply, method: str, start_response: StartResponse) -> Iterable[bytes]:
     """Hand a reply to the WSGI server. HEAD gets the headers only."""
-    try:
-        phrase = HTTPStatus(reply.status).phrase
-    except ValueError:
-        phrase = "Archived"
+    phrase = _PHRASES.get(reply.status, "Archived")
     headers = [pair for pair in reply.headers if is_safe_header(*pair)]
     if isinstance(reply.body, bytes):
         if not any(name.lower() == "content-length" for name, _ in headers):

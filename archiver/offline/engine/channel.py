@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from waitress.channel import ClientDisconnected, HTTPChannel
@@ -252,22 +253,27 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type inform
 
     def _environ(self, request: Parser) -> Environ:
         """Return what the application gets (PEP 3333)."""
-        fields = {_environ_name(name): value for name, value in request.headers.items()}
+        environ: dict[str, Any] = {_environ_name(name): value for name, value in request.headers.items()}
+        environ.update(self._connection)
+        environ["REQUEST_METHOD"] = request.command
+        environ["PATH_INFO"] = request.path
+        environ["QUERY_STRING"] = request.query
+        environ["REQUEST_URI"] = request.request_uri
+        environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
+        environ["wsgi.input"] = request.get_body_stream()
+        return environ
+
+    @cached_property
+    def _connection(self) -> Environ:
+        """What the application gets with each request of this connection."""
         return {
-            **fields,
             LOCAL_ADDRESS: self._local_address,
             "REMOTE_ADDR": self.addr[0],
-            "REQUEST_METHOD": request.command,
             "SCRIPT_NAME": "",
-            "PATH_INFO": request.path,
-            "QUERY_STRING": request.query,
-            "REQUEST_URI": request.request_uri,
             "SERVER_NAME": self.server.server_name,
             "SERVER_PORT": str(self.server.effective_port),
-            "SERVER_PROTOCOL": f"HTTP/{request.version}",
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": self.adj.url_scheme,
-            "wsgi.input": request.get_body_stream(),
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
-import pytest
+from urllib.parse import quote, unquote_to_bytes
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.core import urlkey
 from archiver.core.errors import InvalidURL
 from archiver.core.urlkey import Origin, surt_key
 
@@ -31,6 +36,20 @@ from archiver.core.urlkey import Origin, surt_key
 def test_keys_are_those_of_the_field(url, key):
     """Pywb and wabac look captures up by exactly these keys."""
     assert surt_key(url) == key
+
+
+@given(st.text(st.sampled_from('aZ09/?&=%25eE~+ |\\"é中\ud800\n'), max_size=30))
+def test_what_needs_no_escape_is_taken_as_it_is(text):
+    """The quick way for paths without escapes is no other way: undoing all and escaping again says the same."""
+    raw = unquote_to_bytes(text.encode("utf-8", "surrogatepass"))
+    assert urlkey._canonical_escapes(text) == quote(raw, safe=urlkey._SAFE)
+
+
+def test_hosts_that_cannot_exist_are_not_remembered():
+    """URLs from strangers may be long; what is remembered of them is not."""
+    known = urlkey._known_origin.cache_info().currsize
+    assert Origin.of(f"http://{'a' * 5000}.example/").host.startswith("aaa")
+    assert urlkey._known_origin.cache_info().currsize == known
 
 
 def test_keys_hold_no_space_and_no_newline():
