@@ -20,6 +20,7 @@ worker_processes 1;
 events {{ worker_connections 256; }}
 http {{
     log_format path '$request_method $status $request_uri';
+    log_format size '$body_bytes_sent';
     access_log off;
     client_body_temp_path {folder}/temp;
     proxy_temp_path {folder}/temp;

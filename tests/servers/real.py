@@ -32,6 +32,7 @@ _FOLDER_SERVER = """
         include /etc/nginx/mime.types;
         default_type application/octet-stream;
         access_log {folder}/access.log path;
+        access_log {folder}/sizes.log size;
         listen 127.0.0.1:{port};
         root {root};
         index index.html;
@@ -58,6 +59,11 @@ class Site:
     def requests(self) -> list[str]:
         """Return the lines of the access log so far, ``METHOD STATUS path``, oldest first."""
         return self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+
+    def sent(self) -> int:
+        """Return how many bytes of bodies were sent so far."""
+        sizes = self.log.with_name("sizes.log")
+        return sum(map(int, sizes.read_text().split())) if sizes.exists() else 0
 
 
 def python_docs() -> Path:
