@@ -426,7 +426,7 @@ def test_a_full_disk_loses_nothing(history: History, tmp_path: Path, monkeypatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("archiver.store.warcrewrite._copy_bytes", refuse)
+        patch.setattr("archiver.store.warccopy._copy_bytes", refuse)
         with pytest.raises(StorageFull):
             prune(history.archive)
     assert not [path for path in history.paths.warc.iterdir() if path.name.startswith(".tmp-")]
