@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterator, Sequence
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from readers import Load, load, slow_readers
 
@@ -168,9 +169,10 @@ def archiver(
     log = folder / f"{name}.log"
     with running(command, log=log) as process:
         wait_until(lambda: "Ctrl-C" in log.read_text(), process, what="archiver serve")
-        match = re.search(r"^ *origin *(http://\S+)/ ", log.read_text(), re.MULTILINE)
-        assert match is not None, log.read_text()
-        yield Server(name, match[1], paths(pages), process.pid, args.connections)
+        with urlopen(f"http://127.0.0.1:{port}/-/bundle.json") as answer:
+            (docs,) = json.load(answer)["docs"]
+        base = "{0.scheme}://{0.netloc}".format(urlsplit(docs["url"]))
+        yield Server(name, base, paths(pages), process.pid, args.connections)
 
 
 @contextlib.contextmanager
