@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import re
+from contextlib import ExitStack, closing, suppress
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Iterator, Sequence
 
-from archiver.core.capture import Capture
 from archiver.core.digest import Digest
-from archiver.core.errors import InvalidDigest, InvalidDocument, InvalidReference, NotArchived, RecordCorrupt
+from archiver.core.errors import InvalidDigest, InvalidReference, NotArchived, RecordCorrupt, StoreError
 from archiver.core.reference import Reference
 from archiver.core.reportjson import LIMIT as REPORT_LIMIT
 from archiver.core.reportjson import read_report
-from archiver.offline.cdxj import lines_near, lines_of_key
+from archiver.offline.archivecaptures import ArchiveCaptures
 from archiver.offline.holdings import File, Image, SearchIndex
 from archiver.offline.records import Place, open_response
 from archiver.offline.windows import FileAccess
 from archiver.store.atomic import storage_errors
 from archiver.store.blobs import BlobReader
 from archiver.store.locator import ReadOnlyLocator
-from archiver.store.snapshots import good_snapshot, read_capture_lines, read_snapshot
+from archiver.store.snapshots import good_snapshot, read_snapshot
 
 if TYPE_CHECKING:
+    from archiver.core.capture import Capture
     from archiver.core.report import Report
     from archiver.core.snapshot import FileResult, ImageResult, SiteResult, Snapshot
     from archiver.offline.holdings import FileShelf, ImageShelf, Response, Site
     from archiver.store.paths import ProjectPaths
 
-_SOURCE = re.compile(rb'^[^{]*\{(?:"(?!source")[a-z]+":"(?:[^"\\]|\\.)*",)*"source":"([ -!#-\[\]-~]*)"')
-
 
 class ArchiveSite:
-    """One doc site of a snapshot; see holdings.Site. ``lines`` are its index lines, sorted."""
+    """One doc site of a snapshot; see holdings.Site."""
 
     def __init__(
-        self, records: ArchiveRecords, snapshot: Snapshot, result: SiteResult, lines: list[bytes]
+        self, records: ArchiveRecords, captures: ArchiveCaptures, snapshot: Snapshot, result: SiteResult
     ) -> None:
         self.project = snapshot.project
         self.name = result.name
@@ -42,21 +41,27 @@ class ArchiveSite:
         self.requisite_origins = result.requisite_origins
         self.verdict = snapshot.verdict_on(result.name)
         self.pages = result.pages
-        self.newest = max((_timestamp(line) for line in lines), default="")
         self._records = records
-        self._lines = lines
+        self._captures = captures
+
+    @cached_property
+    def newest(self) -> str:
+        """See holdings.Site. The first time all of the index is read."""
+        with suppress(StoreError):  # told where a page is looked up
+            return self._captures.newest_of(self.name)
+        return ""
 
     def captures(self, key: str) -> Sequence[Capture]:
         """See holdings.Site."""
-        return tuple(map(_capture, lines_of_key(self._lines, key)))
+        return self._captures.of_key(self.name, key)
 
     def captures_near(self, key: str, before: int, after: int) -> Sequence[Capture]:
         """See holdings.Site."""
-        return tuple(map(_capture, lines_near(self._lines, key, before, after)))
+        return self._captures.near(self.name, key, before, after)
 
     def all_captures(self) -> Iterator[Capture]:
         """See holdings.Site."""
-        return map(_capture, self._lines)
+        return self._captures.all_of(self.name)
 
     def response(self, capture: Capture) -> Response:
         """See holdings.Site."""
@@ -155,8 +160,6 @@ class ArchiveHolding:
         self.broken_links = snapshot.broken_links
         self.record = snapshot
         self._paths = paths
-        self._records = ArchiveRecords(paths)
-        self.sites: Sequence[Site] = _sites(paths, snapshot, self._records)
         blobs = BlobReader(paths.root.parent / "images")
         self.images: ImageShelf = ArchiveImages(blobs, snapshot.project, snapshot.images)
         self.files: FileShelf = ArchiveFiles(blobs, snapshot.project, snapshot.files)
@@ -166,6 +169,15 @@ class ArchiveHolding:
             with storage_errors(self._search):
                 size = self._search.stat().st_size
             self.search = SearchIndex(snapshot.project, None, size, str(self._search))
+        self.sites: Sequence[Site] = ()
+        self._captures: ArchiveCaptures | None = None
+        with ExitStack() as opened:
+            records = opened.enter_context(closing(ArchiveRecords(paths)))
+            if snapshot.sites:
+                captures = opened.enter_context(closing(ArchiveCaptures(paths, snapshot)))
+                self._captures = captures
+                self.sites = tuple(ArchiveSite(records, captures, snapshot, site) for site in snapshot.sites)
+            self._opened = opened.pop_all()
 
     def open_search(self) -> IO[bytes]:
         """See holdings.Holding."""
@@ -185,9 +197,14 @@ class ArchiveHolding:
             raise RecordCorrupt("the report is not the one that the snapshot names", place=str(path))
         return read_report(data, what=str(path))
 
+    def check_captures(self) -> None:
+        """Read all of the capture index. Raises RecordCorrupt where something in it makes no sense."""
+        if self._captures is not None:
+            self._captures.check()
+
     def close(self) -> None:
-        """Close the locator; other files are closed with what is read from them."""
-        self._records.close()
+        """Close the locator and the capture index; other files are closed with what is read from them."""
+        self._opened.close()
 
 
 def open_project(paths: ProjectPaths, snapshot: str | None = None) -> ArchiveHolding:
@@ -199,44 +216,9 @@ def open_project(paths: ProjectPaths, snapshot: str | None = None) -> ArchiveHol
 
     Raises:
         NotArchived: there is no such snapshot.
-        RecordCorrupt, InvalidDocument: the snapshot's record or its capture index is damaged.
+        RecordCorrupt, InvalidDocument: the snapshot's record is damaged, or its capture index is not the one it names.
     """
     return ArchiveHolding(paths, read_snapshot(paths, snapshot or good_snapshot(paths)))
-
-
-def _sites(paths: ProjectPaths, snapshot: Snapshot, records: ArchiveRecords) -> tuple[ArchiveSite, ...]:
-    if not snapshot.sites:
-        return ()
-    lines: dict[str, list[bytes]] = {site.name: [] for site in snapshot.sites}
-    place = str(paths.captures(snapshot.id))
-    for line in read_capture_lines(paths, snapshot):
-        source = _source(line, place)
-        if source not in lines:
-            raise RecordCorrupt(
-                f"the capture index has a doc site {source!r:.80} that the snapshot has not", place=place
-            )
-        # Lines take a fraction of the memory of the objects that they are read into.
-        lines[source].append(line)
-    return tuple(ArchiveSite(records, snapshot, site, lines[site.name]) for site in snapshot.sites)
-
-
-def _source(line: bytes, place: str) -> str:
-    """Return the doc site of an index line; mostly without reading all of it, which takes ten times as long."""
-    match = _SOURCE.search(line)
-    if match is not None:
-        return match[1].decode("ascii")
-    try:
-        return _capture(line).source
-    except (InvalidDocument, UnicodeDecodeError) as error:
-        raise RecordCorrupt(f"the capture index cannot be read: {error}", place=place) from error
-
-
-def _capture(line: bytes) -> Capture:
-    return Capture.from_cdxj(line.decode("utf-8", "surrogatepass"))
-
-
-def _timestamp(line: bytes) -> str:
-    return line.split(b" ", 2)[1].decode("ascii", "replace")
 
 
 def _digest(text: str) -> Digest:

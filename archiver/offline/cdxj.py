@@ -51,12 +51,6 @@ def lines_of_key(lines: Sequence[bytes], key: str) -> list[bytes]:
     return list(lines[first:last])
 
 
-def lines_near(lines: Sequence[bytes], key: str, before: int, after: int) -> Sequence[bytes]:
-    """Return, of lines sorted bytewise, those around the place of a SURT key, or of the beginning of one."""
-    place = bisect_left(lines, key.encode("utf-8", "surrogatepass"))
-    return lines[max(0, place - before) : place + after]
-
-
 def parse_lines(line: bytes, source: str) -> tuple[IndexLine, ...]:
     """Read a line of a WACZ's index, which speaks of a record, or of an original and what revisits it.
 

@@ -42,7 +42,10 @@ class Site(Protocol):
     requisite_origins: tuple[str, ...]
     verdict: str  # of the last run: healthy, degraded or gone (core.snapshot)
     pages: int
-    newest: str  # timestamp14 of the newest capture; empty where there is none
+
+    @property
+    def newest(self) -> str:
+        """The timestamp14 of the newest capture; empty where there is none."""
 
     def captures(self, key: str) -> Sequence[Capture]:
         """Return the captures whose SURT key is ``key``, in index order; empty where there are none."""

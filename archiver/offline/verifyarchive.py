@@ -5,7 +5,7 @@ Each page, image and file is read to its end once, however many snapshots have i
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -122,12 +122,14 @@ class _Check:
         self.projects[paths.name] = list_snapshots(paths)
         read: set[str] = set()  # records whose page was read to its end
         for snapshot in self.projects[paths.name]:
-            try:
-                holding = open_project(paths, snapshot)
-            except _DAMAGED as error:
-                self._report("archive.snapshot", f"{paths.name} {snapshot}", error)
-                continue
-            with closing(holding), closing(ReadOnlyLocator(paths)) as locator:
+            with ExitStack() as opened:
+                try:
+                    holding = opened.enter_context(closing(open_project(paths, snapshot)))
+                    holding.check_captures()
+                except _DAMAGED as error:
+                    self._report("archive.snapshot", f"{paths.name} {snapshot}", error)
+                    continue
+                locator = opened.enter_context(closing(ReadOnlyLocator(paths)))
                 for site in holding.sites:
                     self._check_site(site, _Members(paths, locator), read, task)
                 self._check_artifacts(holding)
