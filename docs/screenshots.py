@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator
 
+from archiver.changes.compare import choose_snapshots, compare_snapshots
+from archiver.changes.page import changes_page
 from archiver.collect.run import archive_project
 from archiver.offline.opening import open_projects
 from archiver.offline.server import start
 from archiver.spec.load import load_spec
 from archiver.store.paths import create_archive
 from servers.browser import browser
+from servers.changed_pump import changed_pump
 from servers.guide import guide_site
 from servers.many_images import many_images
 
@@ -28,7 +31,7 @@ PHONE = (390, 844)
 
 
 def main(bundle: Path) -> None:
-    """Take the reader's pages from the bundle, its README, a page with many images, and the report of a crawl."""
+    """Take the reader's pages from the bundle, its README, many images, the report of a crawl, and what changed since."""
     with tempfile.TemporaryDirectory() as name, browser(Path(name)) as chromium:
         folder = Path(name)
         with start(open_projects(bundle), port=0, log=print) as served:
@@ -51,6 +54,11 @@ def main(bundle: Path) -> None:
         report = crawl_report(folder).as_uri()
         shoot(chromium, report, "report", (1280, 1180))
         shoot(chromium, report, "report-phone", (390, 1014))
+        changes = page_of_changes(folder).as_uri()
+        shoot(chromium, changes, "changes", (1280, 1180))
+        with shown(chromium, changes, (390, 1014), scheme="dark") as tab:
+            tab.evaluate("document.getElementById('texts').scrollIntoView()")
+            save(tab, "changes-phone")
 
 
 def crawl_report(folder: Path) -> Path:
@@ -60,6 +68,14 @@ def crawl_report(folder: Path) -> Path:
         spec.write_text(f"project: pump\ntitle: Pump\ndocs:\n  - seeds: [{site.origin}/v3.4/]\n", "utf-8")
         done = archive_project(load_spec(spec), create_archive(folder / "archives"), stop=threading.Event())
     return done.paths.report_page(done.snapshot.id)
+
+
+def page_of_changes(folder: Path) -> Path:
+    """Make the archive of docs/changes.md in a folder and return the page of what changed in it."""
+    paths = changed_pump(folder / "changed").paths
+    page = folder / "changes.html"
+    page.write_bytes(changes_page(compare_snapshots(paths, *choose_snapshots(paths))))
+    return page
 
 
 def shoot(chromium: Browser, url: str, name: str, size: tuple[int, int], *, scheme: str = "light") -> None:

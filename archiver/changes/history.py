@@ -73,16 +73,16 @@ def page_history(archive: ArchivePaths, url: str, projects: Sequence[str] = ()) 
 
     Raises:
         InvalidURL: it is no URL.
-        NotArchived: nothing of it is there.
+        NotArchived: nothing of it is there, or a project is not.
     """
     url = url if "://" in url else f"https://{url}"
     url = url.partition("#")[0]
     found: dict[tuple[str, str, str, str], PageCapture] = {}
     problems: list[str] = []
-    names = projects or archive.projects()
+    paths = [archive.archived_project(name) for name in projects or archive.projects()]
     for spelling in (url, *twins(url)):
-        for name in names:
-            _add(archive.project(name), surt_key(spelling), found, problems)
+        for each in paths:
+            _add(each, surt_key(spelling), found, problems)
         if found:
             break
     exact = [each for each in found.values() if each.url == url]

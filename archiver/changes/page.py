@@ -84,29 +84,30 @@ def _version(word: str, item: Item) -> str:
 def _facts(changes: Changes) -> Iterator[str]:
     pages, images, files_ = changes.pages, changes.images, changes.files
     numbers = [
-        ("files replaced", len(files_.replaced), "alarm"),
-        ("pages changed", len(pages.changed_as(model.TEXT)) + len(pages.changed_as(model.CONTENT)), ""),
-        ("pages added", len(pages.added), ""),
-        ("pages removed", len(pages.removed), ""),
-        ("pages gone upstream", len(pages.gone), "warn"),
-        ("pages back", len(pages.returned), ""),
-        ("pages moved", len(pages.moved), ""),
-        ("other markup only", len(pages.changed_as(model.MARKUP)), ""),
-        ("pages damaged", len(pages.changed_as(model.UNREADABLE)), "warn"),
-        ("tags moved", len(images.moved), ""),
-        ("images added", len(images.added), ""),
-        ("images removed", len(images.removed), ""),
-        ("images gone upstream", len(images.gone), "warn"),
-        ("images back", len(images.returned), ""),
-        ("files added", len(files_.added), ""),
-        ("files removed", len(files_.removed), ""),
-        ("files gone upstream", len(files_.gone), "warn"),
-        ("files back", len(files_.returned), ""),
+        ("file", "replaced", len(files_.replaced), "alarm"),
+        ("page", "changed", len(pages.changed_as(model.TEXT)) + len(pages.changed_as(model.CONTENT)), ""),
+        ("page", "added", len(pages.added), ""),
+        ("page", "removed", len(pages.removed), ""),
+        ("page", "gone upstream", len(pages.gone), "warn"),
+        ("page", "back", len(pages.returned), ""),
+        ("page", "moved", len(pages.moved), ""),
+        ("page", "with other markup only", len(pages.changed_as(model.MARKUP)), ""),
+        ("page", "damaged", len(pages.changed_as(model.UNREADABLE)), "warn"),
+        ("tag", "moved", len(images.moved), ""),
+        ("image", "added", len(images.added), ""),
+        ("image", "removed", len(images.removed), ""),
+        ("image", "gone upstream", len(images.gone), "warn"),
+        ("image", "back", len(images.returned), ""),
+        ("file", "added", len(files_.added), ""),
+        ("file", "removed", len(files_.removed), ""),
+        ("file", "gone upstream", len(files_.gone), "warn"),
+        ("file", "back", len(files_.returned), ""),
     ]
-    for label, number, kind in numbers:
+    for noun, what, number, kind in numbers:
         if number:
             marked = f' class="{kind}"' if kind else ""
-            yield f"<li{marked}><b>{number:,}</b>{escape(label)}</li>"
+            count, _, name = count_text(number, noun).partition(" ")
+            yield f"<li{marked}><b>{count}</b>{name} {what}</li>"
 
 
 def _sections(changes: Changes) -> Iterator[tuple[str, str, str]]:

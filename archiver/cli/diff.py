@@ -74,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare two snapshots, and say or write what is different."""
-    paths = open_archive(args.archives).project(args.project)
+    paths = open_archive(args.archives).archived_project(args.project)
     earlier, later = choose_snapshots(paths, args.earlier, args.later)
     progress = default_progress(quiet=args.quiet or args.json)
     changes = compare_snapshots(paths, earlier, later, under=args.under, progress=progress)

@@ -105,9 +105,9 @@ class DiffText:
     def _moved_tag(self, each: MovedTag) -> Iterator[str]:
         yield from self._labelled("moved", each.now.name)
         for word, item in (("was", each.was), ("is", each.now)):
-            yield from self._line((item.digest, FAINT), first=f"{'':<{_LABEL + 2}}{word:<3} ")
+            yield from self._line((item.digest, FAINT), first=f"    {word:<3} ")
         if each.note:
-            yield from self._line((each.note, PLAIN), first=" " * (_LABEL + 2))
+            yield from self._line((each.note, PLAIN), first="    ")
 
     def _items(self, changes: model.ImageChanges | model.FileChanges) -> Iterator[str]:
         groups = (

@@ -19,7 +19,10 @@ _CLOSING = (
     "\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff1a\uff1b\u300d\u300f\uff09\u3011\u300b\u3009\u2019\u201d\u30fc"
 )
 _WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
-_ATOM = re.compile(rf"\s+|[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*")
+# So do the marks around what was removed and added, on either side.
+_ATOM = re.compile(
+    rf"\s+|(?:\[-|{{\+)?[{_WIDE}][{_CLOSING}]*(?:-\]|\+}})?|[^\s{_WIDE}]+?(?=\[-[{_WIDE}]|{{\+[{_WIDE}])|[^\s{_WIDE}]+[{_CLOSING}]*"
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Terminal:
     def lines(
         self, pieces: Iterable[tuple[str, str]], *, first: str = "", behind: str | None = None
     ) -> Iterator[str]:
-        """Yield strangers' text in lines that fit.
+        """Yield strangers' text in lines that fit, but for words that are longer than a line: those are to be copied whole.
 
         Args:
             pieces: each a text and its style; spaces between them are theirs.
@@ -65,7 +68,7 @@ class Terminal:
         style_of_indent: str | None = None
         for text, style in pieces:
             style_of_indent = style if style_of_indent is None else style_of_indent
-            for atom in self._atoms(printable(text, _MOST), columns(behind)):
+            for atom in _ATOM.findall(printable(text, _MOST)):
                 taken = columns(atom)
                 if self.width is not None and line and at + columns(atom.rstrip()) > self.width:
                     yield self.styled(indent, style_of_indent) + line.rstrip()
@@ -75,16 +78,6 @@ class Terminal:
                 line += self.styled(atom, style)
                 at += taken
         yield (self.styled(indent, style_of_indent or PLAIN) + line).rstrip()
-
-    def _atoms(self, text: str, indent: int) -> Iterator[str]:
-        """Yield what is not to be divided; what is longer than a line is."""
-        room = max(1, (self.width or _MOST) - indent)
-        for match in _ATOM.finditer(text):
-            atom = match[0]
-            while columns(atom) > room:
-                yield atom[: room // 2 or 1]
-                atom = atom[room // 2 or 1 :]
-            yield atom
 
 
 def columns(text: str) -> int:

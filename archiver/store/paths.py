@@ -140,6 +140,18 @@ class ArchivePaths:
             raise UsageError(f"{name!r:.80} cannot be a project's name")
         return ProjectPaths(self.root / name)
 
+    def archived_project(self, name: str) -> ProjectPaths:
+        """The files of a project that has a snapshot. Raises UsageError for an impossible name, NotArchived for others."""
+        paths = self.project(name)
+        known = self.projects()
+        if name not in known:
+            raise NotArchived(
+                f"there is no project {name!r:.80}",
+                place=str(self.root),
+                hint=f"projects there are: {', '.join(known) or 'none'}",
+            )
+        return paths
+
     def projects(self) -> tuple[str, ...]:
         """The names of the projects that have at least one snapshot, sorted."""
         with storage_errors(self.root):
