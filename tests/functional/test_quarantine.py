@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
@@ -16,10 +18,12 @@ from archiver.store.quarantine import (
     read_refused_captures,
     refused_sources,
 )
+from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
 from servers.console import fetch
 from servers.content import packed
 from servers.dying import PAGES, TAGS, dying
 from servers.site import Reply
+from servers.stepping import killed_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -286,3 +290,47 @@ def test_a_refused_snapshot_is_bundled_served_and_verified_like_any_other(consol
             with console.serving(served) as reader:
                 assert b"<h1>Page 7</h1>" in fetch(f"{reader.docs('docs')}/7")
                 assert b"in trouble at the last visit" in reader.get("/")
+
+
+_ARCHIVE = """
+from pathlib import Path
+import threading
+from archiver.collect.run import archive_project
+from archiver.spec.load import load_spec
+from archiver.store.paths import open_archive
+archive_project(load_spec(Path(sys.argv[3])), open_archive(Path(sys.argv[4])), stop=threading.Event())
+"""
+
+
+@pytest.mark.thorough
+def test_killed_at_any_step_of_a_refusal_nothing_is_lost(world: Dying) -> None:
+    """From the first byte in quarantine to the end: the good snapshot is whole each time, and the next run refuses again."""
+    first = world.run()
+    good = _entries(world.view(first))
+    world.publish(2)
+    world.take_down(*MOST)
+    for number in range(1, TAGS):
+        world.registry.untag(f"app:{number}")
+    spec, archive = world.spec(), world.folder / "archives"
+    kept = world.folder / "kept"
+    shutil.copytree(archive, kept)
+    step, code = 0, -signal.SIGKILL
+    while code == -signal.SIGKILL:
+        shutil.rmtree(archive)
+        shutil.copytree(kept, archive)
+        code = killed_at(step, "quarantine", _ARCHIVE, spec, archive)
+        newest = read_snapshot(world.paths, good_snapshot(world.paths))
+        assert _entries(world.view(newest)) == good
+        for name in list_snapshots(world.paths):  # whoever finds a snapshot finds what it refused
+            for judged in read_snapshot(world.paths, name).judgements:
+                if judged.verdict != HEALTHY:
+                    list(read_refused_captures(world.paths, read_refusal(world.paths, name, judged.source)))
+        if step % 4 == 0:
+            again = world.run()
+            assert [each.verdict == HEALTHY for each in again.judgements] == [False, False, True]
+            assert _entries(world.view(again)) == good
+            assert refused_sources(world.paths, again.id) == ("docs", "images")
+            assert not list(archive.rglob("sample/quarantine/**/.tmp-*"))
+        step += 1
+    assert code == 0
+    assert step > 20
