@@ -629,8 +629,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         _check_version(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        # in one transaction: one for each table would write the first pages again and again
+        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
     except BaseException:
         connection.close()
         raise

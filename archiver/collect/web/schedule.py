@@ -22,6 +22,7 @@ _DEAD_AFTER = 5  # URLs in a row that did not even get a connection
 _MOST_THROTTLED = 10  # times that one URL is answered "too many requests" while others are not
 _MOST_AGAIN = 4  # URLs for each connection of a host that wait for another try before new ones wait as well
 _MANY = 100  # URLs given up at a time
+_A_MOMENT = 0.001  # seconds
 
 
 @dataclass
@@ -153,7 +154,7 @@ class Schedule:
     def pause(self) -> float:
         """Return the seconds until time alone makes something possible that is not; infinite where nothing does.
 
-        Of hosts without a lane, which may be very many, only those count of which something is to be asked again.
+        What has become possible since ``fill`` looked is a moment away. Of hosts without a lane, which may be very many, only those count of which something is to be asked again.
         """
         now = self._clock()
         waits = [
@@ -163,8 +164,12 @@ class Schedule:
             and not (host := self.host(origin)).lost
             and (wait := host.pace.wait(now)) > 0
         ]
-        for host in self._again.values():
-            waits += [wait for wait in (max(host.again[0][0] - now, host.pace.wait(now)),) if wait > 0]
+        for origin, host in self._again.items():
+            wait, lane = max(host.again[0][0] - now, host.pace.wait(now)), self._lanes.get(origin)
+            if wait > 0:
+                waits.append(wait)
+            elif lane is not None and host.pace.room(lane.busy, now):
+                waits.append(_A_MOMENT)
         return min(waits, default=float("inf"))
 
     def landed(self, arrival: Arrival) -> None:
