@@ -32,6 +32,7 @@ KEEPER = {
     "diff": ("archiver.cli.diff", "say what is different between two snapshots of a project"),
     "history": ("archiver.cli.history", "list the captures of a page, of all projects and snapshots"),
     "prune": ("archiver.cli.prune", "free what no snapshot needs"),
+    "merge": ("archiver.cli.merge", "take in what another archive folder has"),
     "demo": ("archiver.cli.demo", "run the whole pipeline against a site and a registry on this machine"),
 }
 

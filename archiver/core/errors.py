@@ -152,6 +152,12 @@ class NotArchived(ArchiverError):
     code = "store.absent"
 
 
+class ArchivesCollide(UsageError):
+    """Two archives have something of the same name that is not the same, so that they cannot become one."""
+
+    code = "merge.collision"
+
+
 class SearchUnavailable(ArchiverError):
     """There is no search index, or it cannot be put where it can be searched."""
 

@@ -8,15 +8,15 @@ Source: OCI image-spec v1.1, image-layout.md.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Tuple
 
 from archiver.core.descriptor import OCI_INDEX, Descriptor
-from archiver.core.errors import LockHeld, NotArchived, StorageDenied
+from archiver.core.errors import LockHeld, NotArchived
 from archiver.store.atomic import make_folder, storage_errors, sweep_temporaries, write_atomically
 from archiver.store.blobs import BlobReader, BlobStore
 from archiver.store.layoutindex import LayoutIndex, alias_document
-from archiver.store.locks import locked, shared_lock, waiting_lock
+from archiver.store.locks import locked, shared_lock, shared_lock_if_there, waiting_lock
 from archiver.store.partials import PARTIALS
 
 if TYPE_CHECKING:
@@ -41,17 +41,9 @@ def read_index(root: Path) -> tuple[Descriptor, ...]:
     return LayoutIndex.read(root).entries
 
 
-@contextmanager
-def undisturbed(root: Path) -> Iterator[None]:
-    """Have nothing pruned that a layout's archive has for as long as the block lasts; waits while prune works.
-
-    Where no lock can be had nobody can prune either: the medium is read-only, or there is no layout.
-    """
-    with ExitStack() as held:
-        if root.is_dir():
-            with suppress(StorageDenied):
-                held.enter_context(shared_lock(root / STORE_LOCK))
-        yield
+def undisturbed(root: Path) -> AbstractContextManager[None]:
+    """Have nothing pruned of a layout's archive for as long as the block lasts, waiting while prune works. Writes nothing."""
+    return shared_lock_if_there(root / STORE_LOCK)
 
 
 class ImageLayout:

@@ -59,6 +59,23 @@ def shared_lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def shared_lock_if_there(path: Path) -> Iterator[None]:
+    """Hold a lock as ``shared_lock`` does, without making its file; where there is none, nobody can hold it alone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - see waiting_lock
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def try_exclusive(descriptor: int) -> bool:
     """Lock an open file alone for as long as it is open, and say whether nobody else has it locked."""
     import fcntl  # noqa: PLC0415 - see waiting_lock

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Iterable
+import uuid
+from typing import TYPE_CHECKING, Iterable, Iterator
 
 from archiver.store.captureindex import parsed
 from archiver.store.mark import readable
@@ -34,6 +35,11 @@ class RecordIDs:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._known)
+
+    def missing_from(self, other: RecordIDs) -> Iterator[str]:
+        """Yield those that another set has not, in no order."""
+        missing = self._known - other._known
+        return (each if isinstance(each, str) else f"<urn:uuid:{uuid.UUID(bytes=each)}>" for each in missing)
 
 
 def needed_records(paths: ProjectPaths, snapshots: Iterable[str], quarantine: Iterable[str]) -> RecordIDs:

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Callable, Iterable, Iterator, Mapping
 
 from archiver.core import jsontext
 from archiver.core.descriptor import OCI_MANIFEST, Descriptor
-from archiver.core.digest import CHUNK, Digest
+from archiver.core.digest import Digest
 from archiver.core.errors import (
     BundleDamaged,
     ContentError,
@@ -17,12 +17,12 @@ from archiver.core.errors import (
     NotArchived,
     RecordCorrupt,
 )
-from archiver.core.reference import Reference
 from archiver.offline.loading.tally import Tally
 from archiver.offline.names import FILE_RECORDS
+from archiver.store.blobcopy import copy_blob
 from archiver.store.fileartifact import FILE_TYPE
+from archiver.store.imagenames import name_for
 from archiver.store.imagewalk import walk_image
-from archiver.store.snapshots import list_snapshots, read_snapshot
 
 if TYPE_CHECKING:
     from archiver.core.progress import Task
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from archiver.offline.loading.shelf import JoinedImages
     from archiver.store.blobs import BlobReader, BlobStore
     from archiver.store.imagewalk import ManifestSource
-    from archiver.store.paths import ArchivePaths
 
 _MOST_LINE = 64 << 20  # of record/files.jsonl, bytes
 
@@ -59,25 +58,14 @@ class Source:
             LockHeld: a run is getting this very blob.
             StoreError: or a subclass, where the bundle cannot be read or the archive not be written.
         """
-        with store.resumable(digest, self.size) as blob:
-            if blob.present:
-                task.advance(self.size)
-                return False
-            task.advance(blob.received)
-            try:
-                with self.open() as stream:
-                    stream.seek(blob.received)
-                    while chunk := stream.read(CHUNK):
-                        blob.write(chunk)
-                        task.advance(len(chunk))
-                blob.finish()
-            except ContentError as error:
-                raise BundleDamaged(
-                    f"a blob is damaged: {error.message}",
-                    place=self.place,
-                    hint="archiver verify lists all that is damaged, and which volumes to get again",
-                ) from error
-            return True
+        try:
+            return copy_blob(store, digest, self.size, self.open, task)
+        except ContentError as error:
+            raise BundleDamaged(
+                f"a blob is damaged: {error.message}",
+                place=self.place,
+                hint="archiver verify lists all that is damaged, and which volumes to get again",
+            ) from error
 
 
 def image_sources(images: JoinedImages, wanted: Iterable[Digest]) -> dict[Digest, Source]:
@@ -199,30 +187,11 @@ def store_artifacts(bundle: OpenBundle, store: BlobStore) -> list[Descriptor]:
 
 
 def image_names(images: Iterable[WholeImage], meant: dict[str, str]) -> Iterator[tuple[str, Descriptor]]:
-    """Yield what index.json is to name for images.
-
-    A name stays with what other snapshots have it for where these learned it later; a digest names nothing.
+    """Yield what index.json is to name for images; see ``imagenames.name_for``.
 
     Args:
         images: those of a snapshot.
         meant: when the archive's snapshots last learned what a reference means, by reference; this one's are added.
     """
     for image in images:
-        newest = image.resolved >= meant.setdefault(image.reference, image.resolved)
-        if newest:
-            meant[image.reference] = image.resolved
-        yield image.reference if newest and Reference.parse(image.reference).named_tag else "", image.root
-
-
-def times_of_names(archive: ArchivePaths) -> dict[str, str]:
-    """Return when an archive's snapshots, of any project, last learned what a reference means, by reference."""
-    found: dict[str, str] = {}
-    for paths in archive.project_folders():
-        for name in list_snapshots(paths):
-            try:
-                images = read_snapshot(paths, name).images
-            except InvalidDocument:  # whoever wants to read that snapshot is told
-                continue
-            for image in images:
-                found[image.reference] = max(found.get(image.reference, ""), image.resolved)
-    return found
+        yield name_for(image.reference, image.resolved, meant), image.root

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from archiver.core.digest import Digest, verified_chunks
 from archiver.core.errors import BundleDamaged, ContentError, DeltaIncomplete, NotArchived
 from archiver.offline.checks.record import CaptureView
-from archiver.offline.loading.blobs import copy_blobs, image_names, store_artifacts, times_of_names
+from archiver.offline.loading.blobs import copy_blobs, image_names, store_artifacts
 from archiver.offline.loading.records import WarcFiles, load_records
 from archiver.offline.loading.search import load_search
 from archiver.offline.loading.tally import Tally
 from archiver.offline.names import CAPTURES, REPORT, REPORT_PAGE
 from archiver.offline.problems import inside, refuse
 from archiver.store.atomic import atomic_file, storage_errors, sweep_temporaries, write_atomically
+from archiver.store.imagenames import times_of_names
 from archiver.store.locator import catch_up, open_locator
 from archiver.store.snapshots import good_snapshot, set_good
 
