@@ -114,6 +114,7 @@ class Examination:
             facts,
             replaces=recorded.revisited is None and has_content(self._previous, entry.url),
             estranged=seed and self._is_estranged(entry.url, links),
+            had=self._text_before(entry.url),
         )
         if entry.seed and is_catch_all(answer, probes):
             place = f"{origin_of(entry.url)}/"
@@ -126,6 +127,10 @@ class Examination:
         if entry.seed:
             return None
         return judge_redirect(entry.url, target, self._known.get(origin_of(entry.url), {}).values())
+
+    def _text_before(self, url: str) -> int:
+        earlier = self._previous.get(url)
+        return int(earlier.text) if earlier is not None and earlier.text.isdecimal() else 0
 
     def _is_estranged(self, seed: str, links: Links) -> bool:
         """Say whether a seed leads to none of the pages that there were beside the site's seeds."""

@@ -23,6 +23,7 @@ from archiver.collect.web.documents.facts import (
     LOGIN_TITLE,
     MOST_TEXT,
     NOINDEX,
+    NOTICE,
     PARKING_HOST,
     PLACEHOLDER,
     REDIRECTS,
@@ -32,7 +33,7 @@ from archiver.collect.web.documents.facts import (
 )
 from archiver.core.capture import PAGE
 from archiver.core.printable import printable
-from archiver.core.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404
+from archiver.core.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404, TAKEN_DOWN
 from archiver.core.urlidentity import twins_key
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Verdict:
     @property
     def refuses(self) -> bool:
         """Whether the answer is not what was asked for, so that it must not be taken for it."""
-        return self.mark != SCRIPT_ONLY
+        return self.mark not in (SCRIPT_ONLY, TAKEN_DOWN)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Answer:
         facts: what it says of itself, where it is HTML.
         replaces: whether an earlier snapshot has other content at the URL.
         estranged: whether that snapshot has further pages as well, to none of which this leads.
+        had: how many characters of main text that snapshot has at the URL; 0 where it is not known.
     """
 
     url: str
@@ -88,6 +90,7 @@ class Answer:
     facts: Facts
     replaces: bool = False
     estranged: bool = False
+    had: int = 0
 
 
 def judge(answer: Answer, probes: Iterable[ProbeAnswer]) -> Verdict | None:
@@ -109,7 +112,7 @@ def judge(answer: Answer, probes: Iterable[ProbeAnswer]) -> Verdict | None:
             return verdict
     if alike is not None and (answer.estranged or not answer.seed):
         return Verdict(SOFT_404, "the server sends the same for URLs that cannot exist")
-    return _shell(answer) if answer.kind == PAGE and answer.html else None
+    return _taken_down(answer) or _shell(answer) if answer.kind == PAGE and answer.html else None
 
 
 def judge_redirect(url: str, target: str, probes: Iterable[ProbeAnswer]) -> Verdict | None:
@@ -232,6 +235,19 @@ def _is_parked(facts: Facts) -> bool:
 def _is_folder_of(url: str, target: str) -> bool:
     """Say whether a redirect leads into the URL itself, such as to a folder's newest version."""
     return target.startswith(url if url.endswith("/") else f"{url}/")
+
+
+def _taken_down(answer: Answer) -> Verdict | None:
+    """Weigh a notice: it is one of this page only where less than half of what was there is left, or leads nowhere any more."""
+    facts = answer.facts
+    if (
+        NOTICE not in facts.signs
+        or not answer.replaces
+        or not (answer.estranged or facts.text * 2 < answer.had)
+    ):
+        return None
+    called = printable(facts.title or facts.heading, _QUOTED)
+    return Verdict(TAKEN_DOWN, f"a notice stands in place of what was there: {called}")
 
 
 def _shell(answer: Answer) -> Verdict | None:

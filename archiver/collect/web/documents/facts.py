@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from zlib import crc32
 
 from archiver.collect.web.documents.document import Facts
+from archiver.collect.web.documents.notices import tells_of_an_end
 from archiver.collect.web.documents.phrases import (
     is_error_title,
     is_login_title,
@@ -69,11 +70,14 @@ FOR_SALE = "for sale"
 """The page says of its own host, by name, that it is for sale, parked or expired."""
 PLACEHOLDER = "placeholder"
 """The title or the first heading is what a server or hoster shows where there is no site, or none any more."""
+NOTICE = "notice"
+"""The text tells that the documentation, the site or its downloads are no more, or elsewhere."""
 
 _LONGEST_TITLE = 200
 _WINDOWS = (6 << 10, 24 << 10, 64 << 10)  # characters of markup: mostly the first ones have text enough
 _HEAD = 32 << 10  # where the title, the body and a main element begin
 _MOST_SPACED = 4 * MOST_TEXT  # white space not folded yet
+_LONGEST_NOTICE = 4 * MOST_TEXT  # of a page whose beginning is looked at for one
 _PLACES = (
     48  # of a long text: they tell its length well enough to see that most of it is gone, in 20 microseconds
 )
@@ -146,7 +150,9 @@ def page_facts(html: str, url: str, tags: Iterable[_Tag]) -> Facts:
         fingerprint=_sketch(words, url) if whole else _digest(words, url),
     )
     if not whole:
-        return facts
+        return (
+            replace(facts, signs=(NOTICE,)) if length <= _LONGEST_NOTICE and tells_of_an_end(words) else facts
+        )
     signs = {*_text_signs(facts, words, url), *_markup_signs(html[: _WINDOWS[-1]])}
     for tag in tags:
         signs.update(_TAG_SIGNS.get(tag.name, _nothing)(tag))
@@ -280,6 +286,8 @@ def _url_parts(url: str) -> tuple[str, ...]:
 
 def _text_signs(facts: Facts, words: str, url: str) -> Iterator[str]:
     said = (facts.title, facts.heading)
+    if tells_of_an_end(" . ".join((*said, words))):
+        yield NOTICE
     if is_error_title(facts.title):
         yield ERROR_TITLE
     if is_error_title(facts.heading):

@@ -1,5 +1,7 @@
 """Verdicts on answers: what is refused, and above all what is not."""
 
+# ruff: noqa: RUF001 - Chinese text has its own punctuation
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -18,7 +20,7 @@ from archiver.collect.web.verdicts import (
 )
 from archiver.core.capture import PAGE, REQUISITE
 from archiver.core.digest import Digest
-from archiver.core.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404
+from archiver.core.reasons import LOGIN, NOT_THE_FILE, PARKED, SCRIPT_ONLY, SOFT_404, TAKEN_DOWN
 
 if TYPE_CHECKING:
     from archiver.collect.web.documents.document import Facts
@@ -253,3 +255,56 @@ def test_redirects_to_a_login_that_leads_back_are_recognised() -> None:
     verdict = judge_redirect(url, f"{ORIGIN}/users/sign_in?back=/docs/secret", [HONEST])
     assert verdict is not None
     assert verdict.mark == LOGIN
+
+
+NOTICE_PAGE = (
+    "<title>Example</title><main><h1>Announcement on our open source edition</h1><p>Dear users: after seven years we have "
+    "decided to concentrate on our commercial products. From today on the documentation and the download links of the open "
+    "source edition are no longer available. Thank you for your trust.</main>"
+)
+
+
+@pytest.mark.parametrize("probe", [HONEST, MUTE])
+def test_a_notice_in_place_of_what_there_was_is_marked_and_kept(probe: ProbeAnswer) -> None:
+    """It is a page, so it is captured; that most of the text went, or that a seed leads nowhere any more, makes it a notice."""
+    answer = _answer(NOTICE_PAGE)
+    for notice in (
+        replace(answer, replaces=True, had=2000),
+        replace(answer, replaces=True, seed=True, estranged=True),
+    ):
+        verdict = judge(notice, [probe])
+        assert verdict is not None
+        assert (verdict.mark, verdict.refuses) == (TAKEN_DOWN, False)
+        assert "Example" in verdict.reason
+
+
+def test_a_notice_that_was_always_there_is_none() -> None:
+    """A page that is new, that had not much more text before, or of which that is not known, may say what it wants."""
+    answer = _answer(NOTICE_PAGE)
+    assert _mark(answer, HONEST) == ""
+    assert _mark(replace(answer, had=2000), HONEST) == "", "as it was"
+    assert _mark(replace(answer, replaces=True, had=answer.facts.text + 50), HONEST) == ""
+    assert _mark(replace(answer, replaces=True), HONEST) == ""
+
+
+def test_a_long_page_with_a_notice_at_its_top_is_a_page() -> None:
+    """A manual that tells at its top that it is no longer maintained is there all the same."""
+    manual = NOTICE_PAGE.replace(
+        "</main>", "<p>How to install it: " + "run the installer. " * 500 + "</main>"
+    )
+    assert _mark(replace(_answer(manual), replaces=True, had=100_000), HONEST) == ""
+
+
+def test_a_longer_notice_is_found_at_the_beginning_of_the_text() -> None:
+    """An announcement of some paragraphs, longer than error pages are, says what it is about in the first of them."""
+    letter = NOTICE_PAGE.replace("</main>", "<p>" + "We thank all who took part in it. " * 50 + "</main>")
+    assert _mark(replace(_answer(letter), replaces=True, had=10_000), HONEST) == TAKEN_DOWN
+
+
+def test_an_announcement_in_chinese_is_recognised() -> None:
+    """A company that ends its open source edition tells so where the documentation and the downloads were."""
+    page = (
+        "<title>某平台</title><h1>关于开源项目调整的公告</h1><p>尊敬的各位用户：感谢大家多年来的支持。经慎重研究，公司决定作出如下调整："
+        "自本公告发布之日起，暂停开源版产品的下载链接，文档同时下线，并停止提供免费的技术支持。如有需要，请联系商业版客户经理。</p>"
+    )
+    assert _mark(replace(_answer(page), replaces=True, had=5000), HONEST) == TAKEN_DOWN
