@@ -70,6 +70,12 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
     return path
 
 
+def current_index(paths: ProjectPaths, snapshot: str) -> Path | None:
+    """Return a snapshot's search index where it is as this very builder would make it; None where it is not, or not there."""
+    path = paths.search(snapshot)
+    return path if _is_current(path) else None
+
+
 @contextmanager
 def search_index(
     paths: ProjectPaths, snapshot: str, progress: Progress, output: Path

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from archiver.bundle.documents import read_document
-from archiver.bundle.pagetext import page_text
 from archiver.changes.items import compare_files, compare_images
 from archiver.changes.model import Changes, Endpoint, FileChanges, ImageChanges, SourceNote
 from archiver.changes.pages import compare_pages
-from archiver.changes.passages import document_passages, limited, plain_passages
-from archiver.core.capture import HTML_TYPES
+from archiver.changes.texts import PageTexts
 from archiver.core.errors import NotArchived, NothingToCompare, UsageError
 from archiver.core.judgement import HEALTHY
 from archiver.core.progress import NullProgress
-from archiver.offline.archive import ArchiveRecords
 from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
 
 if TYPE_CHECKING:
-    from archiver.changes.passages import Passage
-    from archiver.core.capture import Capture
     from archiver.core.progress import Progress
     from archiver.core.snapshot import Snapshot
     from archiver.store.paths import ProjectPaths
@@ -81,15 +74,7 @@ def compare_snapshots(
         RecordCorrupt: a capture index is missing or damaged.
         StoreError: the archive cannot be read.
     """
-    with closing(ArchiveRecords(paths)) as records:
-
-        def reading(capture: Capture) -> tuple[Passage, ...] | None:
-            if capture.mime in HTML_TYPES:
-                return limited(document_passages(read_document(page_text(records.response(capture)))))
-            if capture.mime.startswith("text/"):
-                return limited(plain_passages(page_text(records.response(capture))))
-            return None
-
+    with PageTexts(paths, (earlier.id, later.id)) as texts:
         return Changes(
             project=later.project,
             title=later.title,
@@ -103,7 +88,7 @@ def compare_snapshots(
             files=FileChanges() if under else compare_files(earlier, later),
             images=ImageChanges() if under else compare_images(earlier, later),
             pages=compare_pages(
-                paths, earlier, later, reading, under=under, progress=progress or NullProgress()
+                paths, earlier, later, texts.passages, under=under, progress=progress or NullProgress()
             ),
         )
 

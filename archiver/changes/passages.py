@@ -6,6 +6,7 @@ import hashlib
 import re
 import zlib
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Iterable, Iterator, NamedTuple
 
 if TYPE_CHECKING:
@@ -54,10 +55,13 @@ def document_passages(document: Document) -> Iterator[Passage]:
     headings = [section.heading for section in document.sections if section.heading]
     if document.title and document.title not in headings[:1]:
         yield Passage(document.title, is_heading=True)
-    for section in document.sections:
-        if section.heading:
-            yield Passage(section.heading, is_heading=True)
-        yield from map(Passage, _lines(section.text))
+    # A search index cuts a long section in several, each with the heading.
+    for (_, heading), parts in groupby(
+        document.sections, key=lambda section: (section.anchor, section.heading)
+    ):
+        if heading:
+            yield Passage(heading, is_heading=True)
+        yield from map(Passage, _lines(" ".join(part.text for part in parts)))
 
 
 def plain_passages(text: str) -> Iterator[Passage]:

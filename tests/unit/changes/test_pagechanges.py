@@ -207,7 +207,7 @@ def test_pages_with_the_same_text_are_paired_by_name(twice: _Twice) -> None:
 def test_lengths_that_crawls_counted_spare_reading(twice: _Twice, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page whose text has a length that none on the other side has is not read to find where it went."""
     read: list[str] = []
-    from archiver.changes import compare as module  # noqa: PLC0415
+    from archiver.changes import texts as module  # noqa: PLC0415
 
     monkeypatch.setattr(module, "page_text", lambda _: read.append("x") or "")
     twice.first(a=html("A", "Some words."), b=html("B", "More words."))
