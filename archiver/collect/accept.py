@@ -68,7 +68,7 @@ def accept_refused(
         progress: where to report to.
 
     Raises:
-        NotArchived: there is no such snapshot.
+        NotArchived: there is no such project or snapshot.
         NothingRefused: every source was healthy in it, or has been since.
         EvidencePruned: what was refused is not kept any more.
         RunUnfinished: a run was begun and not finished.
@@ -76,7 +76,7 @@ def accept_refused(
         InvalidDocument, RecordCorrupt: what is needed is damaged.
         StoreError: or a subclass, when the archive cannot be written.
     """
-    paths = archive.project(project)
+    paths = archive.archived_project(project)
     refused = read_snapshot(paths, run)
     with ExitStack() as held:
         held.enter_context(locked(paths.lock, paths.name))
