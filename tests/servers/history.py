@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from archiver.core.clock import snapshot_id, timestamp14
+from archiver.core.clock import iso, snapshot_id, timestamp14
 from archiver.core.judgement import Judgement
 from archiver.core.refusal import Refusal
 from archiver.store.quarantine import write_refusal, write_refused_captures
@@ -70,9 +70,8 @@ class History(ArchiveBuilder):
         """Archive once more; return the snapshot. What else its record is to say can be given."""
         self.crawl()
         if self._day % 3 == 0:
-            self.images[:] = [
-                self.image(TAG, ("linux/amd64",), salt=f"{self.paths.name} {self._day}", shared=b"base")
-            ]
+            image = self.image(TAG, ("linux/amd64",), salt=f"{self.paths.name} {self._day}", shared=b"base")
+            self.images[:] = [replace(image, resolved=iso(FIRST + timedelta(days=self._day)))]
         name = run_id(self._day)
         made = replace(self.finish(name), judgements=judgements, **more)
         write_snapshot(self.paths, made)
@@ -102,7 +101,9 @@ class History(ArchiveBuilder):
         name, refused = run_id(self._day), list(self.captures)
         judgement = Judgement("docs", "degraded", "most pages lost", good=self.ids[-1])
         count, digest = write_refused_captures(self.paths, name, "docs", refused)
-        write_refusal(self.paths, Refusal(name, judgement, evidence={}, captures=count, captures_digest=digest))
+        write_refusal(
+            self.paths, Refusal(name, judgement, evidence={}, captures=count, captures_digest=digest)
+        )
         self.captures[:], self.images[:] = before, images
         made = replace(self.finish(name), judgements=(judgement,))
         write_snapshot(self.paths, made)
