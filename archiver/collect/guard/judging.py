@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 
 from archiver.collect.guard.chance import share_at_least
 from archiver.collect.guard.kinds import (
-    FORBIDDEN,
     LOGIN_PAGE,
     NOTICE,
     OTHER_HOST,
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from archiver.collect.guard.kinds import Loss
     from archiver.collect.guard.thresholds import Thresholds
 
-_STILL_SOMEWHERE = frozenset({OTHER_HOST, FORBIDDEN})  # lost to us, but not from the world
 _TELLING = frozenset({NOTICE, LOGIN_PAGE, PARKED_DOMAIN})  # a seed that shows this speaks for the site
 _MOST_TOLD = 4  # kinds of loss in a sentence
 
@@ -92,7 +90,7 @@ class _Case:
         """Yield what the numbers come to."""
         evidence, limits = self.evidence, self.limits
         lost = evidence.lost_count - evidence.new
-        elsewhere = sum(loss.count for loss in evidence.lost if loss.kind in _STILL_SOMEWHERE)
+        elsewhere = sum(loss.count for loss in evidence.lost if loss.kind == OTHER_HOST)
         if self.exceeds(lost - elsewhere, evidence.asked, limits.gone):
             yield _Finding(GONE, self.told, evidence.lost)
         if self.exceeds(lost, evidence.asked, limits.lost):
@@ -129,7 +127,10 @@ class _Case:
         instead = f", with {count_text(evidence.new, 'new one')} in place of them" if evidence.new else ""
         moved = next((loss for loss in evidence.lost if loss.kind == OTHER_HOST), None)
         if moved is not None and 2 * moved.count > evidence.lost_count:
-            return f"it has moved to {moved.place}: {head}{instead}: {_listed(evidence.lost)}"
+            hint = "if that is its new home, name it in the spec's seeds"
+            return (
+                f"it seems to have moved to {moved.place}: {head}{instead}: {_listed(evidence.lost)}; {hint}"
+            )
         return f"{head}{instead}: {_listed(evidence.lost)}"
 
     def judgement(
@@ -157,7 +158,7 @@ class _Case:
 def _of_seeds(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
     """Yield what the seeds alone come to, also of a site that there is nothing to compare with."""
     lost = evidence.seeds_lost
-    further = f"; {case.told}" if evidence.lost else ""
+    further = f"; {case.told}" if evidence.lost_count > sum(loss.count for loss in lost) else ""
     shown = (*lost, *evidence.lost)
     noticed = sum(loss.count for loss in lost if loss.kind == NOTICE)
     count = evidence.seeds + sum(loss.count for loss in lost) - noticed
@@ -167,7 +168,7 @@ def _of_seeds(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
             if count == 1
             else f"none of the {count:,} seeds gives a page: {_listed(lost)}"
         )
-        verdict = DEGRADED if _STILL_SOMEWHERE & {loss.kind for loss in lost} else GONE
+        verdict = DEGRADED if any(loss.kind == OTHER_HOST for loss in lost) else GONE
         yield _Finding(verdict, f"{what}{further}", shown)
     elif case.limits.lost is not None and (telling := [loss for loss in lost if loss.kind in _TELLING]):
         what = f"the seed {telling[0].clause}" if count == 1 else f"of {count:,} seeds {_listed(telling)}"
@@ -198,10 +199,9 @@ def _of_hosts(case: _Case, evidence: SetEvidence) -> Iterator[_Finding]:
 
 def _peak(evidence: Evidence, earlier: Judgement | None) -> float:
     """Return the most that there ever was, as far as the spec still asks for it."""
-    if earlier is None:
-        return 0.0
     had = evidence.before + evidence.unwanted
-    return earlier.peak * (evidence.before / had if had else 1.0)
+    most = earlier.peak if earlier is not None else had
+    return most * evidence.before / had if had else float(most)
 
 
 def _listed(lost: Sequence[Loss]) -> str:

@@ -73,7 +73,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     UNREACHABLE: ("is on a host that cannot be reached", "are on a host that cannot be reached"),
     SILENT: ("is not answered in time", "are not answered in time"),
     FAILING: ("cannot be fetched", "cannot be fetched"),
-    FORBIDDEN: ("is forbidden by robots.txt", "are forbidden by robots.txt"),
+    FORBIDDEN: (
+        "may not be asked for: robots.txt forbids it, or cannot be read",
+        "may not be asked for: robots.txt forbids it, or cannot be read",
+    ),
     ERROR_PAGE: ("shows an error page", "show an error page"),
     LOGIN_PAGE: ("asks to log in", "ask to log in"),
     PARKED_DOMAIN: ("shows a parked domain", "show a parked domain"),

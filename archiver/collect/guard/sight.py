@@ -72,7 +72,7 @@ class _Sight:
                 self._vanished.append(capture.url)
             else:
                 self._known.setdefault(capture.digest, []).append(capture.url)
-                self._hosts.add(Origin.of(capture.url).host)
+                self._hosts.add(Origin.of(capture.url).netloc)
                 if capture.text.isdecimal():
                     self._texts[capture.digest] = int(capture.text)
         self._unwanted = len(unwanted - self._known.keys())
@@ -86,7 +86,7 @@ class _Sight:
         """Take what came of one URL."""
         if answer.seed:
             self._seeds.append(answer)
-            self._hosts.add(Origin.of(answer.url).host)
+            self._hosts.add(Origin.of(answer.url).netloc)
         known = answer.was_good and answer.earlier is not None and answer.earlier.digest in self._known
         if answer.gives_page and answer.capture is not None:
             if not known:
@@ -167,7 +167,7 @@ class _Sight:
             kind = kind_of_failure(answer.code, answer.status)
             if target and crowd[twins_key(target)] >= _NO_CHANCE:
                 fates[url] = ONE_PLACE, target
-            elif target and (origin := _origin(target)) is not None and origin.host not in self._hosts:
+            elif target and (origin := _origin(target)) is not None and origin.netloc not in self._hosts:
                 fates[url] = OTHER_HOST, str(origin)
             elif target:
                 fates[url] = (ERROR_PAGE if kind == ERROR_PAGE else ELSEWHERE), ""
