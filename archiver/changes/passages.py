@@ -16,7 +16,9 @@ MOST_LINES = 50_000
 MOST_CHARACTERS = 2_000_000
 """Lines and characters of one text that are compared."""
 _SHORTEST, _LONGEST = 60, 400  # characters of a line, where no sentence ends
-_SENTENCE = re.compile(r"(?:[^.!?\u3002\uff01\uff1f]|[.!?](?!\s))*(?:[.!?\u3002\uff01\uff1f]+|\Z)")
+_STOPS = ".!?\u3002\uff01\uff1f"
+# Whatever it is matched at it matches, so that nothing is looked at twice.
+_SENTENCE = re.compile(rf"(?:[^{_STOPS}]+|[.!?]+(?=[^\s.!?]))*[{_STOPS}]*")
 # Scripts without spaces between words: Han, Hiragana, Katakana. In Korean there are spaces.
 _UNSPACED = "\u3005-\u3007\u3041-\u309f\u30a1-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003fffd"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}](?:[^\s{_UNSPACED}]{{0,200}}[^\W{_UNSPACED}])?|[^\s]")
