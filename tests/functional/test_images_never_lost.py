@@ -90,6 +90,8 @@ def test_a_deleted_tag_is_gone_and_stays(project: Project, upstream: Registry, h
     assert project.failures() == {}
     assert project.images()[names[0]]["gone"] == since
     assert known.json["gone"]["images"] == 1
+    plan = project.console.succeed("plan", project.spec(images={"refs": names}), "--json").json
+    assert [image["state"] for image in plan["images"]] == ["gone", "unchanged"]
     assert "gone" in outcome.json["failures"][0]["code"]
 
 

@@ -14,6 +14,7 @@ from archiver.collect.plan.images import Counted, ImageExaminer, registry_loads
 from archiver.collect.plan.model import FAILED, GONE, Plan, PlannedImage
 from archiver.collect.plan.offline import planned_sites
 from archiver.collect.useragent import user_agent
+from archiver.collect.view import failing_still
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, NotArchived, Stopped
 from archiver.core.progress import NullProgress
@@ -82,7 +83,7 @@ class _Planner:
             images=images,
             files=files,
             registries=loads,
-            failures=(*failures, *file_failures),
+            failures=(*failing_still(failures, images_before), *failing_still(file_failures, files_before)),
             total=sum((file.amount for file in files if file.amount), tally.total),
         )
 

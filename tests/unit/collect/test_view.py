@@ -4,18 +4,22 @@ from dataclasses import replace
 
 import pytest
 
+from archiver.collect.guard.evidence import Answer
 from archiver.collect.view import (
     Wanted,
+    failing_still,
     falls_short,
     merged_captures,
+    vanished,
     with_carried,
     with_gone,
     with_moves,
     with_referrers,
+    without_refused,
 )
 from archiver.core.capture import Capture
 from archiver.core.descriptor import Platform
-from archiver.core.snapshot import FileResult, ImageResult
+from archiver.core.snapshot import Failure, FileResult, ImageResult
 
 PAGE = Capture("http://a/1", "20260101000000", "text/html", "200", "sha256:1", "docs", "page", "<urn:uuid:1>")
 IMAGE = ImageResult("a:1", "sha256:1", "m", 1, (), (), "t", "r")
@@ -160,3 +164,76 @@ def test_what_changed_under_its_name_says_what_it_was():
     same = replace(OTHER, was="sha256:0")
     marked = with_moves([MOVED, same, replace(IMAGE, reference="new:1")], [IMAGE, OTHER])
     assert [each.was for each in marked] == ["sha256:1", "", ""]
+
+
+def test_what_vanished_is_kept_and_marked_since_when():
+    """Its last good capture stays, also where something else was captured of the URL; a mark keeps its first date."""
+    gone = replace(PAGE, url="http://a/2", gone="20260201000000")
+    redirect = replace(PAGE, status="301", record="<urn:uuid:9>")
+    view, carried = merged_captures(
+        [PAGE, gone], [redirect], lambda _: True, {PAGE.url: "http://a/", gone.url: ""}, "20260301000000"
+    )
+    assert view == [replace(PAGE, gone="20260301000000"), gone]
+    assert carried == 2
+
+
+def _answer(**values):
+    return Answer(**{"url": PAGE.url, "kind": "page", "seed": False, "earlier": PAGE, **values})
+
+
+@pytest.mark.parametrize(
+    ("answer", "gone"),
+    [
+        (_answer(status="404"), True),
+        (_answer(status="410", code="fetch.status"), True),
+        (_answer(status="404", earlier=None), False),
+        (_answer(status="404", earlier=replace(PAGE, kind="requisite")), True),
+        (_answer(status="403", code="fetch.status"), False),
+        (_answer(status="503", code="fetch.status"), False),
+        (_answer(code="fetch.unreachable"), False),
+        (_answer(status="200"), False),
+        (_answer(status="200", mark="soft 404", code="fetch.soft404"), True),
+        (_answer(status="200", mark="parked domain"), True),
+        (_answer(status="200", mark="not the file asked for"), True),
+        (_answer(status="200", mark="login page"), False),
+        (_answer(status="200", mark="script only"), False),
+        (_answer(status="301", target="http://a/docs/"), True),
+        (_answer(status="301", target="http://a/docs/index.html"), True),
+        (_answer(status="302", target="http://elsewhere/"), True),
+        (_answer(status="301", target="http://a/3"), False),
+        (_answer(status="301", target="http://a/docs/", seed=True), False),
+        (_answer(status="301", target="http://a/docs/", earlier=replace(PAGE, status="301")), False),
+        (_answer(status="301", target="http://a/docs/", earlier=replace(PAGE, gone="20260201000000")), True),
+        (_answer(url="http://a/docs", status="301", target="http://a/docs/"), False),
+    ],
+)
+def test_upstream_says_by_its_answer_that_it_has_a_page_no_longer(answer, gone):
+    """404, 410, another page in its place, or the front page; never a failure, a login, or a move within the site."""
+    assert (answer.url in vanished([answer], ["http://a/docs/"])) is gone
+
+
+def test_a_thing_that_is_gone_is_a_failure_once():
+    """What the last good snapshot knew to be gone fails no more; other failures of it, and of others, do."""
+    known = replace(IMAGE, gone="2026-01-01T00:00:00Z")
+    news = [
+        Failure("images", subject, code, "") for subject in ("a:1", "b:1") for code in ("registry.gone", "x")
+    ]
+    assert failing_still(news, [known, OTHER]) == tuple(news[1:])
+
+
+def test_what_was_refused_is_replaced_by_what_was_there():
+    """Each earlier image as it was, marked as carried, and as gone where that was said; what is new is not there."""
+    now = [replace(KEPT, gone="2026-02-01T00:00:00Z"), replace(OTHER, digest="sha256:9", was="sha256:1"),
+           replace(IMAGE, reference="new:1")]  # fmt: skip
+    dropped = replace(IMAGE, reference="dropped:1", was="sha256:7")
+    assert without_refused(now, [], [IMAGE, OTHER, dropped]) == (
+        replace(KEPT, gone="2026-02-01T00:00:00Z"),
+        replace(OTHER, carried=True),
+        replace(dropped, carried=True, was=""),
+    )
+
+
+def test_what_was_refused_is_not_replaced_by_what_the_spec_no_longer_wants():
+    """A file that failed and has no stand-in, since the spec names another digest by now, has none of this kind either."""
+    failed = [Failure("files", FILE.url, "fetch.status", "")]
+    assert without_refused([], failed, [FILE]) == ()
