@@ -23,6 +23,7 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 _WWW = re.compile(r"\Awww\d*\.")
 _SAFE = "!$&'()*+,-./:;<=>?@[\\]^_`{|}~\""  # what stays unescaped in a key, beside letters and digits
 _AS_IT_IS = re.compile(f"[A-Za-z0-9{re.escape(_SAFE)}]*")
+_USUAL = re.compile(r"(https?)://([A-Za-z0-9.:-]+)(/[!-\"$->@-~]*)?(?:\?([!-\"$-~]*))?(?:#[!-~]*)?\Z")
 _LONGEST_KNOWN = 300  # characters of host and port; none that exist are longer
 _SESSION_ID = re.compile(
     r"(?:\A|(?<=[;&?]))(?:jsessionid|phpsessid|sid|aspsessionid[a-z]{8}|cfid|cftoken)=[0-9a-z-]{8,}(?:&|\Z)"
@@ -41,9 +42,9 @@ class Origin:
     def of(cls, url: str) -> Origin:
         """Return the origin of an absolute http(s) URL. Raises InvalidURL for anything else."""
         try:
-            parts = urlsplit(url)
-            read = _known_origin if len(parts.netloc) <= _LONGEST_KNOWN else _read_origin
-            found = read(parts.scheme, parts.netloc)
+            scheme, netloc, _, _ = _split(url)
+            read = _known_origin if len(netloc) <= _LONGEST_KNOWN else _read_origin
+            found = read(scheme, netloc)
         except ValueError as error:
             raise InvalidURL("not a URL", place=f"{url:.200}") from error
         if found is None:
@@ -79,6 +80,19 @@ class Origin:
     def __str__(self) -> str:
         return self._text
 
+    def __hash__(self) -> int:
+        return hash(self._text)  # of a string it is made once
+
+
+def _split(url: str) -> tuple[str, str, str, str]:
+    """Return a URL's scheme, host with port, path and query as ``urlsplit`` does. Raises ValueError."""
+    usual = _USUAL.match(url)
+    if usual is not None:
+        scheme, netloc, path, query = usual.groups("")
+        return scheme, netloc, path, query
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc, parts.path, parts.query
+
 
 def _read_origin(scheme: str, netloc: str) -> Origin | None:
     """Return the origin that the beginning of a URL names; None where it is none of the web's. Raises ValueError."""
@@ -99,15 +113,14 @@ def surt_key(url: str) -> str:
         InvalidURL: the URL has no http(s) scheme or no host.
     """
     origin = Origin.of(url)
-    parts = urlsplit(url)
-    path = _canonical_escapes(parts.path).lower()
+    _, _, path, query = _split(url)
+    path = _canonical_escapes(path).lower()
     if "//" in path:
         path = re.sub(r"/{2,}", "/", path)
     if len(path) > 1:
         path = path.rstrip("/")
-    query = ""
-    if parts.query:
-        query = _SESSION_ID.sub("", _canonical_escapes(parts.query).lower()).rstrip("&")
+    if query:
+        query = _SESSION_ID.sub("", _canonical_escapes(query).lower()).rstrip("&")
         query = query and "?" + "&".join(sorted(query.split("&")))
     return f"{origin.surt}{path or '/'}{query}"
 

@@ -105,7 +105,8 @@ class Library:
         except Exception as error:  # noqa: BLE001 - one bad request must not take the server down
             self._log(f"internal error at {request.path}: {type(error).__name__}: {error}")
             reply = plain(500, "internal error")
-        return _reporting(send(reply, method, start_response), request, self._log)
+        body = send(reply, method, start_response)
+        return body if isinstance(reply.body, bytes) else _reporting(body, request, self._log)
 
     def answer(self, request: Request) -> Reply:
         """Answer a well-formed request; once more where a snapshot that it was to be answered from has just been pruned."""

@@ -33,7 +33,6 @@ VARY: Headers = (("Vary", "accept-datetime"),)
 _LINK, _JSON = "link", "json"
 _MOST_LISTED = 200  # snapshots looked through for one time map
 _MOST_TRIED = 10  # snapshots looked through for one request
-_BRACKETS = str.maketrans({"<": "%3C", ">": "%3E"})  # which browsers send as they are, and links cannot hold
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HTTP_DATE = re.compile(
@@ -80,6 +79,11 @@ def parse_http_date(text: str) -> datetime | None:
     return moment + timedelta(seconds=int(second)) if int(second) <= 60 else None
 
 
+def _linkable(url: str) -> str:
+    """Return a URL without angle brackets, which browsers send as they are, and links cannot hold."""
+    return url.replace("<", "%3C").replace(">", "%3E")
+
+
 def capture_headers(capture: Capture, view: View, url: str, address: str) -> Headers:
     """Return the headers that tell when a page was archived, and where its other states are listed.
 
@@ -89,7 +93,7 @@ def capture_headers(capture: Capture, view: View, url: str, address: str) -> Hea
         url: the original URL asked for.
         address: where it is served, not as of any one snapshot.
     """
-    original, gate = url.translate(_BRACKETS), address.translate(_BRACKETS)
+    original, gate = _linkable(url), _linkable(address)
     relations = (
         f'<{original}>; rel="original timegate"'
         if original == gate
@@ -175,7 +179,7 @@ def time_map(request: Request, projects: Iterable[Project], view: View) -> Reply
         projects: those that may have the URL.
         view: the addresses as this reader sees them.
     """
-    url, kind = time_map_url(request).translate(_BRACKETS), request.path[len(TIMEMAP) :].partition("/")[0]
+    url, kind = _linkable(time_map_url(request)), request.path[len(TIMEMAP) :].partition("/")[0]
     address, write = view.locate(url), _MAPS.get(kind)
     listed = mementos(projects, url, address) if address and write else ()
     if address is None or write is None or not listed:

@@ -25,7 +25,8 @@ _ENTITIES = re.compile(rb"&(?:#0{0,5}47;&#0{0,5}47|#[xX]0{0,5}2[fF];&#[xX]0{0,5}
 _COLON = re.compile(
     rb"([Hh][Tt][Tt][Pp][Ss]?)(\\{1,3}u003[aA]|\\{1,3}x3[aA]|&#0{0,5}58;|&#[xX]0{0,5}3[aA];|&colon;)\Z"
 )
-_MOST_LEAPS = 100  # each takes as long as a search for some hundred bytes
+_AFTER_BACKSLASH, _AFTER_AMPERSAND = frozenset(b"\\/ux"), frozenset(b"#s")
+_MOST_LEAPS = 200  # each takes as long as a search through some hundred bytes
 _LONGEST_COLON = 20  # bytes that _COLON looks back over
 
 _NOT_AFTER = frozenset(
@@ -92,9 +93,9 @@ def mentions(data: bytes, hosts: Collection[bytes], *, markup: bool) -> list[Men
         markup: whether character references may stand for slashes.
     """
     found = list(_known(_PLAIN.finditer(data), data, hosts))
-    found += _known(_backslashed(data), data, hosts)
+    found += _known(_leaping(_BACKSLASHED, b"\\", _AFTER_BACKSLASH, data), data, hosts)
     if markup:
-        found += _known(_ENTITIES.finditer(data), data, hosts)
+        found += _known(_leaping(_ENTITIES, b"&", _AFTER_AMPERSAND, data), data, hosts)
     found.sort(key=lambda mention: mention.start)
     return found
 
@@ -125,21 +126,32 @@ def is_followed(data: bytes, mention: Mention, *, shown_between_tags: bool) -> b
     return not read
 
 
-def _backslashed(data: bytes) -> Iterator[re.Match[bytes]]:
-    """Yield what ``_BACKSLASHED`` finds, leaping from one backslash to the next while they may turn out to be few.
+def _leaping(
+    pattern: re.Pattern[bytes], first: bytes, second: Collection[int], data: bytes
+) -> Iterator[re.Match[bytes]]:
+    """Yield what a pattern's ``finditer`` does, leaping from one place where it may begin to the next while they are few.
 
-    In pages they are, if there is any; a search would look at every byte. Where they are many, it is quicker.
+    In pages they mostly are, and a search would look at every byte. Where they turn out to be many it is quicker, and has
+    the rest.
+
+    Args:
+        pattern: what to find.
+        first: the byte that it begins with.
+        second: the bytes that may come then.
+        data: the text.
     """
-    at = data.find(b"\\")
+    at, last = data.find(first), len(data) - 1
     for _ in range(_MOST_LEAPS):
-        if at < 0:
+        if at < 0 or at == last:
             return
-        match = _BACKSLASHED.match(data, at)
-        if match is not None:
+        match = pattern.match(data, at) if data[at + 1] in second else None
+        if match is None:
+            at = data.find(first, at + 1)
+        else:
             yield match
-        at = data.find(b"\\", match.end() if match is not None else at + 1)
+            at = data.find(first, match.end())
     if at >= 0:
-        yield from _BACKSLASHED.finditer(data, at)
+        yield from pattern.finditer(data, at)
 
 
 def _known(matches: Iterable[re.Match[bytes]], data: bytes, hosts: Collection[bytes]) -> Iterator[Mention]:

@@ -31,6 +31,7 @@ _LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
 _HOST = re.compile(
     rf"\A(?:(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?|\[(?P<v6>[0-9A-Fa-f:.]{{2,45}})\])(?::(?P<port>[0-9]{{1,5}}))?\Z"
 )
+_MOST_AUTHORITY = 300  # characters of a host and its port
 _MOST_HOST = 253  # characters of a host name (RFC 1035 section 2.3.4)
 _TARGET = re.compile(r"\A[\x21-\x7e]{1,16000}\Z")
 _HEADER_NAME = re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
@@ -135,6 +136,13 @@ class Reply:
         return Reply(self.status, self.headers + more, self.body)
 
 
+@lru_cache(maxsize=256)  # readers ask for more than one page
+def _caller(host: str, scheme: str, port: int, address: str) -> Caller | None:
+    """Return how a request came here; None where the host is malformed."""
+    called = Host.parse(host)
+    return Caller(called, scheme, port, address) if called else None
+
+
 @lru_cache(maxsize=128)  # of names that this program asks for
 def _environ_name(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
@@ -161,16 +169,13 @@ def read_request(environ: Environ) -> Request | Reply:
     local_port = int(environ.get("SERVER_PORT") or 0)
     if not host_text and environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         host_text = f"127.0.0.1:{local_port}"
-    host = Host.parse(host_text)
-    if host is None:
+    if len(host_text) > _MOST_AUTHORITY:
+        return plain(400, "missing or malformed Host")
+    scheme, address = str(environ.get("wsgi.url_scheme", "http")), str(environ.get(LOCAL_ADDRESS, ""))
+    caller = _caller(host_text, scheme, local_port, address)
+    if caller is None:
         return plain(400, "missing or malformed Host")
     path, _, query = target.partition("#")[0].partition("?")
-    caller = Caller(
-        host,
-        str(environ.get("wsgi.url_scheme", "http")),
-        local_port,
-        str(environ.get(LOCAL_ADDRESS, "")),
-    )
     return Request(str(environ.get("REQUEST_METHOD", "")), path, query, caller, environ)
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import pytest
 from hypothesis import given
@@ -43,6 +43,21 @@ def test_what_needs_no_escape_is_taken_as_it_is(text):
     """The quick way for paths without escapes is no other way: undoing all and escaping again says the same."""
     raw = unquote_to_bytes(text.encode("utf-8", "surrogatepass"))
     assert urlkey._canonical_escapes(text) == quote(raw, safe=urlkey._SAFE)
+
+
+@given(
+    st.text(st.sampled_from('hHtps:/?#[]@.-ab1 \t\n\\é\ud800%&;="<'), max_size=20).map("http://".__add__)
+    | st.text()
+)
+def test_usual_urls_are_split_as_all_others(url):
+    """The quick way takes a URL apart as the standard library does."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        with pytest.raises(ValueError, match="."):
+            urlkey._split(url)
+    else:
+        assert urlkey._split(url) == (parts.scheme, parts.netloc, parts.path, parts.query)
 
 
 def test_hosts_that_cannot_exist_are_not_remembered():

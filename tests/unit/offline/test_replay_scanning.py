@@ -64,9 +64,15 @@ def test_tags_are_tamed_as_one_by_one(page: bytes) -> None:
     assert list(hypertext.tamed(page, _REWRITER.knows)) == list(_tamed_step_by_step(page))
 
 
-@given(PAGES, st.integers(0, 300))
-def test_escaped_slashes_are_found_however_many_backslashes_there_are(page: bytes, more: int) -> None:
+@given(PAGES, st.integers(0, 300), st.sampled_from([b"\\n", b"&amp;", b"&", b"\\"]))
+def test_escaped_slashes_are_found_however_many_escapes_there_are(
+    page: bytes, more: int, piece: bytes
+) -> None:
     """Leaping finds what a search does, before it gives way to one and after."""
-    text = page + rb"\n" * more + page
-    found = [match.span() for match in references._backslashed(text)]
-    assert found == [match.span() for match in references._BACKSLASHED.finditer(text)]
+    text = page + piece * more + page
+    for pattern, first, second in (
+        (references._BACKSLASHED, b"\\", references._AFTER_BACKSLASH),
+        (references._ENTITIES, b"&", references._AFTER_AMPERSAND),
+    ):
+        found = [match.span() for match in references._leaping(pattern, first, second, text)]
+        assert found == [match.span() for match in pattern.finditer(text)]
