@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from archiver.store.paths import ProjectPaths
 
 _KEPT = 64  # blocks: the whole index of 20,000 captures, and 10 MB of a larger one
-_MOST_PASSED = 20_000  # lines of other doc sites that are passed over for those near a key
+_MOST_PASSED = 5_000  # lines of other doc sites that are passed over for those near a key
 _SOURCE = re.compile(rb'^[^{]*\{(?:"(?!source")[a-z]+":"(?:[^"\\]|\\.)*",)*"source":"([ -!#-\[\]-~]*)"')
 
 

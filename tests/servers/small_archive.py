@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Sequence
 
 from archiver.core import jsontext
-from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.capture import PAGE, REQUISITE, Capture, distinct_pages
 from archiver.core.clock import iso_of_timestamp14
 from archiver.core.descriptor import (
     OCI_CONFIG,
@@ -251,7 +251,7 @@ class ArchiveBuilder:
             seeds=(pages[0].url if pages else f"{SITE}/",),
             origins=tuple(origins),
             requisite_origins=tuple(origin for origin in others if origin not in origins),
-            pages=len(pages),
+            pages=len(distinct_pages(captures)),
             requisites=len(captures) - len(pages),
             fetched=len(captures),
             unchanged=sum(bool(capture.original) for capture in captures),

@@ -67,10 +67,12 @@ def check_index(wacz: Wacz, site: DocsEntry, report: Report) -> Counts:
             key = ""
         if key != line.key:
             report("wacz.index", INDEX, f"{line.capture.url} stands under the key {line.key}")
-    said = (site.captures, site.oldest, site.newest)
-    there = (counts.captures, counts.oldest, counts.newest)
+    said = (site.captures, site.pages, site.oldest, site.newest)
+    there = (counts.captures, counts.pages, counts.oldest, counts.newest)
     if said != there:
-        report("bundle.reference", "", f"captures, oldest, newest are {there}, bundle.json says {said}")
+        report(
+            "bundle.reference", "", f"captures, pages, oldest, newest are {there}, bundle.json says {said}"
+        )
     return counts
 
 

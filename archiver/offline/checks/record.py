@@ -201,14 +201,17 @@ class CaptureView:
 
     def compare_docs(self, docs: tuple[DocsEntry, ...]) -> None:
         """Check that these are the captures that bundle.json speaks of."""
-        said = {site.name: (site.captures, site.oldest, site.newest) for site in docs}
-        there = {name: (found.captures, found.oldest, found.newest) for name, found in self.sites.items()}
+        said = {site.name: (site.captures, site.pages, site.oldest, site.newest) for site in docs}
+        there = {
+            name: (found.captures, found.pages, found.oldest, found.newest)
+            for name, found in self.sites.items()
+        }
         for name in sorted(set(said) | set(there)):
             if said.get(name) != there.get(name):
                 self._report(
                     "record.disagree",
                     CAPTURES,
-                    f"captures, oldest, newest of {name} are {there.get(name)}, {CONTENTS} says {said.get(name)}",
+                    f"captures, pages, oldest, newest of {name} are {there.get(name)}, {CONTENTS} says {said.get(name)}",
                 )
 
     def compare_indexes(self, indexes: Mapping[str, Counts]) -> None:

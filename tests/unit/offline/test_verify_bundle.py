@@ -186,6 +186,11 @@ LISTS: dict[str, tuple[Callable[[Bundle], bytes], str, str]] = {
         "bundle.reference",
         GUIDE,
     ),
+    "a wrong number of pages": (
+        lambda b: b.pack(document=lambda d: d["docs"][0].update(pages=7)),
+        "bundle.reference",
+        GUIDE,
+    ),
     "a wrong file size": (
         lambda b: b.pack(document=lambda d: d["files"][0].update(size=7)),
         "bundle.reference",
