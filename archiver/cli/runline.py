@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 from archiver.collect.refresh import NotDue
 from archiver.core.amounts import count_text, size_text
@@ -24,7 +24,11 @@ def outcome_line(outcome: RunResult | NotDue, seconds: float) -> str:
     if isinstance(outcome, NotDue):
         return f"{outcome.project}: not due before {outcome.until:%Y-%m-%d %H:%M} UTC"
     snapshot = outcome.snapshot
-    bad = [*_ill(snapshot), *_failed(snapshot.failures), *_replaced(snapshot.files)]
+    ill = {judgement.source for judgement in snapshot.judgements if judgement.verdict != HEALTHY}
+    failures = [
+        failure for failure in snapshot.failures if failure.source not in ill
+    ]  # the others are part of why
+    bad = [*_ill(snapshot), *_failed(failures), *_replaced(snapshot.files)]
     parts = bad or ["healthy"]
     parts.append(f"snapshot {snapshot.id}: {', '.join(_amounts(snapshot))}")
     parts.append(f"{size_text(outcome.bytes)} received in {_took(seconds)}")
@@ -61,7 +65,7 @@ def _since(judgement: Judgement, snapshot: Snapshot) -> str:
     return f" since {judgement.since[:10]}" if judgement.since and judgement.since < snapshot.started else ""
 
 
-def _failed(failures: tuple[Failure, ...]) -> Iterator[str]:
+def _failed(failures: Sequence[Failure]) -> Iterator[str]:
     if failures:
         first = failures[0]
         told = printable(f"{first.subject}: {first.message.removeprefix(f'{first.subject}: ')}", _LONGEST)

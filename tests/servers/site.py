@@ -46,10 +46,11 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came in: the target of the request line, and the headers in lowercase."""
+    """One request as it came in: the target of the request line, the headers in lowercase, and what was posted."""
 
     target: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 Answer = Union[bytes, Reply, Sequence[Reply], Callable[[Asked], Reply]]
@@ -148,7 +149,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             target = self.requestline.split()[1]  # self.path has leading slashes folded
-            asked = Asked(target, {name.lower(): value for name, value in self.headers.items()})
+            posted = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked = Asked(target, {name.lower(): value for name, value in self.headers.items()}, posted)
             reply = site.reply_to(asked)
             if reply.etag and asked.headers.get("if-none-match") == reply.etag:
                 reply = Reply(status=304, type="", etag=reply.etag)
@@ -160,6 +162,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             for name, value in reply.headers:
                 self.send_header(name, value)
             self._send_body(reply)
+
+        do_POST = do_GET  # noqa: N815 - http.server's own name
 
         def _send_body(self, reply: Reply) -> None:
             if reply.status == 304:
