@@ -157,7 +157,7 @@ def summary_json(result: RunResult, seconds: float) -> dict[str, Any]:
     return {
         "project": snapshot.project,
         "snapshot": snapshot.id,
-        "complete": not snapshot.failures,
+        "complete": not snapshot.failures and snapshot.verdict == HEALTHY,
         "verdict": snapshot.verdict,
         "judgements": [asdict(judgement) for judgement in snapshot.judgements],
         "resumed": result.resumed,

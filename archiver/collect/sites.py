@@ -165,7 +165,7 @@ class DocSites:
         else:
             self._refuse(Refusal(self.run, judgement, asdict(evidence), result), view)
             view = list(earlier.values())
-            result = _result(site, outcome, view, len(view))
+            result = _result(site, outcome, view, len(view) - outcome.not_due)
         gone = [capture for capture in view if capture.gone]
         told = site_report(self.state, result, outcome.captures, gone)
         return Sites((result,), tuple(view), failures, outcome.broken_links, (told,), (judgement,))
