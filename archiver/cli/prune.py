@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archiver.store.warcrewrite import Shrinkable
 
 _MOST_LISTED = 20
+_MOST_NAMED = 4
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -102,8 +103,7 @@ def _project_lines(project: ProjectGarbage, *, applied: bool) -> Iterator[str]:
     yield f"{project.name}, {f'keep: {{{said}}}' if said else 'every snapshot is kept'}"
     if project.dropped:
         verb = "go" if applied else "would go"
-        yield f"  {count_text(len(project.dropped), 'snapshot')} {verb}:"
-        yield from _some(project.dropped)
+        yield f"  {count_text(len(project.dropped), 'snapshot')} {verb}: {_range(project.dropped)}"
     if project.policy is not None:
         yield f"  {count_text(len(project.kept), 'snapshot')} {'stay' if applied else 'would stay'}:"
         yield from _some([f"{each.snapshot}  {', '.join(each.reasons)}" for each in reversed(project.kept)])
@@ -114,6 +114,10 @@ def _project_lines(project: ProjectGarbage, *, applied: bool) -> Iterator[str]:
             f"{count_text(count, 'WARC file')} {word}" for word, count in actions.items() if count
         )
         yield f"  {told}: {size_text(sum(file.dead for file in project.warcs))}"
+
+
+def _range(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{names[0]} … {names[-1]}"
 
 
 def _listed(what: str, names: Sequence[str]) -> Iterator[str]:

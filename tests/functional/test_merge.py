@@ -102,13 +102,8 @@ def apart(tmp_path: Path) -> tuple[History, History]:
     here.days(3)
     shutil.copytree(tmp_path / "archives", tmp_path / "other")
     there = History(tmp_path / "other")
-    there.__dict__.update(
-        {**here.__dict__, **{name: there.__dict__[name] for name in ("archive", "paths", "layout")}}
-    )
-    there._originals, there.captures = dict(here._originals), list(here.captures)
-    there.images, there.ids = list(here.images), list(here.ids)
+    there.go_on(here, day=10)
     here.days(2)
-    there._day = 10
     there.days(2)
     there.refuse()
     return here, there

@@ -62,6 +62,11 @@ class History(ArchiveBuilder):
         day = (datetime.strptime(timestamp, "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc) - FIRST).days
         return run_id(day)
 
+    def go_on(self, other: History, day: int) -> None:
+        """Go on from where another one is, whose archive this one's is a copy of, on some day."""
+        self._day, self._originals = day, dict(other._originals)
+        self.captures, self.images, self.ids = list(other.captures), list(other.images), list(other.ids)
+
     def days(self, count: int) -> list[Snapshot]:
         """Archive on so many days more; return their snapshots."""
         return [self.day() for _ in range(count)]
