@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Iterable, Iterator, NamedTuple
 
+from archiver.offline.search.blocks import LONGEST_TEXT
+
 if TYPE_CHECKING:
     from archiver.bundle.documents import Document
+    from archiver.offline.search.blocks import Section
 
 MOST_LINES = 50_000
 MOST_CHARACTERS = 2_000_000
@@ -22,7 +25,9 @@ _SENTENCE = re.compile(rf"(?:[^{_STOPS}]+|[.!?]+(?=[^\s.!?]))*[{_STOPS}]*")
 # Scripts without spaces between words: Han, Hiragana, Katakana. In Korean there are spaces.
 _UNSPACED = "\u3005-\u3007\u3041-\u309f\u30a1-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003fffd"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}](?:[^\s{_UNSPACED}]{{0,200}}[^\W{_UNSPACED}])?|[^\s]")
+_UNSPACED_WORD = re.compile(f"[{_UNSPACED}]")
 _CUT_EVERY = 8  # words, on average, at which a long line may end
+_WINDOW = 16  # characters that choose whether one does
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,17 @@ def document_passages(document: Document) -> Iterator[Passage]:
     headings = [section.heading for section in document.sections if section.heading]
     if document.title and document.title not in headings[:1]:
         yield Passage(document.title, is_heading=True)
-    # A search index cuts a long section in several, each with the heading.
     for (_, heading), parts in groupby(
         document.sections, key=lambda section: (section.anchor, section.heading)
     ):
         if heading:
             yield Passage(heading, is_heading=True)
-        yield from map(Passage, _lines(" ".join(part.text for part in parts)))
+        yield from map(Passage, _lines("".join(map(_whole, parts)).rstrip()))
+
+
+def _whole(part: Section) -> str:
+    """Return what another part of a section may follow: a search index cuts long ones at a space, where there is one."""
+    return part.text if len(part.text) == LONGEST_TEXT else f"{part.text} "
 
 
 def plain_passages(text: str) -> Iterator[Passage]:
@@ -116,10 +125,15 @@ def _cut(sentence: str) -> Iterator[str]:
     """Cut what has no end, such as code: behind words that the text itself chooses, so that an edit moves few cuts."""
     begin = 0
     for match in _WORD.finditer(sentence):
-        length = match.end() - begin
-        if length >= _LONGEST or (length >= _SHORTEST and zlib.crc32(match[0].encode()) % _CUT_EVERY == 0):
-            if line := sentence[begin : match.end()].strip():
-                yield line
-            begin = match.end()
+        end = match.end()
+        may_end = sentence[end : end + 1].isspace() or _UNSPACED_WORD.match(match[0]) is not None
+        chosen = end - begin >= _SHORTEST and _is_chosen(sentence[max(0, end - _WINDOW) : end])
+        if (may_end and (chosen or end - begin >= _LONGEST)) or end - begin >= 2 * _LONGEST:
+            yield sentence[begin:end].strip()
+            begin = end
     if rest := sentence[begin:].strip():
         yield rest
+
+
+def _is_chosen(text: str) -> bool:
+    return zlib.crc32(text.encode("utf-8", "surrogatepass")) % _CUT_EVERY == 0
