@@ -19,6 +19,7 @@ from archiver.collect.guard.kinds import (
 from archiver.core.amounts import count_text
 from archiver.core.clock import iso, parse_snapshot_id
 from archiver.core.judgement import DEGRADED, GONE, HEALTHY, IMAGES, VERDICTS, Judgement
+from archiver.core.printable import printable
 
 if TYPE_CHECKING:
     from archiver.collect.guard.evidence import Evidence, SetEvidence, SiteEvidence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _TELLING = frozenset({NOTICE, LOGIN_PAGE, PARKED_DOMAIN})  # a seed that shows this speaks for the site
 _MOST_TOLD = 4  # kinds of loss in a sentence
+_LONGEST_PLACE = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ class _Case:
         if self.exceeds(lost - elsewhere, evidence.asked, limits.gone):
             yield _Finding(GONE, self.told, evidence.lost)
         if self.exceeds(lost, evidence.asked, limits.lost):
-            yield _Finding(DEGRADED, self.told, evidence.lost)
+            yield _Finding(
+                DEGRADED, _moved(self.moved, self.told) if self.moved else self.told, evidence.lost
+            )
         if self.has_decayed:
             reason = f"of the {count_text(round(self.peak), self.noun)} that there once were {evidence.alive:,} are left"
             yield _Finding(DEGRADED, reason, (*evidence.lost, *filter(None, [evidence.vanished])))
@@ -114,24 +118,25 @@ class _Case:
     @property
     def told(self) -> str:
         """A clause that says how much is lost, and what became of it."""
-        evidence = self.evidence
+        evidence, lost = self.evidence, self.evidence.lost
         asked = f"{count_text(evidence.asked, self.noun)} asked for"
+        if evidence.asked == 1:
+            asked = f"only {self.noun} asked for"
         if evidence.asked < evidence.before:
             asked += f", of {evidence.before:,} in all,"
         if evidence.lost_count < evidence.asked:
-            head = (
-                f"{evidence.lost_count:,} of the {asked} {'is' if evidence.lost_count == 1 else 'are'} lost"
-            )
+            which = f"{evidence.lost_count:,} of the {asked}"
         else:
-            head = f"the {asked} is lost" if evidence.asked == 1 else f"all {asked} are lost"
-        instead = f", with {count_text(evidence.new, 'new one')} in place of them" if evidence.new else ""
-        moved = next((loss for loss in evidence.lost if loss.kind == OTHER_HOST), None)
-        if moved is not None and 2 * moved.count > evidence.lost_count:
-            hint = "if that is its new home, name it in the spec's seeds"
-            return (
-                f"it seems to have moved to {moved.place}: {head}{instead}: {_listed(evidence.lost)}; {hint}"
-            )
-        return f"{head}{instead}: {_listed(evidence.lost)}"
+            which = f"the {asked}" if evidence.asked == 1 else f"all {asked}"
+        said = lost[0].clause if len(lost) == 1 else f"are lost: {_listed(lost)}"
+        instead = f"; {count_text(evidence.new, 'new one')} do not make up for that" if evidence.new else ""
+        return f"{which} {said}{instead}"
+
+    @property
+    def moved(self) -> str:
+        """The place that most of what is lost leads to on another host; empty where it does not."""
+        place = next((loss for loss in self.evidence.lost if loss.kind == OTHER_HOST), None)
+        return place.place if place is not None and 2 * place.count > self.evidence.lost_count else ""
 
     def judgement(
         self, source: str, findings: Sequence[_Finding], earlier: Judgement | None, run: str
@@ -158,21 +163,26 @@ class _Case:
 def _of_seeds(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
     """Yield what the seeds alone come to, also of a site that there is nothing to compare with."""
     lost = evidence.seeds_lost
-    further = f"; {case.told}" if evidence.lost_count > sum(loss.count for loss in lost) else ""
+    more = evidence.lost_count > sum(loss.count for loss in lost)  # than the seeds, which are pages, too
     shown = (*lost, *evidence.lost)
     noticed = sum(loss.count for loss in lost if loss.kind == NOTICE)
     count = evidence.seeds + sum(loss.count for loss in lost) - noticed
     if lost and not evidence.seeds:
-        what = (
-            f"the seed {lost[0].clause}"
-            if count == 1
-            else f"none of the {count:,} seeds gives a page: {_listed(lost)}"
-        )
-        verdict = DEGRADED if any(loss.kind == OTHER_HOST for loss in lost) else GONE
-        yield _Finding(verdict, f"{what}{further}", shown)
+        what = f"the seed {lost[0].clause}"
+        if count > 1:
+            what = f"none of the {count:,} seeds gives a page: {_listed(lost)}"
+        place = next((loss.place for loss in lost if loss.kind == OTHER_HOST), "")
+        if place:
+            yield _Finding(DEGRADED, _moved(place, case.told if more else what), shown)
+        else:
+            yield _Finding(GONE, f"{what}; {case.told}" if more else what, shown)
     elif case.limits.lost is not None and (telling := [loss for loss in lost if loss.kind in _TELLING]):
         what = f"the seed {telling[0].clause}" if count == 1 else f"of {count:,} seeds {_listed(telling)}"
-        yield _Finding(DEGRADED, f"{what}{further}", shown)
+        yield _Finding(DEGRADED, f"{what}; {case.told}" if more else what, shown)
+
+
+def _moved(place: str, what: str) -> str:
+    return f"it seems to have moved to {printable(place, _LONGEST_PLACE)}: {what}; name that in the spec's seeds if it has"
 
 
 def _of_text(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
@@ -205,9 +215,7 @@ def _peak(evidence: Evidence, earlier: Judgement | None) -> float:
 
 
 def _listed(lost: Sequence[Loss]) -> str:
-    """Return what became of things, in one clause."""
-    if len(lost) == 1:
-        return f"{'it' if lost[0].count == 1 else 'they'} {lost[0].clause}"
+    """Return how many of them became what."""
     told = [f"{loss.count:,} {loss.clause}" for loss in lost[:_MOST_TOLD]]
     others = sum(loss.count for loss in lost[_MOST_TOLD:])
     return ", ".join([*told, f"{others:,} in other ways"] if others else told)

@@ -83,7 +83,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     OTHER_CONTENT: ("is something else now", "are something else now"),
     NOTICE: ("has been replaced by a notice", "have been replaced by a notice"),
     ONE_PAGE: ("has become the same page as others", "have become one and the same page"),
-    ONE_PLACE: ("leads to one place", "lead to one place"),
+    ONE_PLACE: ("leads to the same place as others", "lead to one place"),
     OTHER_HOST: ("leads to another host", "lead to another host"),
     ELSEWHERE: ("leads elsewhere", "lead elsewhere"),
     COLLAPSED: ("has lost most of its text", "have lost most of their text"),

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 _NO_CHANCE = 3  # so many pages do not lead to one place, or become one page, by chance
 _MEANT = 300  # characters of main text: a page with fewer has not much to lose
-_LEFT = 3  # a page has collapsed that has less than one in so many of its characters left
+_LEFT = 3  # a page has collapsed that has less than one in so many of its characters left, and little text
+_LITTLE = 800  # characters: fewer are counted, more are estimated, and what is around them may have been counted, too
+_HARDLY = 10  # of longer texts less than one in so many is left
 _HARDLY_ANY = 200  # characters of main text: a new page with fewer replaces nothing
 _LEADING = frozenset(
     {"", PageMoved.code, SoftNotFound.code}
@@ -208,7 +210,9 @@ def _origin(url: str) -> Origin | None:
 
 
 def _has_collapsed(before: int, now: int) -> bool:
-    return before >= _MEANT and now * _LEFT < before
+    if before < _MEANT or now * _LEFT >= before:
+        return False
+    return now < _LITTLE or now * _HARDLY < before
 
 
 def _one_loss(kind: str, urls: Iterable[str]) -> Loss | None:
