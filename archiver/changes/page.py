@@ -222,7 +222,7 @@ def _difference(alike: Sequence[ChangedPage], *, is_open: bool) -> str:
 
 
 def _hunk(hunk: textdiff.Hunk) -> str:
-    heading = f'<h4 dir="auto">{_text(hunk.heading)}</h4>' if hunk.heading else ""
+    heading = f'<h3 dir="auto">{_text(hunk.heading)}</h3>' if hunk.heading else ""
     return f'<div class="hunk">{heading}{"".join(map(_line, hunk.lines))}</div>'
 
 

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 Reading = Callable[["Capture"], Optional[Tuple["Passage", ...]]]
 """Gives the lines of a page's text; None for what is no text. Raises ArchiverError where it cannot be read."""
-MOST_KEPT = 8_000_000
-"""Characters of differences that are kept of all pages; of pages beyond, only the numbers of words are."""
+MOST_KEPT = 50_000
+"""Lines of differences that are kept of all pages together; of pages beyond, only the numbers of words are."""
 _LEAST_MOVED = 8  # words; a text that is shorter may stand on any page
 
 
@@ -141,7 +141,7 @@ class _Comparison:
         if diff is None:
             return ChangedPage(_page(was), _page(now), MARKUP)
         if self._kept < MOST_KEPT:
-            self._kept += sum(len(line.text) for hunk in diff.hunks for line in hunk.lines)
+            self._kept += sum(len(hunk.lines) for hunk in diff.hunks)
             return ChangedPage(_page(was), _page(now), TEXT, diff, diff.removed, diff.added)
         return ChangedPage(_page(was), _page(now), TEXT, None, diff.removed, diff.added)
 
@@ -153,7 +153,7 @@ def _is_page(capture: Capture | None) -> bool:
 def _page(capture: Capture) -> Page:
     return Page(
         sys.intern(capture.source),
-        capture.url,
+        sys.intern(capture.url),  # mostly the same on both sides
         capture.timestamp,
         sys.intern(capture.mime),
         capture.digest,

@@ -221,7 +221,11 @@ def test_the_page_can_be_read_without_colours(page: Path, tmp_path: Path) -> Non
                     "['removed', 'added'].map(name => getComputedStyle(document.querySelector('p.' + name), '::before').content)"
                 )
                 assert [sign[:2] for sign in signs] == ['"\u2212', '"+']
-                assert tab.evaluate("document.querySelectorAll('h1').length") == 1
+                levels = tab.evaluate(
+                    "[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(one => +one.tagName[1])"
+                )
+                assert levels[0] == 1
+                assert all(below - above <= 1 for above, below in zip(levels, levels[1:]))
                 assert tab.evaluate(_LEAST_CONTRAST) >= 4.5
 
 

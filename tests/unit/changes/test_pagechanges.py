@@ -312,3 +312,14 @@ def _line(url: str, digest: str) -> bytes:
         url, "20260101000000", "text/html", "200", f"sha256:{digest}", "docs", "page", f"<urn:uuid:{url}>"
     )
     return capture.to_cdxj().encode()
+
+
+def test_only_so_many_differences_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is beyond, it is still told that the text changed and by how many words."""
+    from archiver.changes import pages as module  # noqa: PLC0415
+
+    paths = changed_pump(tmp_path / "archives").paths
+    monkeypatch.setattr(module, "MOST_KEPT", 5)
+    changed = _compared(paths).pages.changed_as(TEXT)
+    assert [page.diff is None for page in changed] == [False] + [True] * 6
+    assert all(page.removed and page.added for page in changed)
