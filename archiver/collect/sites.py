@@ -151,12 +151,15 @@ class DocSites:
             return scope.decide(url).inside
 
         seeds = tuple(resolve(seed, seed) or seed for seed in site.seeds)
-        lost = vanished(answers(self.state, site.name, earlier), seeds)
+        current = {capture.url: capture for capture in outcome.captures}
+        lost = vanished(answers(self.state, site.name, earlier, current), seeds)
         view, kept = merged_captures(
             earlier.values(), outcome.captures, is_asked_for, lost, timestamp14(utc_now())
         )
         result = _result(site, outcome, view, kept - outcome.not_due)
-        evidence = site_evidence(answers(self.state, site.name, earlier), earlier.values(), is_asked_for)
+        evidence = site_evidence(
+            answers(self.state, site.name, earlier, current), earlier.values(), is_asked_for
+        )
         limits = thresholds(self.loaded.spec)[site.name]
         judgement = judge_site(site.name, evidence, limits, judged, self.run)
         failures = outcome.failures

@@ -5,26 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterator, Mapping
 
 from archiver.collect.guard.evidence import Answer
-from archiver.core.capture import PAGE, REQUISITE, Capture
+from archiver.core.capture import PAGE, REQUISITE
 from archiver.core.errors import HostUnreachable, ServerBusy
 from archiver.core.reasons import BUSY_HOST, DEAD_HOST
 
 if TYPE_CHECKING:
     from archiver.collect.web.frontier import RunState
+    from archiver.core.capture import Capture
 
 _UNANSWERED = {DEAD_HOST: HostUnreachable.code, BUSY_HOST: ServerBusy.code}
 _ANSWERS = f"""
     SELECT urls.url, kind, seed, urls.status, coalesce(problems.code, ''), coalesce(marks.mark, ''), target,
-           captures.line, skipped.reason
+           skipped.reason
     FROM urls LEFT JOIN problems USING (source, url) LEFT JOIN marks USING (source, url)
-    LEFT JOIN captures USING (source, url) LEFT JOIN skipped USING (source, url)
+    LEFT JOIN skipped USING (source, url)
     WHERE urls.source = ? AND (urls.status != '' OR problems.code IS NOT NULL
                                OR skipped.reason IN ('{DEAD_HOST}', '{BUSY_HOST}'))
     ORDER BY urls.url
 """  # noqa: S608 - constants
 
 
-def answers(state: RunState, source: str, earlier: Mapping[str, Capture]) -> Iterator[Answer]:
+def answers(
+    state: RunState, source: str, earlier: Mapping[str, Capture], current: Mapping[str, Capture]
+) -> Iterator[Answer]:
     """Yield what came of each URL of a doc site that this run asked for, in the order of the URLs.
 
     What a dead host was not asked for any more counts as asked: nothing would have come.
@@ -33,8 +36,9 @@ def answers(state: RunState, source: str, earlier: Mapping[str, Capture]) -> Ite
         state: the state of the run, the site's crawl being over.
         source: the doc site's name.
         earlier: its captures in the last good snapshot, by URL.
+        current: this run's captures of it, by URL.
     """
-    for url, kind, seed, status, code, mark, target, line, skipped in state.rows(_ANSWERS, (source,)):
+    for url, kind, seed, status, code, mark, target, skipped in state.rows(_ANSWERS, (source,)):
         yield Answer(
             url,
             PAGE if kind == PAGE else REQUISITE,
@@ -43,6 +47,6 @@ def answers(state: RunState, source: str, earlier: Mapping[str, Capture]) -> Ite
             code or ("" if status else _UNANSWERED.get(skipped, "")),
             mark,
             target,
-            Capture.from_cdxj(line) if line else None,
+            current.get(url),
             earlier.get(url),
         )

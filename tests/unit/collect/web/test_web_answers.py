@@ -36,7 +36,6 @@ def test_each_url_that_was_asked_for_has_an_answer(state: RunState) -> None:
     for url, seed in ((ROOT, True), (f"{ROOT}gone", False), (f"{ROOT}late", False), (f"{ROOT}old", False)):
         frontier.add(Found(url, PAGE, seed=seed))
     now = _capture(ROOT)
-    frontier.capture(now)
     frontier.settle(ROOT, status=304)
     frontier.fail(f"{ROOT}gone", "fetch.soft404", "a page that says so", ROOT)
     frontier.mark(f"{ROOT}gone", SOFT_404, "the page says so")
@@ -47,7 +46,7 @@ def test_each_url_that_was_asked_for_has_an_answer(state: RunState) -> None:
     frontier.add(Found("https://x.org/sitemap.xml", SITEMAP))
     frontier.settle("https://x.org/sitemap.xml", status=404)
     earlier = {url: _capture(url, timestamp="20261001000000") for url in (ROOT, f"{ROOT}gone")}
-    assert list(answers(state, "docs", earlier)) == [
+    assert list(answers(state, "docs", earlier, {ROOT: now})) == [
         Answer(ROOT, PAGE, True, "304", capture=now, earlier=earlier[ROOT]),
         Answer(f"{ROOT}gone", PAGE, False, "200", "fetch.soft404", SOFT_404, earlier=earlier[f"{ROOT}gone"]),
         Answer(f"{ROOT}late", PAGE, False, "", "fetch.timeout"),
@@ -63,7 +62,7 @@ def test_what_was_left_out_has_none_unless_its_host_is_dead(state: RunState) -> 
         frontier.add(Found(ROOT + name, PAGE, ROOT))
         frontier.skip(ROOT + name, reason)
         frontier.settle(ROOT + name)
-    assert [(each.url, each.code) for each in answers(state, "docs", {})] == [
+    assert [(each.url, each.code) for each in answers(state, "docs", {}, {})] == [
         (f"{ROOT}dead", "fetch.unreachable")
     ]
 
