@@ -16,7 +16,7 @@ import pytest
 
 from judges.warcs import captured_urls, judge_warcs
 from servers.processes import wait_until
-from servers.site import Asked, Reply, Site, html, serving
+from servers.site import Asked, Reply, Site, html, put, serving
 
 if TYPE_CHECKING:
     import subprocess
@@ -194,3 +194,36 @@ def test_a_run_killed_while_its_snapshot_is_written_is_finished_by_the_next(
         )
         assert Counter(url for url in _view(console) if url in book.pages) == dict.fromkeys(book.pages, 1)
     judge_warcs(folder / "warc")
+
+
+def test_a_refresh_killed_again_and_again_asks_for_what_was_due_when_it_began(console: Console) -> None:
+    """What a sitemap calls changed, and the few that it is checked by; pages that were not due stay so, and stay."""
+    chance = random.Random(SEED)
+    with serving({}) as site:
+        book, spec = _Book(site), _spec(console, site)
+        spec.write_text(json.dumps({**json.loads(spec.read_text()), "every": "1s"}))
+        entries = (
+            f"<url><loc>{site.url(f'/docs/{number}')}</loc><lastmod>{2001 if number % 2 else 2100}-01-01</lastmod></url>"
+            for number in range(PAGES)
+        )
+        put(site, "docs/sitemap.xml", f"<urlset>{''.join(entries)}</urlset>")
+        console.succeed("archive", spec)
+        before = Counter(_view(console))
+        book.asked.clear()
+        ended = 0
+        while len(_snapshots(console)) < 2:  # at first it may not be due
+            with console.started("refresh", spec) as process:
+                if ended < ROUNDS:
+                    book.end(process, chance.randint(1, PAGES // ROUNDS))
+                process.wait(120)
+            ended += process.returncode != 0
+            assert process.returncode in (0, -signal.SIGKILL), (console.folder / "console.log").read_text()
+    called_changed = {site.url(f"/docs/{number}") for number in range(0, PAGES, 2)}
+    assert ended >= ROUNDS // 2
+    assert book.asked.keys() > called_changed
+    assert len(book.asked.keys() - called_changed) == 3
+    assert sum(book.asked.values()) - len(book.asked) <= ended * AGAIN
+    assert Counter(_view(console)) == before
+    record = console.folder / "archives" / "sample" / "snapshots" / f"{_snapshots(console)[1]}.json"
+    (result,) = json.loads(record.read_text())["sites"]
+    assert (result["carried"], result["not_due"]) == (0, PAGES - len(book.asked))
