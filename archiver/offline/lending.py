@@ -55,6 +55,8 @@ class Lending(Generic[K, V]):
                 return  # all was closed meanwhile
             self._loans[key].users -= 1
             self._loans.move_to_end(key)
+            if len(self._loans) <= self._spare:
+                return
             unused = [other for other, loan in self._loans.items() if not loan.users]
             closable = [
                 (other, self._loans.pop(other).value) for other in unused[: max(0, len(unused) - self._spare)]

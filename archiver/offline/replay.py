@@ -97,14 +97,13 @@ class Replay:
             reply = self._misses.answer(request, view, f"{origin}{request.path}", NO_ADDRESS)
         else:
             try:
-                reply = self._replay(request, origin, view, url)
+                reply = self._replay(request, origin, view, url, standing)
             except ArchiverError as error:
                 self._log(f"{url}: {error}")
                 reply = plain(502, f"the archive's copy of {url} is damaged")
         return reply.with_headers(*standing.policy.headers, *standing.policy.sharing(request), *VARY)
 
-    def _replay(self, request: Request, origin: Origin, view: View, url: str) -> Reply:
-        standing = self._standing(origin, view)
+    def _replay(self, request: Request, origin: Origin, view: View, url: str, standing: _Standing) -> Reply:
         rewriter = standing.rewriter
         for found in self._finder.find(url):
             capture = found.capture

@@ -149,6 +149,9 @@ def test_what_cannot_be_one_request_is_no_answer_split_in_two(running: Running) 
         (b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400),
         (b'GET / HTTP/1.1\r\nHost: "><script>\r\n\r\n', 400),
         (b"GET / HTTP/1.1\r\nHost: " + b"a" * 5000 + b"\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\n", 400),
+        (b"\n", 400),
     ],
 )  # fmt: skip
 def test_what_is_malformed_is_refused(running: Running, sent: bytes, status: int) -> None:

@@ -33,7 +33,7 @@ class Application(Protocol):
 class Connection(Protocol):
     """What an answer is written to."""
 
-    def put(self, data: bytes) -> bool:
+    def put(self, *pieces: bytes) -> bool:
         """Send bytes, or keep them until there is room; say whether there is room for more."""
 
 
@@ -100,7 +100,7 @@ class Answer:
                 return True
             if not piece:
                 continue
-            room = connection.put(self._framed(piece))
+            room = connection.put(*self._framed(piece))
             given += len(piece)
             if self._sent == self._announced and not self._is_head:
                 continue  # the end of the body is near: what remains are checks
@@ -128,18 +128,18 @@ class Answer:
         self._say(plain(500, "internal error"))
         return next(self._pieces, None)
 
-    def _framed(self, piece: bytes) -> bytes:
-        """Return a piece of the body as it goes out, the head before it where it is the first."""
+    def _framed(self, piece: bytes) -> tuple[bytes, ...]:
+        """Return what goes out with a piece of the body, the head before it where it is the first."""
         head = b"" if self._begun else self._head()
         self._begun = True
         if self._is_head or self._status.startswith(_BODILESS):
-            return head
+            return (head,)
         if self._chunked:
-            return b"%b%x\r\n%b\r\n" % (head, len(piece), piece)
+            return b"%b%x\r\n" % (head, len(piece)), piece, b"\r\n"
         self._sent += len(piece)
         if self._announced is not None and self._sent > self._announced:
             raise _Broken
-        return head + piece if head else piece
+        return head, piece
 
     def _finish(self, connection: Connection) -> None:
         if not self._begun:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from waitress.channel import ClientDisconnected, HTTPChannel
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from archiver.offline.wsgi import Environ
 
 ENOUGH = 64 << 10  # bytes waiting for one client before its answer is left off
+_MOST_GATHERED = 16  # pieces in one call; systems take that many
 _HEAD_PATIENCE = 30  # seconds in which a request has to be complete once it began
 _IDLE_PATIENCE = 120  # seconds without any request
 _SEND_PATIENCE = 60  # seconds in which a client has to take something of what waits for it
@@ -38,6 +40,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type inform
     """
 
     parser_class = Parser
+    gathers = hasattr(socket.socket, "sendmsg")  # whether one call sends several pieces; not on Windows
     request: Parser | None
     sendbuf_len: int
     total_outbufs_len: int
@@ -77,8 +80,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type inform
             self._leave_off()
         self.last_activity = time.time()
 
-    def put(self, data: bytes) -> bool:
+    def put(self, *pieces: bytes) -> bool:
         """Send bytes, or keep them until there is room; say whether there is room for more.
+
+        A page goes out from where it is in memory, in one call with the head before it.
 
         Raises:
             ClientDisconnected: nobody takes them any more.
@@ -86,9 +91,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type inform
         with self.outbuf_lock:
             if not self.connected:
                 raise ClientDisconnected
-            if data:
-                self._waiting.append(memoryview(data))
-                self.total_outbufs_len += len(data)
+            for piece in pieces if self.gathers else (b"".join(pieces),):
+                if piece:
+                    self._waiting.append(memoryview(piece))
+                    self.total_outbufs_len += len(piece)
+            if self._waiting:
                 self._flush()
             return self.total_outbufs_len <= ENOUGH
 
@@ -236,20 +243,26 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no type inform
         """Send what there is room for; ``outbuf_lock`` is held."""
         before = self.total_outbufs_len
         try:
-            while self._waiting:
-                piece = self._waiting[0]
-                sent = self.send(piece[: self.sendbuf_len], do_close=False)
+            while self._waiting and (sent := self._send_waiting()):
                 self.total_outbufs_len -= sent
-                if sent == len(piece):
-                    self._waiting.popleft()
-                elif sent:
-                    self._waiting[0] = piece[sent:]
-                else:
-                    break
+                while sent:
+                    piece = self._waiting.popleft()
+                    if sent < len(piece):
+                        self._waiting.appendleft(piece[sent:])
+                    sent -= min(sent, len(piece))
         except OSError:
             self.will_close = True
         if self.total_outbufs_len < before:
             self.last_activity = time.time()
+
+    def _send_waiting(self) -> int:
+        """Send some of what waits and return how much that was, 0 where there is no room. Raises OSError."""
+        if len(self._waiting) == 1 or not self.gathers:
+            return self.send(self._waiting[0][: self.sendbuf_len], do_close=False)
+        try:
+            return int(self.socket.sendmsg(list(islice(self._waiting, _MOST_GATHERED))))
+        except BlockingIOError:
+            return 0
 
     def _environ(self, request: Parser) -> Environ:
         """Return what the application gets (PEP 3333)."""

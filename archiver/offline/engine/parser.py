@@ -6,11 +6,16 @@ Source: RFC 9112, sections 2.3 (version), 3 (request line), 5.2 (folded lines), 
 
 from __future__ import annotations
 
+import re
+
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest, Error
 
 HEADER_LIMIT = 32 << 10  # bytes
 BODY_LIMIT = 64 << 10  # bytes; nothing here takes a body; enough to refuse one politely
+
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class _LengthRequired(BadRequest):  # type: ignore[misc]  # waitress has no type information
@@ -44,12 +49,18 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # see above
         """Take the next bytes and return how many belong to this request.
 
         What cannot become HTTP is refused at its first byte: container clients try TLS first, and
-        would wait ten seconds for an answer to their handshake.
+        would wait ten seconds for an answer to their handshake. Nor are lines waited for that end otherwise than the
+        ones before: the end of such a head never comes.
         """
         if not self.header_plus and self.body_rcv is None and not (data[:1].isalpha() or data[:1] in b"\r\n"):
             self.refuse(BadRequest("this is not HTTP; the server speaks plain HTTP"))
             return len(data)
-        return int(super().received(data))
+        in_head = self.body_rcv is None
+        taken = int(super().received(data))
+        fresh = max(0, len(self.header_plus) - len(data))
+        if in_head and not self.completed and b"\n" in data and _BARE_LF.search(self.header_plus, fresh):
+            self.refuse(BadRequest("a line ends without CR"))
+        return taken
 
     def refuse(self, error: Error) -> None:
         """Make it a request that is complete, and wrong."""

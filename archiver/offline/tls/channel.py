@@ -62,6 +62,8 @@ class TlsChannel(Channel):
         identity: what to show.
     """
 
+    gathers = False  # into one record of TLS it has to be copied anyway
+
     def __init__(
         self, server: Any, sock: socket.socket, *arguments: Any, identity: Identity, **options: Any
     ) -> None:
