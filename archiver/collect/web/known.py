@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from archiver.collect.web.documents.mediatype import reader_of
 from archiver.collect.web.frontier import SITEMAP, Found
 from archiver.collect.web.urls import LONGEST, is_web, origin_of
+from archiver.collect.web.verdicts import HARDLY_ANY
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.urlidentity import twins_key
 
@@ -27,6 +28,7 @@ _SAMPLED, _LEAST_SAMPLED = (
     50,
     3,
 )  # one URL of so many that a sitemap calls unchanged is asked for, but so many at least
+_DIGITS = 12  # that a number may have in an index that nobody has checked
 _LONG_AGO = "0001-01-01T00:00:00Z"  # what is due though a list says so is due whatever a list says
 _ASSET = re.compile(
     r"\.(?:css|m?js|map|wasm|json|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|otf|eot|mp[34]|webm)\Z",
@@ -117,7 +119,8 @@ class Known:
     def was_read(self, entry: Found, recorded: Recorded) -> bool:
         """Say whether all is known that an unchanged document leads to, so that it need not be read again.
 
-        Seeds, sitemaps and feeds are always read: by them the site itself is judged, and they say what is new.
+        Seeds, sitemaps and feeds are always read: by them the site itself is judged, and they say what is new. So are
+        pages with hardly any text: the report tells in each run which those are that only scripts fill.
 
         Args:
             entry: what was asked for.
@@ -132,7 +135,7 @@ class Known:
             and entry.kind == earlier.kind
             and entry.url not in self._leftovers
             and not _is_feed(earlier)
-            and (earlier.text != "" or not earlier.is_readable)
+            and not (earlier.is_readable and _has_hardly_any_text(earlier))
         )
 
     def not_due(self) -> int:
@@ -192,6 +195,11 @@ def pages_that_list(urls: Iterable[str]) -> frozenset[str]:
     """
     keys = {twins_key(url.partition("?")[0]) for url in urls}
     return frozenset(f"{key.rstrip('/').rpartition('/')[0]}/" for key in keys)
+
+
+def _has_hardly_any_text(capture: Capture) -> bool:
+    """Say whether an HTML page has little main text, or it is not known how much."""
+    return not capture.text.isdecimal() or len(capture.text) > _DIGITS or int(capture.text) < HARDLY_ANY
 
 
 def _is_robots(url: str) -> bool:

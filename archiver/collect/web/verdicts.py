@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 _ERRORS = frozenset({ERROR_TITLE, ERROR_HEADING})
 _QUOTED = 200  # characters of a title or URL in a reason
 _FEW = 300  # characters of an error page that has nothing else to say
-_HARDLY_ANY = 200  # characters of a page that is filled by script
+HARDLY_ANY = 200
+"""A page of fewer characters may be one that is filled by script."""
 _ALIKE = 0.5  # of the words of error pages, which may have some that vary
 _THE_SAME = 0.9  # of the words of pages that do not say that they are error pages
 _DIGITS = re.compile(r"\d+")
@@ -252,7 +253,7 @@ def _taken_down(answer: Answer) -> Verdict | None:
 
 def _shell(answer: Answer) -> Verdict | None:
     signs = frozenset(answer.facts.signs)
-    if REDIRECTS in signs or SCRIPTS not in signs or answer.facts.text >= _HARDLY_ANY:
+    if REDIRECTS in signs or SCRIPTS not in signs or answer.facts.text >= HARDLY_ANY:
         return None
     if EMPTY_ROOT in signs or ({ASKS_FOR_SCRIPT, BARE} <= signs and not answer.facts.heading):
         return Verdict(SCRIPT_ONLY, "the page has its text only after its scripts ran")

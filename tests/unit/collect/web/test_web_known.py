@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
 from archiver.collect.asking import ALL_PAGES
 from archiver.collect.web.frontier import SITEMAP, Found, Frontier, RunState
 from archiver.collect.web.known import Known, pages_that_list
+from archiver.collect.web.recorder import Recorded
 from archiver.core.capture import PAGE, REQUISITE, Capture
 from archiver.core.report import Entry
 
@@ -272,3 +274,49 @@ def test_a_folders_page_is_due_where_others_are_not(frontier: Frontier) -> None:
     known.begin(str)
     known.release()
     assert [url.removeprefix("http://a/docs/") for url in frontier.take("http://a", 9)] == ["", "two/"]
+
+
+def _read_back(capture: Capture, **changes: object) -> Recorded:
+    """Return an answer that says that a capture's URL is as it was."""
+    earlier = replace(capture, **changes)
+    return Recorded(
+        earlier.url, "<urn:uuid:2>", "20260601000000", 304, (), earlier.digest, 0, False, earlier.record, earlier, (),
+        io.BytesIO(), 0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "changes", "leftovers", "unread"),
+    [
+        ({}, {}, (), True),
+        ({}, {"mime": "text/css"}, (), True),
+        ({}, {}, None, False),
+        ({}, {}, (Entry("http://a/docs/a"),), False),
+        ({"seed": True}, {}, (), False),
+        ({"kind": SITEMAP}, {}, (), False),
+        ({"kind": REQUISITE}, {}, (), False),
+        ({}, {"mime": "application/rss+xml"}, (), False),
+        ({}, {"text": "90"}, (), False),
+        ({}, {"text": ""}, (), False),
+        ({}, {"text": "many"}, (), False),
+    ],
+)
+def test_only_pages_of_which_all_is_known_are_left_unread(
+    frontier: Frontier,
+    found: dict[str, Any],
+    changes: dict[str, Any],
+    leftovers: tuple[Entry, ...] | None,
+    unread: bool,
+) -> None:
+    """Not seeds, lists, what failed, what is something else now, or what may be an empty shell."""
+    known = knowing(frontier, Asking(leftovers=leftovers))
+    page = replace(captured("a"), text="900")
+    entry = Found(**{"url": page.url, "kind": PAGE, **found})
+    assert known.was_read(entry, _read_back(page, **changes)) is unread
+
+
+def test_what_changed_is_read(frontier: Frontier) -> None:
+    """It is no revisit."""
+    known = knowing(frontier, Asking())
+    changed = replace(_read_back(captured("a"), text="900"), revisited=None)
+    assert not known.was_read(Found("http://a/docs/a", PAGE), changed)
