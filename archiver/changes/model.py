@@ -240,12 +240,13 @@ class Changes:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is different that anybody would read, run or install."""
+        """Whether nothing is different that anybody would read, run or install; other markup alone is not."""
         files, images, pages = self.files, self.images, self.pages
-        return not any(
+        changed = any(page.what != MARKUP for page in pages.changed)
+        return not changed and not any(
             (
                 *(files.added, files.removed, files.gone, files.returned, files.replaced),
                 *(images.added, images.removed, images.gone, images.returned, images.moved),
-                *(pages.added, pages.removed, pages.gone, pages.returned, pages.moved, pages.changed),
+                *(pages.added, pages.removed, pages.gone, pages.returned, pages.moved),
             )
         )

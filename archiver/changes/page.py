@@ -68,7 +68,7 @@ def _notes(changes: Changes) -> Iterator[str]:
         good = f" What is here of it is of <code>{escape(note.good)}</code> or older." if note.good else ""
         yield (
             f'<div class="note warn"><p><strong>{escape(note.source)} was {escape(note.verdict)}</strong></p>'
-            f"<p>{_text(note.reason)}.{good}</p></div>"
+            f"<p>{_text(note.reason.rstrip('.'))}.{good}</p></div>"
         )
     if changes.is_empty:
         yield '<div class="note"><p><strong>Nothing is different</strong> of what anybody reads, runs or installs.</p></div>'

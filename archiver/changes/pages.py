@@ -75,8 +75,7 @@ def compare_pages(
             if any(each and each.url.startswith(under) for each in (was, now)):
                 found.take(was, now)
     removed, gone, added = _distinct(found.removed), _distinct(found.gone), _distinct(found.added)
-    with closing(progress.task("looked for elsewhere", "pages")) as task:
-        moves = _moves([*removed, *gone], added, reading, task)
+    moves = _moves([*removed, *gone], added, reading, progress)
     left, come = {id(was) for was, _ in moves}, {id(now) for _, now in moves}
     return PageChanges(
         before=sum(site.pages for site in earlier.sites),
@@ -177,22 +176,25 @@ def _distinct(captures: Sequence[Capture]) -> list[Capture]:
 
 
 def _moves(
-    left: Sequence[Capture], come: Sequence[Capture], reading: Reading, task: Task
+    left: Sequence[Capture], come: Sequence[Capture], reading: Reading, progress: Progress
 ) -> list[tuple[Capture, Capture]]:
     """Return which of the pages that left are among those that came: with the same content, or else the same text."""
     moves = _paired(left, come, lambda capture: capture.digest)
     known = {id(each) for pair in moves for each in pair}
     left = [each for each in left if id(each) not in known and each.is_readable]
     come = [each for each in come if id(each) not in known and each.is_readable]
+    if not (left and come):
+        return moves
     lengths = [{each.text for each in side} for side in (left, come)]
+    with closing(progress.task("looked for elsewhere", "pages", len(left) + len(come))) as task:
 
-    def text_of(capture: Capture) -> str:
-        if not all("" in side or not capture.text or capture.text in side for side in lengths):
-            return ""  # no page of the other side has as much text
-        task.advance()
-        return _fingerprint(capture, reading)
+        def text_of(capture: Capture) -> str:
+            task.advance()
+            if not all("" in side or not capture.text or capture.text in side for side in lengths):
+                return ""  # no page of the other side has as much text
+            return _fingerprint(capture, reading)
 
-    return moves + (_paired(left, come, text_of) if left and come else [])
+        return moves + _paired(left, come, text_of)
 
 
 def _paired(

@@ -43,13 +43,13 @@ class DiffText:
         for note in changes.notes:
             good = f" What is here of it is of {note.good} or older." if note.good else ""
             yield from self._line(
-                (f"{note.source} was {note.verdict}: {note.reason}.{good}", WARNING), first="  "
+                (f"{note.source} was {note.verdict}: {note.reason.rstrip('.')}.{good}", WARNING), first="  "
             )
         yield from self._files()
         yield from self._images()
         yield from self._pages()
         if changes.is_empty:
-            yield "  nothing is different"
+            yield "  nothing that people read, run or install is different"
 
     def texts(self) -> Iterator[str]:
         """Yield how the text of pages changed; what is the same on several pages once."""

@@ -243,3 +243,26 @@ _LEAST_CONTRAST = """
     return (a + 0.05) / (b + 0.05); }));
 })()
 """
+
+
+def test_a_build_stamp_is_no_difference(tmp_path: Path) -> None:
+    """Where only markup and requisites changed, that is told, and scripts are told that nothing did."""
+    made = ArchiveBuilder(tmp_path / "archives", project="stamped")
+    for month in (3, 4):
+        made.captures = []
+        time = f"2026{month:02}01120000"
+        made.page(
+            f"{SITE}/", html("Page", "The same words.", f"<!-- built in month {month} -->"), timestamp=time
+        )
+        made.requisite(f"{SITE}/style.css", b"p { margin: %dpx }" % month, "text/css", timestamp=time)
+        made.finish(f"2026{month:02}01T120000Z")
+    console = Console(tmp_path)
+    outcome = console.run("diff", "stamped", "--exit-code")
+    assert outcome.code == 0
+    assert "1 page: 1 with other markup only" in outcome.out
+    assert "requisites: 1 changed" in outcome.out
+    assert "nothing that people read, run or install is different" in outcome.out
+    assert console.succeed("diff", "stamped", "--json").json["different"] is False
+    page = tmp_path / "page.html"
+    console.succeed("diff", "stamped", "--html", page)
+    assert "Nothing is different" in page.read_text("utf-8")

@@ -90,6 +90,6 @@ def test_nothing_different_says_so(changes: Changes) -> None:
     assert none.is_empty
     assert list(DiffText(none, Terminal()).summary())[1:] == [
         "requisites: 1 changed, 0 added, 0 removed",
-        "  nothing is different",
+        "  nothing that people read, run or install is different",
     ]
     assert list(DiffText(none, Terminal()).texts()) == []
