@@ -76,3 +76,18 @@ def test_escaped_slashes_are_found_however_many_escapes_there_are(
     ):
         found = [match.span() for match in references._leaping(pattern, first, second, text)]
         assert found == [match.span() for match in pattern.finditer(text)]
+
+
+@given(
+    PAGES, st.sets(st.sampled_from([b"a.example.org", b"live.example", b"x", b"[::1]", b"-x", b"127.0.0.1"]))
+)
+def test_hosts_are_found_whatever_the_others_are(page: bytes, hosts: set[bytes]) -> None:
+    """Passing over what begins otherwise than the hosts that are looked for never passes over one of them."""
+    text = page + b"//X //[::1]:8 ///127.0.0.1////-x//A.example.ORG" + page
+    every = re.compile(rb"//" + references._HOST)
+    slow = [match.start() for match in every.finditer(text) if match[1].lower() in hosts]
+    quick = [
+        match.start() for match in references._plain(frozenset(hosts) or frozenset((b"?",))).finditer(text)
+    ]
+    assert set(slow) <= set(quick)
+    assert bool(hosts) or not references.mentions(text, hosts, markup=True)
