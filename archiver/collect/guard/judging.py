@@ -119,15 +119,13 @@ class _Case:
     def told(self) -> str:
         """A clause that says how much is lost, and what became of it."""
         evidence, lost = self.evidence, self.evidence.lost
-        asked = f"{count_text(evidence.asked, self.noun)} asked for"
-        if evidence.asked == 1:
-            asked = f"only {self.noun} asked for"
-        if evidence.asked < evidence.before:
-            asked += f", of {evidence.before:,} in all,"
+        in_all = f", of {evidence.before:,} in all," if evidence.asked < evidence.before else ""
         if evidence.lost_count < evidence.asked:
-            which = f"{evidence.lost_count:,} of the {asked}"
+            which = f"{evidence.lost_count:,} of the {evidence.asked:,} {self.noun}s"
         else:
-            which = f"the {asked}" if evidence.asked == 1 else f"all {asked}"
+            all_of_them = {1: f"the only {self.noun}", 2: f"both {self.noun}s"}
+            which = all_of_them.get(evidence.asked, f"all {evidence.asked:,} {self.noun}s")
+        which = f"{which} asked for{in_all}"
         said = lost[0].clause if len(lost) == 1 else f"are lost: {_listed(lost)}"
         instead = f"; {count_text(evidence.new, 'new one')} do not make up for that" if evidence.new else ""
         return f"{which} {said}{instead}"
@@ -198,10 +196,11 @@ def _of_text(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
 
 
 def _of_hosts(case: _Case, evidence: SetEvidence) -> Iterator[_Finding]:
-    """Yield what the registries or servers come to that could not be reached at all."""
+    """Yield what the registries or servers come to: one that could not be reached at all, or all that gave nothing."""
     silent, noun = evidence.unreachable, "registry" if case.noun == "image" else "server"
-    if silent and len(silent) == evidence.hosts:
-        yield _Finding(GONE, f"no {noun} can be reached; {case.told}", evidence.lost)
+    if evidence.lost and evidence.lost_count == evidence.asked and not evidence.new:
+        what = f"no {noun} can be reached; " if len(silent) == evidence.hosts else ""
+        yield _Finding(GONE, f"{what}{case.told}", evidence.lost)
     elif case.limits.lost is not None and any(loss.count >= case.limits.least for loss in silent):
         what = f"{len(silent):,} of {count_text(evidence.hosts, noun)} cannot be reached"
         yield _Finding(DEGRADED, f"{what}; {case.told}", (*silent, *evidence.lost))
