@@ -19,7 +19,6 @@ from archiver.collect.web.documents.pool import DocumentPool
 from archiver.collect.web.frontier import Frontier
 from archiver.collect.web.report import site_report
 from archiver.collect.web.scope import Scope
-from archiver.collect.web.urls import resolve
 from archiver.core.capture import PAGE, distinct_pages
 from archiver.core.clock import parse_snapshot_id, timestamp14, utc_now
 from archiver.core.errors import PageMoved
@@ -150,9 +149,8 @@ class DocSites:
         def is_asked_for(url: str) -> bool:
             return scope.decide(url).inside
 
-        seeds = tuple(resolve(seed, seed) or seed for seed in site.seeds)
         current = {capture.url: capture for capture in outcome.captures}
-        lost = vanished(answers(self.state, site.name, earlier, current), seeds)
+        lost = vanished(answers(self.state, site.name, earlier, current))
         view, kept = merged_captures(
             earlier.values(), outcome.captures, is_asked_for, lost, timestamp14(utc_now())
         )

@@ -55,41 +55,43 @@ def merged_captures(
     return list(view.values()), len(view) - fetched
 
 
-def vanished(answers: Iterable[Answer], seeds: Iterable[str]) -> dict[str, str]:
+def vanished(answers: Iterable[Answer]) -> dict[str, str]:
     """Return the URLs of the last good snapshot's view that upstream has no longer, by what it answered.
 
-    It says so by 404 or 410, by an error page or a parked one in place of the page, or by a redirect to the site's
-    front page. A site that as a whole is not healthy is another matter: of that nothing vanishes.
+    It says so by 404 or 410, by an error page or a parked one in place of the page, or by a redirect to a front page: a
+    seed, where a seed leads, or the root of a host. A site that as a whole is not healthy is another matter: of that
+    nothing vanishes.
 
     Args:
         answers: what came of each URL that was asked for.
-        seeds: the site's, in canonical spelling: its front pages.
 
     Returns:
         By URL where it leads now; empty where it does not redirect.
     """
-    fronts = frozenset(map(twins_key, seeds))
     found: dict[str, str] = {}
+    led: dict[str, str] = {}
+    fronts: set[str] = set()
     for answer in answers:
+        if answer.seed:
+            fronts.add(twins_key(answer.url))
         if answer.earlier is None:
             continue
         if answer.status in _GONE or answer.mark in _NOT_THERE:
             found[answer.url] = ""
-        elif answer.target and not answer.seed and _had_content(answer.earlier) and _is_front(answer, fronts):
-            found[answer.url] = answer.target
+        elif answer.target and not answer.seed and _had_content(answer.earlier):
+            led[answer.url] = answer.target
+    found.update((url, target) for url, target in led.items() if _is_front(url, target, fronts))
     return found
+
+
+def _is_front(url: str, target: str, fronts: Container[str]) -> bool:
+    place, parts = twins_key(target), urlsplit(target)
+    is_root = parts.path in ("", "/") and not parts.query
+    return place != twins_key(url) and (is_root or place in fronts)
 
 
 def _had_content(capture: Capture) -> bool:
     return (capture.kind, capture.status) == (PAGE, "200")
-
-
-def _is_front(answer: Answer, fronts: Container[str]) -> bool:
-    """Say whether a redirect leads to a front page: a seed, or the root of a host."""
-    place = twins_key(answer.target)
-    if place == twins_key(answer.url):
-        return False
-    return place in fronts or urlsplit(answer.target).path in ("", "/")
 
 
 @dataclass(frozen=True)

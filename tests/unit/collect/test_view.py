@@ -200,6 +200,7 @@ def _answer(**values):
         (_answer(status="301", target="http://a/docs/"), True),
         (_answer(status="301", target="http://a/docs/index.html"), True),
         (_answer(status="302", target="http://elsewhere/"), True),
+        (_answer(status="302", target="http://elsewhere/?page=3"), False),
         (_answer(status="301", target="http://a/3"), False),
         (_answer(status="301", target="http://a/docs/", seed=True), False),
         (_answer(status="301", target="http://a/docs/", earlier=replace(PAGE, status="301")), False),
@@ -209,7 +210,9 @@ def _answer(**values):
 )
 def test_upstream_says_by_its_answer_that_it_has_a_page_no_longer(answer, gone):
     """404, 410, another page in its place, or the front page; never a failure, a login, or a move within the site."""
-    assert (answer.url in vanished([answer], ["http://a/docs/"])) is gone
+    assert (
+        answer.url in vanished([answer, Answer("http://a/docs/", "page", seed=True, status="200")])
+    ) is gone
 
 
 def test_a_thing_that_is_gone_is_a_failure_once():
