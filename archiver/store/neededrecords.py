@@ -10,6 +10,7 @@ from archiver.store.captureindex import parsed
 from archiver.store.mark import readable
 from archiver.store.quarantine import read_refusal, read_refused_captures, refused_sources
 from archiver.store.snapshots import read_capture_lines, read_snapshot
+from archiver.store.warccopy import sound_members
 
 if TYPE_CHECKING:
     from archiver.store.paths import ProjectPaths
@@ -42,13 +43,16 @@ class RecordIDs:
         return (each if isinstance(each, str) else f"<urn:uuid:{uuid.UUID(bytes=each)}>" for each in missing)
 
 
-def needed_records(paths: ProjectPaths, snapshots: Iterable[str], quarantine: Iterable[str]) -> RecordIDs:
+def needed_records(
+    paths: ProjectPaths, snapshots: Iterable[str], quarantine: Iterable[str], unfinished: str | None = None
+) -> RecordIDs:
     """Return the records that captures are in, and those that have their payloads.
 
     Args:
         paths: the project's files.
         snapshots: the ids of the snapshots that stay.
         quarantine: the ids of the runs of which what was refused stays.
+        unfinished: the id of the run that is to be gone on with, whose captures no index names yet; None for none.
 
     Raises:
         RecordCorrupt: a record or an index is damaged or missing, so that it cannot be told what it needs.
@@ -64,6 +68,11 @@ def needed_records(paths: ProjectPaths, snapshots: Iterable[str], quarantine: It
                 for capture in read_refused_captures(paths, read_refusal(paths, run, source)):
                     needed.add(capture.record)
                     needed.add(capture.payload_record)
+    if unfinished is not None:
+        for path in sorted(paths.warc.glob(f"{unfinished}-*.warc.gz")):
+            for member in sound_members(path):
+                if member.refers_to:
+                    needed.add(member.refers_to)
     return needed
 
 

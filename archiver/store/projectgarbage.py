@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Iterable, Iterator
 
 from archiver.core.clock import is_snapshot_id
 from archiver.core.errors import NotArchived
@@ -117,7 +117,7 @@ def find_project_garbage(paths: ProjectPaths) -> ProjectGarbage:
             for path, status in files_in(folder)
             if path.name.startswith(TEMPORARY_PREFIX)
         ),
-        warcs=_shrinkable(paths, lasting, evidence) if paths.warc.is_dir() else (),
+        warcs=_shrinkable(paths, names, lasting, evidence) if paths.warc.is_dir() else (),
     )
 
 
@@ -150,7 +150,7 @@ def remove_project_garbage(garbage: ProjectGarbage) -> int:
         sweep_temporaries(folder)
     freed = sum(stale.size for stale in garbage.files)
     if garbage.warcs:
-        needed = _needed(paths, {each.snapshot for each in garbage.kept}, garbage.quarantine_kept)
+        needed = _needed(paths, (each.snapshot for each in garbage.kept), garbage.quarantine_kept)
         with closing(open_locator(paths)) as locator:
             for file in sorted(garbage.warcs, key=lambda file: file.dead < file.size):
                 freed += shrink(paths, file, needed, locator)
@@ -171,11 +171,13 @@ def _files_of_others(paths: ProjectPaths, lasting: set[str]) -> Iterator[Stale]:
             yield Stale(path, status.st_size)
 
 
-def _shrinkable(paths: ProjectPaths, lasting: set[str], evidence: tuple[str, ...]) -> tuple[Shrinkable, ...]:
-    needed = _needed(paths, lasting, evidence)
+def _shrinkable(
+    paths: ProjectPaths, kept: set[str], lasting: set[str], evidence: tuple[str, ...]
+) -> tuple[Shrinkable, ...]:
+    needed = _needed(paths, kept, evidence)
     with closing(ReadOnlyLocator(paths)) as locator:
         return find_shrinkable(paths, locator.locations(), needed, lasting)
 
 
-def _needed(paths: ProjectPaths, snapshots: set[str], evidence: tuple[str, ...]) -> RecordIDs:
-    return needed_records(paths, sorted(snapshots & set(list_snapshots(paths))), evidence)
+def _needed(paths: ProjectPaths, snapshots: Iterable[str], evidence: tuple[str, ...]) -> RecordIDs:
+    return needed_records(paths, sorted(snapshots), evidence, unfinished_run(paths))

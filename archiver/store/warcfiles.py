@@ -27,13 +27,21 @@ _MAGIC = b"\x1f\x8b\x08"
 
 @dataclass(frozen=True)
 class Member:
-    """One gzip member: where it is (bytes), its record's ID and type, and the ID of the warcinfo record that it names, if any."""
+    """One gzip member.
+
+    Attributes:
+        offset, length: where it is, in bytes.
+        record, type: its record's ID and type.
+        warcinfo: the ID of the warcinfo record that it names; empty where it names none.
+        refers_to: of a revisit, the ID of the record that it refers to.
+    """
 
     offset: int
     length: int
     record: str
     type: str
     warcinfo: str = ""
+    refers_to: str = ""
 
     @property
     def end(self) -> int:
@@ -162,7 +170,7 @@ def _member(stream: IO[bytes], offset: int, path: Path) -> Member | None:
         except RecordCorrupt as error:
             raise RecordCorrupt(error.message, place=place) from error
     fields = reading.fields
-    names = ("warc-record-id", "warc-type", "warc-warcinfo-id")
+    names = ("warc-record-id", "warc-type", "warc-warcinfo-id", "warc-refers-to")
     return Member(offset, reading.length, *(fields.get(name, "") for name in names))
 
 

@@ -235,6 +235,23 @@ def test_what_an_unfinished_run_has_written_stays(history: History) -> None:
     check(history.archive.root)
 
 
+def test_what_an_unfinished_run_refers_to_stays(history: History) -> None:
+    """The good snapshot has moved on, as by a load: what the unfinished run's revisits refer to stays all the same."""
+    history.crawl()
+    note_begun(history.paths, run_id(14))
+    originals = {capture.original for capture in history.captures if capture.original}
+    page = next(capture for capture in history.captures if not capture.original)
+    history.captures[:] = [page]
+    history.spec = {"keep": {"last": 1}}
+    history.finish(run_id(20))
+    records = members(history)
+    prune(history.archive)
+    assert len(originals) > 1
+    assert {record: members(history)[record] for record in originals} == {
+        record: records[record] for record in originals
+    }
+
+
 def test_a_damaged_file_is_left_as_it_is(history: History) -> None:
     """Where a record is damaged nothing is cut out around it: whatever can still be read stays."""
     path = history.paths.warc / f"{run_id(0)}-docs-00000.warc.gz"
