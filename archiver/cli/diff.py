@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         write_page(args.html, changes)
     if args.json:
-        print_json({"format": FORMAT, "different": not changes.is_empty, **asdict(changes)})
+        print_json({"format": FORMAT, "different": not changes.is_empty, **vars(changes)})
     else:
         text = DiffText(changes, Terminal.of(sys.stdout, os.environ), **({"most": None} if args.all else {}))
         print("\n".join(text.summary()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Iterator
 
@@ -53,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     """Look the URL up and list its captures."""
     history = page_history(open_archive(args.archives), args.url, args.project)
     if args.json:
-        print_json({"format": FORMAT, **asdict(history)})
+        print_json({"format": FORMAT, **vars(history)})
     else:
         print("\n".join(_lines(history, Terminal.of(sys.stdout, os.environ).width)))
         for problem in history.problems:

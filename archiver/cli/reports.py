@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from archiver.core.errors import ArchiverError
@@ -44,14 +45,24 @@ def print_reports(reports: Sequence[dict[str, Any]], *, many: bool) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print a document on standard output."""
-    print(json_text(document))
+    """Print a document on standard output, piece by piece: it may be large. Dataclasses in it are objects."""
+    sys.stdout.writelines(_encoder().iterencode(document))
+    print()
 
 
 def json_text(document: Any) -> str:
     """Return a document as readable as the encoding of standard output allows."""
+    return _encoder().encode(document)
+
+
+def _encoder() -> json.JSONEncoder:
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    return json.dumps(document, indent=1, ensure_ascii=encoding != "utf8")
+    return json.JSONEncoder(indent=1, ensure_ascii=encoding != "utf8", default=_members)
+
+
+def _members(record: Any) -> dict[str, Any]:
+    """Return a dataclass's members, and leave those of its members to the encoder."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def error_json(error: ArchiverError) -> dict[str, Any]:
