@@ -889,7 +889,7 @@ def test_a_page_that_redirects_out_of_the_site_does_not_lose_its_capture(
         site.answers["/docs/"] = site.answers["/docs/a"] = _redirect(target, 301)
         site.forget()
         seed_moved = crawl_site(paths, spec, snapshot=SECOND, previous=first.captures)
-        assert site.targets() == ["/robots.txt", "/docs/", "/docs/a"]
+        assert sorted(site.targets()) == ["/docs/", "/docs/a", "/robots.txt"]
         site.answers["/docs/"] = html("a")
         page_moved = crawl_site(paths, spec, snapshot="20261125T004400Z", previous=first.captures)
         assert [(f.subject, f.code) for f in page_moved.failures] == [(site.url("/docs/a"), "fetch.moved")]
