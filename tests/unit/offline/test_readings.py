@@ -187,3 +187,25 @@ def test_closing_closes_all_that_is_open() -> None:
         watched.read(snapshot)
     watched.snapshots.close()
     assert sorted(project.closed) == sorted(project.opened)
+
+
+def test_what_was_dropped_is_looked_for_once_more() -> None:
+    """For a while after snapshots were dropped, not before: whoever did not find something may have read one of them."""
+    project = Project()
+    watched = Watched(project)
+    assert not watched.readings.are_overtaken()
+    project.ids = IDS[1:]
+    assert watched.readings.are_overtaken()
+    assert watched.readings.are_overtaken(), "others may have read it, too"
+    assert watched.readings.default() == (IDS[-1],)
+
+
+def test_a_default_that_was_dropped_is_left_at_once() -> None:
+    """The snapshot that is read by default is no more before its successor was noticed: that one is read from now on."""
+    project = Project(ids=IDS[:1])
+    watched = Watched(project)
+    project.ids = IDS[1:]
+    assert watched.readings.are_overtaken()
+    with watched.readings.chosen({}) as reading:
+        assert reading == IDS[-1]
+    assert not watched.renewed.is_set(), "nobody waits for what can be made ready later"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archiver.bundle.build import build_bundle
+from archiver.bundle.closure import bundle_name
 from archiver.core.digest import Digest
 from archiver.core.errors import LockHeld, RecordCorrupt, StorageFull
 from archiver.core.judgement import GONE, Judgement
@@ -432,6 +433,23 @@ def test_not_beside_a_run_of_any_project(tmp_path: Path) -> None:
     prune(one.archive)
     assert (warcs(one), warcs(other)) != before
     assert list((tmp_path / "archives" / "notes").iterdir()) == []
+
+
+def test_not_under_a_bundle(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a bundle is being made nothing is pruned from under it; and a bundle needs no lock file to be there."""
+    tried = []
+
+    def try_to_prune(*arguments: Any) -> Any:
+        with pytest.raises(LockHeld):
+            prune(history.archive)
+        tried.append(arguments)
+        return bundle_name(*arguments)
+
+    (history.archive.images / ".store.lock").touch()
+    monkeypatch.setattr("archiver.bundle.build.bundle_name", try_to_prune)
+    build_bundle(history.archive, "sample", output=history.archive.root.parent / "bundle.tar")
+    assert len(tried) == 1
+    prune(history.archive)
 
 
 def test_a_full_disk_loses_nothing(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,3 +101,65 @@ def test_a_map_that_rots_while_open_is_done_without(project: ProjectPaths) -> No
         _rotten(project.locator)
         first = locator.find(_identity(1))
     assert first.offset > 1
+
+
+def _opener(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def test_a_record_that_was_moved_is_found_where_it_is_now(project: ProjectPaths) -> None:
+    """Between the look-up and the opening prune has moved the record and removed the file: it is looked up again."""
+    rebuild(project)
+    old, new = project.warc / "a.warc.gz", project.warc / "a.1.warc.gz"
+    with closing(ReadOnlyLocator(project)) as locator:
+        found = locator.find(_identity(1))
+
+        def move(path: Path) -> bytes:
+            if old.exists():  # as prune does, in the middle of a reader's opening
+                new.write_bytes(old.read_bytes())
+                with closing(Locator(project.locator)) as written:
+                    written.add([Location(_identity(1), new.name, 7, found.length, found.pair_length)])
+                old.unlink()
+            return _opener(path)
+
+        at, data = locator.open(_identity(1), move)
+    assert (at.file, at.offset, data) == (new.name, 7, new.read_bytes())
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_map_that_was_made_again_is_opened_again(project: ProjectPaths, mapped: bool) -> None:
+    """Where another file has taken the map's place, or the files were scanned, what is gone is looked for anew."""
+    if mapped:
+        rebuild(project)
+    with closing(ReadOnlyLocator(project)) as locator:
+        assert locator.find(_identity(2)).file == "a.warc.gz"
+        (project.warc / "a.warc.gz").rename(project.warc / "a.1.warc.gz")
+        if mapped:
+            rebuild(project)
+        assert locator.open(_identity(2), _opener)[0].file == "a.1.warc.gz"
+
+
+def test_a_file_that_is_gone_for_good_is_told(project: ProjectPaths) -> None:
+    """A map that names a file that is missing ends in an error that names the file, and so does one with a path."""
+    rebuild(project)
+    (project.warc / "a.warc.gz").unlink()
+    with closing(ReadOnlyLocator(project)) as locator, pytest.raises(NotArchived) as caught:
+        locator.open(_identity(0), _opener)
+    assert caught.value.place == str(project.warc / "a.warc.gz")
+    with closing(Locator(project.locator)) as written:
+        written.add([Location(_identity(0), "../snapshots/x", 0, 1, 1)])
+    with closing(ReadOnlyLocator(project)) as locator, pytest.raises(NotArchived):
+        locator.open(_identity(0), _opener)
+
+
+def test_all_places_can_be_had(project: ProjectPaths) -> None:
+    """By pages, so that a writer is not held up; without a map the files are scanned."""
+    with closing(ReadOnlyLocator(project)) as locator:
+        assert [at.id for at in locator.locations()] == [_identity(number) for number in range(3)]
+    _long_history(project)
+    with closing(ReadOnlyLocator(project)) as locator:
+        places = locator.locations()
+        first = next(places)
+        with closing(Locator(project.locator)) as written:
+            written.remove([first.id], "a.warc.gz")
+        assert [at.id for at in (first, *places)] == [_identity(number) for number in range(MANY)]
