@@ -7,6 +7,7 @@ moved, pages that came and went.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from collections import defaultdict
 from contextlib import closing
 from dataclasses import replace
@@ -42,6 +43,7 @@ Reading = Callable[["Capture"], Optional[Tuple["Passage", ...]]]
 """Gives the lines of a page's text; None for what is no text. Raises ArchiverError where it cannot be read."""
 MOST_KEPT = 50_000
 """Lines of differences that are kept of all pages together; of pages beyond, only the numbers of words are."""
+_ESTIMATED = 2  # times that the same text may be counted longer or shorter in other markup
 _LEAST_MOVED = 8  # words; a text that is shorter may stand on any page
 
 
@@ -185,16 +187,26 @@ def _moves(
     come = [each for each in come if id(each) not in known and each.is_readable]
     if not (left and come):
         return moves
-    lengths = [{each.text for each in side} for side in (left, come)]
+    lengths = [sorted(map(_counted_text, side)) for side in (left, come)]
     with closing(progress.task("looked for elsewhere", "pages", len(left) + len(come))) as task:
 
         def text_of(capture: Capture) -> str:
             task.advance()
-            if not all("" in side or not capture.text or capture.text in side for side in lengths):
-                return ""  # no page of the other side has as much text
-            return _fingerprint(capture, reading)
+            return _fingerprint(capture, reading) if all(_has_near(side, capture) for side in lengths) else ""
 
         return moves + _paired(left, come, text_of)
+
+
+def _counted_text(capture: Capture) -> int:
+    """Return how much text a crawl counted; 0 where it did not."""
+    return int(capture.text) if capture.text.isdecimal() and len(capture.text) < 20 else 0
+
+
+def _has_near(lengths: Sequence[int], capture: Capture) -> bool:
+    """Say whether some page has about as much text, which was estimated, or one was not counted; lengths are sorted."""
+    length = _counted_text(capture)
+    at = bisect_left(lengths, length / _ESTIMATED)
+    return not length or not lengths[0] or (at < len(lengths) and lengths[at] <= length * _ESTIMATED)
 
 
 def _paired(

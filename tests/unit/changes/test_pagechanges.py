@@ -205,14 +205,16 @@ def test_pages_with_the_same_text_are_paired_by_name(twice: _Twice) -> None:
 
 
 def test_lengths_that_crawls_counted_spare_reading(twice: _Twice, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page whose text has a length that none on the other side has is not read to find where it went."""
+    """A page whose text is much longer or shorter than all on the other side is not read to find where it went."""
     read: list[str] = []
     from archiver.changes import texts as module  # noqa: PLC0415
 
     monkeypatch.setattr(module, "page_text", lambda _: read.append("x") or "")
     twice.first(a=html("A", "Some words."), b=html("B", "More words."))
     snapshot = read_snapshot(twice.made.paths, BEFORE)
-    counted = [replace(each, text=str(n)) for n, each in enumerate(read_captures(twice.made.paths, snapshot))]
+    counted = [
+        replace(each, text=str(n + 40)) for n, each in enumerate(read_captures(twice.made.paths, snapshot))
+    ]
     twice.made.captures = counted
     twice.made.finish(BEFORE)
     twice.made.captures = []
@@ -323,3 +325,19 @@ def test_only_so_many_differences_are_kept(tmp_path: Path, monkeypatch: pytest.M
     changed = _compared(paths).pages.changed_as(TEXT)
     assert [page.diff is None for page in changed] == [False] + [True] * 6
     assert all(page.removed and page.added for page in changed)
+
+
+@pytest.mark.parametrize("counts", [("100", "190"), ("", "7"), ("7", ""), ("x", "9" * 40)])
+def test_pages_move_whatever_a_crawl_counted(twice: _Twice, counts: tuple[str, str]) -> None:
+    """The lengths that crawls estimate in other markup may differ, lack or be nonsense: the text itself decides."""
+    words = "Eight words and more, the same at either of the two places."
+    captures = []
+    for side, name, time in ((0, "old", "20260301120001"), (1, "new", LATER)):
+        capture = twice.made.page(
+            f"{SITE}/{name}.html", html("Old", words, f"<!-- {name} -->"), timestamp=time, listed=False
+        )
+        captures.append(replace(capture, text=counts[side]))
+    twice.made.captures = [captures[0]]
+    twice.first()
+    twice.made.captures = [captures[1]]
+    assert [each.now.url for each in twice.second().pages.moved] == [f"{SITE}/new.html"]
