@@ -63,7 +63,7 @@ def _run(code: int = 0, snapshot: str = "20261123T041700Z", due: str = "", **mor
 @pytest.fixture
 def archive(console: Console) -> Console:
     """An archive of four projects: well, ill, failed, and never good."""
-    due = iso(NOW + timedelta(hours=18, minutes=5))
+    due = iso(NOW + timedelta(hours=18, minutes=55))
     _project(
         console, "argo-cd", _healthy(), _healthy("images", days=2.1), run=_run(due=due, received=123_456)
     )
