@@ -218,7 +218,8 @@ class _SmallMember(io.BytesIO):
         end = self._content.find(_BLANK, at, at + most)
         block = self._content[at : max(at, end)]
         breaks = block.count(b"\r\n")
-        if b"\n " in block or b"\n\t" in block or not breaks == block.count(b"\n") == block.count(b"\r"):
+        odd = b"\n " in block or b"\n\t" in block or b"\v" in block or b"\f" in block or block[:1].isspace()
+        if odd or not breaks == block.count(b"\n") == block.count(b"\r"):
             return b""
         self.seek(at + len(block) + len(_BLANK))
         return block
@@ -283,7 +284,7 @@ def _head_of(lines: list[str], taken: int) -> _Head:
     start, *rest = lines
     split = [line.partition(":") for line in rest]
     fields = tuple([(name.rstrip(" \t"), value.strip()) for name, colon, value in split if colon])
-    return _Head(start, fields, taken)
+    return _Head(start.rstrip(" \t"), fields, taken)
 
 
 def _decoded_lines(block: bytes, end: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from archiver.core.errors import RecordCorrupt
@@ -25,6 +25,9 @@ _PIECES = (
     "\n",
     "\r",
     "\0",
+    " ",
+    "\v",
+    "\f",
 )
 HEADS = st.lists(st.sampled_from(_PIECES), max_size=12).map(
     lambda parts: "".join(parts).encode("utf-8", "surrogateescape") + b"\r\n\r\nbody\r\n\r\n"
@@ -40,6 +43,8 @@ def _read(stream: io.BytesIO) -> object:
 
 
 @given(HEADS)
+@example(b"\r\nWARC/1.1\r\n\r\n")
+@example(b"WARC/1.1 \r\n\r\n")
 def test_small_records_have_the_heads_that_large_ones_have(data: bytes) -> None:
     """Read at once or line by line, a head is the same, ends at the same byte, and is refused for the same reason."""
     assert _read(records._SmallMember(data, 0)) == _read(io.BytesIO(data))
