@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Callable, TypeVar
 from archiver.collect.refresh import NotDue, next_due
 from archiver.core.clock import iso, utc_now
 from archiver.core.errors import ArchiverError, InternalError, LockHeld, Stopped, StoreError
+from archiver.core.judgement import HEALTHY
 from archiver.offline.exitcodes import COMPLETE, FAILURES, INTERNAL_ERROR, INTERRUPTED, SOURCE_GONE, exit_code
 from archiver.store.lastrun import LastRun, note_last_run
 from archiver.version import PROGRAM
@@ -66,7 +67,7 @@ def exit_code_of(snapshot: Snapshot) -> int:
     """
     if any(judgement.keeps for judgement in snapshot.judgements):
         return SOURCE_GONE
-    return FAILURES if snapshot.failures else COMPLETE
+    return FAILURES if snapshot.failures or snapshot.verdict != HEALTHY else COMPLETE
 
 
 def index_for_search(archive: ArchivePaths, snapshot: Snapshot, progress: Progress) -> None:
