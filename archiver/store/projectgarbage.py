@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable, Iterator
 
@@ -13,7 +13,7 @@ from archiver.store.files import Stale, files_in, remove
 from archiver.store.locator import ReadOnlyLocator, open_locator
 from archiver.store.mark import readable
 from archiver.store.neededrecords import needed_records
-from archiver.store.quarantine import list_quarantine
+from archiver.store.quarantine import list_quarantine, refused_sources
 from archiver.store.retention import Kept, Policy, retained
 from archiver.store.runs import unfinished_run
 from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
@@ -91,7 +91,7 @@ def find_project_garbage(paths: ProjectPaths) -> ProjectGarbage:
     names = {each.snapshot for each in kept}
     unfinished = unfinished_run(paths)
     lasting = names | {unfinished} if unfinished else names
-    refused = list_quarantine(paths)
+    refused = [run for run in list_quarantine(paths) if refused_sources(paths, run)]
     evidence = tuple(run for run in refused if run in lasting or run in refused[-QUARANTINE_KEPT:])
     return ProjectGarbage(
         paths=paths,
@@ -102,8 +102,8 @@ def find_project_garbage(paths: ProjectPaths) -> ProjectGarbage:
         snapshots=tuple(_files_of_others(paths, lasting)),
         quarantine=tuple(
             Stale(path, status.st_size)
-            for run in refused
-            if run not in evidence
+            for run in list_quarantine(paths)
+            if run not in evidence and run != unfinished
             for path, status in files_in(paths.quarantine / run)
         ),
         search=tuple(
@@ -142,10 +142,10 @@ def remove_project_garbage(garbage: ProjectGarbage) -> int:
     paths = garbage.paths
     for stale in garbage.files:
         remove(stale.path)
-    for run in {stale.path.parent for stale in garbage.quarantine}:
-        with storage_errors(run):
-            sweep_temporaries(run)
-            run.rmdir()
+    for run in list_quarantine(paths):
+        if run not in garbage.quarantine_kept:
+            with suppress(OSError):  # what is not ours is in it, or an unfinished run's
+                (paths.quarantine / run).rmdir()
     for folder in (paths.root, paths.snapshots, paths.warc):
         sweep_temporaries(folder)
     freed = sum(stale.size for stale in garbage.files)

@@ -92,7 +92,7 @@ def find_garbage(archive: ArchivePaths) -> Garbage:
     """
     root = archive.images
     index, store = LayoutIndex.read(root), BlobReader(root)
-    projects = tuple(find_project_garbage(paths) for paths in archive.project_folders())
+    projects = tuple(map(find_project_garbage, _projects(archive)))
     begun = {project.name: unfinished_since(project.paths) for project in projects}
     since = min((moment for moment in begun.values() if moment is not None), default=inf)
     found = tuple(_blobs(root))
@@ -144,9 +144,8 @@ def prune(archive: ArchivePaths) -> Pruned:
     layout = ImageLayout(archive.images)
     with ExitStack() as held:
         held.enter_context(layout.alone())
-        for paths in archive.project_folders():
-            if _is_project(paths):
-                held.enter_context(locked(paths.lock, paths.name))
+        for paths in _projects(archive):
+            held.enter_context(locked(paths.lock, paths.name))
         garbage = find_garbage(archive)
         for project in garbage.projects:
             drop_snapshots(project)
@@ -160,9 +159,13 @@ def prune(archive: ArchivePaths) -> Pruned:
     return Pruned(garbage, freed)
 
 
-def _is_project(paths: ProjectPaths) -> bool:
-    """Say whether a folder is a project's: any may be named so."""
-    return paths.snapshots.is_dir() or paths.warc.is_dir() or paths.lock.is_file()
+def _projects(archive: ArchivePaths) -> list[ProjectPaths]:
+    """Return the projects, those without a snapshot as well; of other folders, which may have such names, none."""
+    return [
+        paths
+        for paths in archive.project_folders()
+        if paths.snapshots.is_dir() or paths.warc.is_dir() or paths.lock.is_file()
+    ]
 
 
 def _snapshots(project: ProjectGarbage) -> Iterator[Snapshot]:

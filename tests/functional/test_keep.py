@@ -12,13 +12,13 @@ from archiver.offline.verifyarchive import verify_archive
 from archiver.store.paths import open_archive
 from archiver.store.snapshots import list_snapshots
 from judges.warcs import fastwarc_findings, judge_warcs, warcio_findings
+from servers.console import Console
 from servers.history import History
 from servers.site import Reply, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from servers.console import Console
     from servers.site import Site
 
 PAGES = 12
@@ -133,6 +133,20 @@ def test_a_run_that_was_killed_goes_on_after_prune(console: Console, tmp_path: P
         assert list_snapshots(open_archive(tmp_path / "archives").project("sample"))[0] == ids[-1]
         judge_warcs(tmp_path / "archives/sample/warc")
         assert verify_archive(tmp_path / "archives").ok
+
+
+def test_a_full_disk_ends_it_in_order(console: Console, tmp_path: Path) -> None:
+    """No file may grow beyond 64 KiB: exit code 7 says so, all that snapshots need is whole, and the next time all is done."""
+    made = History(tmp_path / "archives", keep={"last": 1}, size=200_000)
+    made.days(7)
+    full = Console(tmp_path, ("sh", "-c", 'ulimit -f 128; exec "$@"', "sh", *console.program))
+    told = full.run("prune", "--apply")
+    assert told.code == 7, told.said
+    assert "free some space" in told.err
+    assert verify_archive(tmp_path / "archives").ok
+    console.succeed("prune", "--apply")
+    assert verify_archive(tmp_path / "archives").ok
+    assert console.succeed("prune", "--json").json["bytes"] == 0
 
 
 class _Readers:

@@ -393,10 +393,11 @@ def test_what_was_left_of_snapshots_without_a_record_goes(history: History) -> N
     for name in ("20250101T000000Z.cdxj.gz", "20250101T000000Z.report.json", ".tmp-abc"):
         (history.paths.snapshots / name).write_bytes(b"left")
     (history.paths.warc / ".tmp-def").write_bytes(b"left")
-    (history.paths.quarantine / "20250101T000000Z").mkdir(parents=True)
-    assert prune(history.archive).freed == 16
-    assert not [path for path in history.paths.root.rglob("*") if "2025" in path.name or ".tmp" in path.name
-                if path.parent != history.paths.quarantine]  # fmt: skip
+    killed = history.paths.quarantine / "20250101T000000Z"
+    killed.mkdir(parents=True)
+    (killed / "docs.cdxj.gz").write_bytes(b"left")
+    assert prune(history.archive).freed == 20
+    assert not [path for path in history.paths.root.rglob("*") if "2025" in path.name or ".tmp" in path.name]
 
 
 @pytest.mark.parametrize("damaged", ["record", "index", "policy", "quarantine"])
@@ -426,13 +427,14 @@ def test_not_beside_a_run_of_any_project(tmp_path: Path) -> None:
     for made in (one, other):
         made.days(4)
     (tmp_path / "archives" / "notes").mkdir()
+    (tmp_path / "archives" / "notes" / ".tmp-mine").touch()
     before = warcs(one), warcs(other)
     with locked(other.paths.lock, "other"), pytest.raises(LockHeld):
         prune(one.archive)
     assert (warcs(one), warcs(other)) == before
     prune(one.archive)
     assert (warcs(one), warcs(other)) != before
-    assert list((tmp_path / "archives" / "notes").iterdir()) == []
+    assert [path.name for path in (tmp_path / "archives" / "notes").iterdir()] == [".tmp-mine"]
 
 
 def test_not_under_a_bundle(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
