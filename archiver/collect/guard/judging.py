@@ -1,6 +1,6 @@
 """The guard's rules: from evidence to a verdict, with a sentence that says why.
 
-docs/refreshing.md has them as a table, docs/decisions/0026-the-guard.md the reasons.
+docs/refreshing.md has them as a table, docs/decisions/0029-the-guard.md the reasons.
 """
 
 from __future__ import annotations
@@ -186,13 +186,14 @@ def _moved(place: str, what: str) -> str:
 def _of_text(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
     """Yield what the pages come to that answer, and have lost their text; those that are lost have lost it, too."""
     collapsed, lost = evidence.collapsed, max(0, evidence.lost_count - evidence.new)
-    if collapsed is not None and case.exceeds(
-        collapsed.count + lost, evidence.measured + lost, case.limits.collapsed
-    ):
-        reason = f"{collapsed.count:,} of the {count_text(evidence.measured, 'page')} that answer {collapsed.clause}"
-        yield _Finding(
-            DEGRADED, reason + (f"; {case.told}" if evidence.lost else ""), (collapsed, *evidence.lost)
-        )
+    if collapsed is None:
+        return
+    if case.exceeds(collapsed.count + lost, evidence.measured + lost, case.limits.collapsed):
+        of_all = f"{collapsed.count:,} of the {evidence.measured:,} pages"
+        which = of_all if collapsed.count < evidence.measured else f"all {evidence.measured:,} pages"
+        reason = f"{which} that answer {collapsed.clause}"
+        further = f"; {case.told}" if evidence.lost else ""
+        yield _Finding(DEGRADED, f"{reason}{further}", (collapsed, *evidence.lost))
 
 
 def _of_hosts(case: _Case, evidence: SetEvidence) -> Iterator[_Finding]:
