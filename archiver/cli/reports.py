@@ -45,8 +45,11 @@ def print_reports(reports: Sequence[dict[str, Any]], *, many: bool) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print a document on standard output, piece by piece: it may be large. Dataclasses in it are objects."""
-    sys.stdout.writelines(_encoder().iterencode(document))
+    """Print a document on standard output, with what controls a terminal escaped. Dataclasses in it are objects.
+
+    It is written piece by piece, since it may be large.
+    """
+    sys.stdout.writelines(map(_escaped, _encoder().iterencode(document)))
     print()
 
 
@@ -58,6 +61,12 @@ def json_text(document: Any) -> str:
 def _encoder() -> json.JSONEncoder:
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return json.JSONEncoder(indent=1, ensure_ascii=encoding != "utf8", default=_members)
+
+
+def _escaped(piece: str) -> str:
+    if piece.isprintable():
+        return piece
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in piece)
 
 
 def _members(record: Any) -> dict[str, Any]:

@@ -165,6 +165,9 @@ def test_what_strangers_wrote_is_text(tmp_path: Path) -> None:
     out = Console(tmp_path).succeed("diff", "evil", "--html", page).out
     assert "\x1b" not in out
     assert "\u202e" not in out
+    told = Console(tmp_path).succeed("diff", "evil", "--json")
+    assert "\u202e" not in told.out
+    assert "\u202e" in json.dumps(told.json, ensure_ascii=False)
     markup = page.read_text("utf-8")
     assert "<script" not in markup
     assert "<img" not in markup
