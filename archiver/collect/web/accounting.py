@@ -178,7 +178,9 @@ class Accounting:
 
     def _place(self, entry: Found, recorded: Recorded) -> str:
         """Return where a redirect leads that is not followed; empty where it is none."""
-        return self._discovery.redirection(entry, recorded.header("Location"))[0] if recorded.is_redirect else ""
+        return (
+            self._discovery.redirection(entry, recorded.header("Location"))[0] if recorded.is_redirect else ""
+        )
 
     def _take_sitemap(self, entry: Found, sitemap: Sitemap) -> None:
         self._sitemaps.take(entry.url, sitemap, self._discovery.listed)
@@ -194,7 +196,7 @@ class Accounting:
 
     def _account_error(self, entry: Found, status: int) -> None:
         lost = entry.url in self._previous
-        if status in (404, 410) and (self._is_known_gone(entry) or self._is_left_behind(entry)):
+        if status in (404, 410) and self._is_known_gone(entry):
             return
         tried = entry.kind == SITEMAP and self._sitemaps.is_guess(entry.url)
         if entry.guessed and not lost:
@@ -211,10 +213,6 @@ class Accounting:
             return False
         self._frontier.skip(entry.url, GONE_UPSTREAM)
         return True
-
-    def _is_left_behind(self, entry: Found) -> bool:
-        """Say whether it is a requisite of earlier pages that nothing read in this run needs: such come and go."""
-        return entry.kind == REQUISITE and not entry.referrer and entry.url in self._previous
 
     def _refusing(self, entry: Found, recorded: Recorded, result: Document | Unreadable) -> Verdict | None:
         """Return what a response is where it is not what was asked for; None where it is, though it may be marked."""

@@ -162,6 +162,8 @@ class Coordinator:
             self._loop(task, stop)
         finally:
             task.close()
+        self._frontier.excuse()
+        self._commit()
 
     def _loop(self, task: Task, stop: threading.Event) -> None:
         while True:

@@ -241,14 +241,14 @@ class Frontier:
         held = self.holding and not found.seed and found.kind != SITEMAP
         if self._insert(found, HELD if held else _QUEUED):
             return True
-        if found.guessed:
-            return False
-        self._confirm(found.url, found.referrer)
         if found.referrer:
             self._state.rows(
                 "UPDATE urls SET referrer = ? WHERE source = ? AND url = ? AND referrer = '' AND seed = 0",
                 (found.referrer, self._source, found.url),
             )
+        if found.guessed:
+            return False
+        self._confirm(found.url, found.referrer)
         for lesser in _LESSER[found.kind]:
             changed = self._state.rows(
                 "UPDATE urls SET kind = ?, state = CASE state WHEN 1 THEN 2 ELSE state END "
@@ -475,6 +475,14 @@ class Frontier:
         self._state.rows(
             "INSERT OR REPLACE INTO problems VALUES (?, ?, ?, ?, ?)",
             (self._source, url, code, message, referrer),
+        )
+
+    def excuse(self) -> None:
+        """Forget the failures of requisites that are not there and that nothing named in this run: earlier pages did."""
+        self._state.rows(
+            "DELETE FROM problems WHERE source = ? AND EXISTS (SELECT 1 FROM urls WHERE urls.source = problems.source "
+            "AND urls.url = problems.url AND kind = ? AND urls.referrer = '' AND seed = 0 AND status IN ('404', '410'))",
+            (self._source, REQUISITE),
         )
 
     def broken_link(self, url: str, status: int | str, referrer: str) -> None:

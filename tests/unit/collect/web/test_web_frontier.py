@@ -297,3 +297,43 @@ def test_time_and_pauses_are_summed_up_across_processes(path: Path) -> None:
         assert Frontier(state, "docs").seconds == 3.5
         assert list(state.rows("SELECT host, times, seconds FROM slowed")) == [("http://x.org", 2, 3.5)]
         assert Frontier(state, "other").seconds == 0
+
+
+def test_what_is_held_is_queued_in_its_place_or_behind_the_others(path: Path) -> None:
+    """All at once while nothing is fetched: before what was found later. One by one: behind it."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        urls = [f"{A}{number}" for number in range(4)]
+        for url in urls[:3]:
+            assert frontier.hold(Found(url, PAGE))
+        assert not frontier.hold(Found(urls[0], PAGE))
+        frontier.add(Found(urls[3], PAGE))
+        assert (frontier.known, list(frontier.held())) == (1, urls[:3])
+        frontier.let_go([urls[1]])
+        frontier.queue_held(urls[0])
+        frontier.queue_held(urls[1])
+        assert frontier.take(next(iter(frontier.pending)), 9) == [urls[1], urls[3], urls[0]]
+        assert (frontier.known, frontier.is_held(urls[2]), frontier.is_held(urls[0])) == (3, True, False)
+
+
+def test_a_requisite_that_is_gone_is_excused_where_nothing_named_it(path: Path) -> None:
+    """Not one that something names, be it a guess, and not one that only failed; nor a page."""
+    with closing(RunState(path)) as state:
+        frontier = Frontier(state, "docs")
+        kinds = {
+            "left": REQUISITE,
+            "named": REQUISITE,
+            "guessed": REQUISITE,
+            "failing": REQUISITE,
+            "page": PAGE,
+        }
+        for name, kind in kinds.items():
+            frontier.hold(Found(f"{A}{name}", kind))
+            frontier.queue_held(f"{A}{name}")
+            frontier.fail(f"{A}{name}", "fetch.status", "the server answered", "")
+            frontier.settle(f"{A}{name}", status=503 if name == "failing" else 404)
+        frontier.add(Found(f"{A}named", REQUISITE, A))
+        frontier.add(Found(f"{A}guessed", REQUISITE, A, guessed=True))
+        frontier.excuse()
+        failed = {failure.subject for failure in frontier.failures()}
+    assert failed == {f"{A}{name}" for name in ("named", "guessed", "failing", "page")}
