@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
 from archiver.collect.asking import changed_sources, intervals, leftovers
 from archiver.collect.guard.judging import judge_site
@@ -21,9 +21,8 @@ from archiver.collect.web.report import site_report
 from archiver.collect.web.scope import Scope
 from archiver.core.capture import PAGE, distinct_pages
 from archiver.core.clock import parse_snapshot_id, timestamp14, utc_now
-from archiver.core.errors import PageMoved
+from archiver.core.errors import PageReplaced
 from archiver.core.judgement import HEALTHY
-from archiver.core.printable import printable
 from archiver.core.refusal import Refusal
 from archiver.core.snapshot import Failure, SiteResult
 from archiver.core.urlkey import Origin
@@ -162,7 +161,7 @@ class DocSites:
         judgement = judge_site(site.name, evidence, limits, judged, self.run)
         failures = outcome.failures
         if judgement.verdict == HEALTHY:
-            failures = (*failures, *_led_away(site.name, lost, earlier, failures))
+            failures = (*failures, *_vanishing(site.name, lost, earlier, failures))
         else:
             self._refuse(Refusal(self.run, judgement, asdict(evidence), result), view)
             view = list(earlier.values())
@@ -196,21 +195,14 @@ def _result(site: DocSite, outcome: CrawlOutcome, view: Sequence[Capture], carri
     )
 
 
-def _led_away(
+def _vanishing(
     source: str, lost: Mapping[str, str], earlier: Mapping[str, Capture], failures: Iterable[Failure]
-) -> tuple[Failure, ...]:
-    """Return as failures the pages that lead to the front page since this run: that is told once."""
+) -> Iterator[Failure]:
+    """Yield as failures the pages that vanished in this run in ways that are none by themselves: that is told once."""
     told = {failure.subject for failure in failures}
-    return tuple(
-        Failure(
-            source,
-            url,
-            PageMoved.code,
-            f"redirects to the front page, {printable(target)}; the earlier capture is kept",
-        )
-        for url, target in lost.items()
-        if target and url not in told and not earlier[url].gone
-    )
+    for url, what in lost.items():
+        if what and url not in told and not earlier[url].gone:
+            yield Failure(source, url, PageReplaced.code, f"{what}; the earlier capture is kept")
 
 
 def _origins(view: Sequence[Capture]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from archiver.core.capture import PAGE
 from archiver.core.descriptor import Platform
-from archiver.core.reasons import NOT_THE_FILE, PARKED, SOFT_404
+from archiver.core.printable import printable
+from archiver.core.reasons import NOT_THE_FILE, PARKED, SOFT_404, TAKEN_DOWN
 from archiver.core.report import KEPT_CODES
 from archiver.core.urlidentity import twins_key
 
@@ -58,15 +59,15 @@ def merged_captures(
 def vanished(answers: Iterable[Answer]) -> dict[str, str]:
     """Return the URLs of the last good snapshot's view that upstream has no longer, by what it answered.
 
-    It says so by 404 or 410, by an error page or a parked one in place of the page, or by a redirect to a front page: a
-    seed, where a seed leads, or the root of a host. A site that as a whole is not healthy is another matter: of that
-    nothing vanishes.
+    It says so by 404 or 410, by an error page, a parked one or a notice in place of the page, or by a redirect to a front
+    page: a seed, where a seed leads, or the root of a host. A site that as a whole is not healthy is another matter: of
+    that nothing vanishes.
 
     Args:
         answers: what came of each URL that was asked for.
 
     Returns:
-        By URL where it leads now; empty where it does not redirect.
+        By URL what it does in place of what it did, as the rest of a sentence; empty where that was told as a failure.
     """
     found: dict[str, str] = {}
     led: dict[str, str] = {}
@@ -78,9 +79,13 @@ def vanished(answers: Iterable[Answer]) -> dict[str, str]:
             continue
         if answer.status in _GONE or answer.mark in _NOT_THERE:
             found[answer.url] = ""
+        elif answer.mark == TAKEN_DOWN:
+            found[answer.url] = "shows a notice in place of what it had"
         elif answer.target and not answer.seed and _had_content(answer.earlier):
             led[answer.url] = answer.target
-    found.update((url, target) for url, target in led.items() if _is_front(url, target, fronts))
+    for url, target in led.items():
+        if _is_front(url, target, fronts):
+            found[url] = f"redirects to the front page, {printable(target)}"
     return found
 
 

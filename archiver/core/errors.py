@@ -263,6 +263,12 @@ class PageMoved(FetchError):
     code = "fetch.moved"
 
 
+class PageReplaced(FetchError):
+    """A page that was there leads to the front page now, or shows a notice in place of what it had."""
+
+    code = "fetch.replaced"
+
+
 class SoftNotFound(FetchError):
     """The server answered 200, but what it sent is its error page."""
 

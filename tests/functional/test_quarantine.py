@@ -99,8 +99,15 @@ def test_a_site_that_comes_back_is_healthy_after_one_run(world: Dying) -> None:
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply(b"gone", 404), Reply(b"gone", 410), Reply(b"", 301, headers=(("Location", "/docs/"),))],
-    ids=["404", "410", "front page"],
+    [
+        Reply(b"gone", 404),
+        Reply(b"gone", 410),
+        Reply(b"", 301, headers=(("Location", "/docs/"),)),
+        Reply(
+            b"<title>Notice</title><h1>Notice</h1><p>This documentation has been taken down and is no longer available."
+        ),
+    ],
+    ids=["404", "410", "front page", "notice"],
 )
 def test_a_page_that_vanishes_alone_keeps_its_last_good_capture(world: Dying, reply: Reply) -> None:
     """It is in the view, marked since when upstream has it no longer: told as a failure once, and then known."""

@@ -197,6 +197,7 @@ def _answer(**values):
         (_answer(status="200", mark="not the file asked for"), True),
         (_answer(status="200", mark="login page"), False),
         (_answer(status="200", mark="script only"), False),
+        (_answer(status="200", mark="taken down"), True),
         (_answer(status="301", target="http://a/docs/"), True),
         (_answer(status="301", target="http://a/docs/index.html"), True),
         (_answer(status="302", target="http://elsewhere/"), True),
