@@ -180,9 +180,10 @@ def _troubles(
     for judgement in status.judgements:
         if judgement.verdict != HEALTHY:
             since = f" since {judgement.since[:10]}" if judgement.since else ""
+            kept = f"; kept as of {judgement.good}" if judgement.keeps else ""
             said = [
                 (f"{judgement.source}: {judgement.verdict}{since}", WARNING),
-                (f": {judgement.reason}", PLAIN),
+                (f": {judgement.reason}{kept}", PLAIN),
             ]
             yield from terminal.lines(said, first=_INDENT * 2)
             for example in judgement.examples if examples else ():

@@ -306,6 +306,22 @@ def test_a_command_that_fails_changes_nothing(console: Console, site: Site) -> N
     assert len(_snapshots(console)) == 2
 
 
+def test_stopping_while_the_command_runs(console: Console, site: Site) -> None:
+    """SIGTERM during the command ends it too; the snapshot is written already, and its verdict is noted."""
+    began = console.folder / "specs" / "began"
+    _spec(console, site, on_degraded=["sh", "-c", "echo $$ >began.tmp; mv began.tmp began; exec sleep 1000"])
+    console.succeed("refresh")
+    _lost(site)
+    with console.started("refresh", "--full") as process:
+        wait_until(began.exists, process, what="the command")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(began.read_text()), 0)
+    assert len(_snapshots(console)) == 2
+    assert _last_run(console)["exit_code"] == 4
+
+
 def test_a_command_that_cannot_be_run_is_told_on_good_days(console: Console, site: Site) -> None:
     """A misspelt command is told at every refresh, and by check, not on the day when it is needed."""
     spec = _spec(console, site, on_degraded=["no-such-mail"])

@@ -85,7 +85,8 @@ def test_the_table(archive: Console) -> None:
     good = f"{NOW - timedelta(days=2.1):%Y-%m-%d %H:%M}"
     assert re.fullmatch(rf"healthy +5 h ago  complete  {good}  2 d +\S+ kB +in 18 h  argo-cd", lines[1])
     assert re.fullmatch(r"GONE +5 h ago  refused .* 4 d +\S+ kB +now  kubesphere", lines[2])
-    assert lines[3] == f"    docs: degraded since {_ago(days=3)[:10]}: {REASON}"
+    kept = snapshot_id(NOW - timedelta(days=4))
+    assert lines[3] == f"    docs: degraded since {_ago(days=3)[:10]}: {REASON}; kept as of {kept}"
     assert lines[4].startswith("    images: gone since ")
     assert lines[5] == "    3 things could not be had: the newest report in snapshots/ lists what"
     assert re.fullmatch(r"NEVER GOOD +5 h ago  failures .* now  never", lines[6])
