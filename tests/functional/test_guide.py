@@ -33,12 +33,12 @@ REASONS = {
     *(reasons.EXCLUDED, reasons.OUTSIDE, reasons.NOT_WEB, reasons.OTHER_VERSION, reasons.OTHER_LOCALE),
     *(traps.TOO_DEEP, traps.REPEATED, traps.CALENDAR, traps.QUERIES, traps.SESSION, traps.SORTED),
     *(reasons.REDIRECT_LOOP, reasons.TOO_MANY_REDIRECTS, reasons.NOT_THERE, reasons.TOO_LONG),
-    *(reasons.ROBOTS, reasons.PRIVATE, reasons.DEAD_HOST, reasons.BUSY_HOST),
+    *(reasons.ROBOTS, reasons.PRIVATE, reasons.DEAD_HOST, reasons.BUSY_HOST, reasons.GONE_UPSTREAM),
     *limits.REASONS,
 }
 MARKS = {
     *(reasons.SOFT_404, reasons.LOGIN, reasons.PARKED, reasons.NOT_THE_FILE, reasons.CATCH_ALL),
-    reasons.SCRIPT_ONLY,
+    *(reasons.SCRIPT_ONLY, reasons.TAKEN_DOWN),
 }
 
 
