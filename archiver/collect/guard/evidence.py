@@ -109,10 +109,12 @@ class SetEvidence(Evidence):
     Attributes:
         hosts: how many hosts, or registries, were asked.
         unreachable: what was to come from those that could not be reached at all, by host.
+        unmet: what the spec asks for, never was there, and could not be had.
     """
 
     hosts: int = 0
     unreachable: tuple[Loss, ...] = ()
+    unmet: tuple[Loss, ...] = ()
 
 
 def is_page(capture: Capture) -> bool:

@@ -199,7 +199,9 @@ def _of_text(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
 def _of_hosts(case: _Case, evidence: SetEvidence) -> Iterator[_Finding]:
     """Yield what the registries or servers come to: one that could not be reached at all, or all that gave nothing."""
     silent, noun = evidence.unreachable, "registry" if case.noun == "image" else "server"
-    if evidence.lost and evidence.lost_count == evidence.asked and not evidence.new:
+    if evidence.unmet and not evidence.asked and not evidence.new:
+        yield _Finding(GONE, f"nothing of it could be had: {_listed(evidence.unmet)}", evidence.unmet)
+    elif evidence.lost and evidence.lost_count == evidence.asked and not evidence.new:
         what = f"no {noun} can be reached; " if len(silent) == evidence.hosts else ""
         yield _Finding(GONE, f"{what}{case.told}", evidence.lost)
     elif case.limits.lost is not None and any(loss.count >= case.limits.least for loss in silent):

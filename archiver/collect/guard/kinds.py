@@ -29,6 +29,7 @@ from archiver.core.errors import (
 from archiver.core.printable import printable
 
 MISSING = "missing"
+ABSENT = "absent"
 WITHHELD = "withheld"
 DENIED = "denied"
 BUSY = "busy"
@@ -67,6 +68,7 @@ _BY_CODE: Mapping[str, str] = {
 }
 _WORDS: Mapping[str, tuple[str, str]] = {
     MISSING: ("is not there any more", "are not there any more"),
+    ABSENT: ("is not there", "are not there"),
     WITHHELD: ("is withheld for legal reasons", "are withheld for legal reasons"),
     DENIED: ("is refused to us", "are refused to us"),
     BUSY: ("fails with an error of the server", "fail with errors of the server"),
@@ -118,7 +120,7 @@ class Loss:
 
 
 def kind_of_failure(code: str, status: str = "") -> str:
-    """Return what a failure says of the thing that it is about.
+    """Return what a failure says of the thing that it is about, which was there before.
 
     Args:
         code: of the error; empty where only the status is known.
@@ -128,6 +130,12 @@ def kind_of_failure(code: str, status: str = "") -> str:
     if known:
         return known
     return BUSY if status[:1] == "5" else DENIED if status[:1] == "4" else FAILING
+
+
+def kind_of_absence(code: str, status: str = "") -> str:
+    """Return the same of what never was there, as far as is known."""
+    kind = kind_of_failure(code, status)
+    return ABSENT if kind == MISSING else kind
 
 
 def losses(found: Iterable[tuple[str, str, str]]) -> tuple[Loss, ...]:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Iterable, TypeVar
 
 from archiver.collect.guard.evidence import SetEvidence
-from archiver.collect.guard.kinds import MISSING, UNREACHABLE, kind_of_failure, losses
+from archiver.collect.guard.kinds import MISSING, UNREACHABLE, kind_of_absence, kind_of_failure, losses
 from archiver.core.judgement import HEALTHY
 from archiver.core.reference import Reference
 from archiver.core.snapshot import ImageResult
@@ -59,6 +59,7 @@ def set_evidence(
         unreachable=tuple(
             loss for loss in found if loss.kind == UNREACHABLE and loss.count == hosts[loss.place]
         ),
+        unmet=losses((kind_of_absence(code), "", each) for each, code in codes.items() if each not in had),
     )
 
 

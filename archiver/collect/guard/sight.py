@@ -18,6 +18,7 @@ from archiver.collect.guard.kinds import (
     OTHER_HOST,
     SILENT,
     UNREACHABLE,
+    kind_of_absence,
     kind_of_failure,
     losses,
 )
@@ -166,7 +167,8 @@ class _Sight:
         fates = {}
         for url, answer in answers.items():
             target = targets.get(url, "")
-            kind = kind_of_failure(answer.code, answer.status)
+            kind_of = kind_of_failure if answer.was_good else kind_of_absence
+            kind = kind_of(answer.code, answer.status)
             if target and crowd[twins_key(target)] >= _NO_CHANCE:
                 fates[url] = ONE_PLACE, target
             elif target and (origin := _origin(target)) is not None and origin.netloc not in self._hosts:

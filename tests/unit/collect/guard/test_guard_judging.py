@@ -189,6 +189,7 @@ def test_a_first_run_is_healthy_with_one_seed_and_gone_without() -> None:
     ):
         judgement = judge_site("docs", site_evidence(answers, [], lambda _: True), Thresholds(), None, RUN)
         assert judgement.verdict == verdict
+        assert judgement.reason == ("" if verdict == HEALTHY else "the seed is not there")
 
 
 def test_what_is_judged_goes_on_from_what_was_judged_before() -> None:

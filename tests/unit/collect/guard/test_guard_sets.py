@@ -186,10 +186,21 @@ def test_signatures_do_not_count():
     assert (seen.before, seen.asked, seen.lost) == (10, 10, ())
 
 
-def test_a_first_run_has_nothing_to_lose():
-    """Whatever could not be got: there was nothing that could be."""
+def test_a_first_run_has_nothing_to_lose() -> None:
+    """Whatever could not be got, there was nothing that could be: one image that came is all that it takes."""
     failures = [Failure(IMAGES, each.reference, "registry.unknown", "why") for each in TEN]
     assert (
         judge_set(IMAGES, set_evidence([], TEN[:1], failures, None), Thresholds(), None, RUN).verdict
         == HEALTHY
     )
+
+
+def test_a_first_run_of_which_nothing_comes_has_failed() -> None:
+    """It is gone, with no good copy, so that it is asked again at once; where nothing was asked for there is nothing to say."""
+    failures = [Failure(IMAGES, each.reference, "registry.unknown", "why") for each in TEN[:4]]
+    failures.append(Failure(IMAGES, "https://example.org/list.txt", "fetch.timeout", "why"))
+    judgement = judge_set(IMAGES, set_evidence([], [], failures, None), Thresholds(), None, RUN)
+    assert (judgement.verdict, judgement.good) == (GONE, "")
+    assert judgement.reason == "nothing of it could be had: 4 are not there, 1 is not answered in time"
+    assert judgement.examples[1] == "https://example.org/list.txt"
+    assert judge_set(IMAGES, set_evidence([], [], [], None), Thresholds(), None, RUN).verdict == HEALTHY
