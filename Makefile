@@ -10,7 +10,7 @@ GENERATOR_SITES ?= build/generators
 JUDGES ?= build/judges
 CONFORMANCE := github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111
 
-.PHONY: demo test test-thorough generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-captures bench-prune bench-images bench-bundle bench-serve bench-search bench-refresh fidelity clean
+.PHONY: demo test test-thorough generator-sites test-generators judges test-judges lint format screenshots bench-crawl bench-frontier bench-captures bench-prune bench-images bench-bundle bench-serve bench-search bench-refresh bench-alarms fidelity clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archiver demo
@@ -94,6 +94,10 @@ bench-search: $(VENV)/.installed-test
 # What archiving again costs, beside the first crawl and side by side with wget; needs nginx, python3-doc and wget.
 bench-refresh: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python benchmarks/refresh.py
+
+# What the guard says of manuals when their next version comes out; needs apt-get, and the network where packages are not here yet.
+bench-alarms: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/alarms.py
 
 clean:
 	rm -rf $(VENV) build demo-archives .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
