@@ -182,19 +182,19 @@ class _DuePages:
 
 
 class _Everything:
-    """Asks every source for everything, and has it sent only where it changed."""
+    """Asks every source for everything, has it sent only where it changed, and reads all of what was not healthy."""
 
     def is_source_due(self, judgement: Judgement | None, interval: Interval, moment: datetime) -> bool:  # noqa: ARG002
         return True
 
     def pages(
         self,
-        judgement: Judgement | None,  # noqa: ARG002
+        judgement: Judgement | None,
         interval: Interval,  # noqa: ARG002
         moment: datetime,  # noqa: ARG002
         leftovers: tuple[Entry, ...] | None,
     ) -> PageAsking:
-        return _AllPages(leftovers)
+        return _AllPages(leftovers if _is_healthy(judgement) else None)
 
 
 class _Unconditional(_Everything):
@@ -226,7 +226,7 @@ class _Due:
         moment: datetime,
         leftovers: tuple[Entry, ...] | None,
     ) -> PageAsking:
-        if judgement is None or judgement.verdict != HEALTHY or leftovers is None:
+        if judgement is None or not _is_healthy(judgement) or leftovers is None:
             return _AllPages()
         return _DuePages(leftovers, interval, moment, _moment(judgement.checked))
 
@@ -300,6 +300,10 @@ def leftovers(
     if any(each.total != len(each.entries) and each.reason != ROBOTS for each in listings):
         return None
     return tuple({entry.url: entry for listing in listings for entry in listing.entries}.values())
+
+
+def _is_healthy(judgement: Judgement | None) -> bool:
+    return judgement is not None and judgement.verdict == HEALTHY
 
 
 def _validators(capture: Capture) -> tuple[tuple[str, str], ...]:

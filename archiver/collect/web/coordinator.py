@@ -179,8 +179,10 @@ class Coordinator:
                 if not self._frontier.pending and not self._schedule.waiting:
                     released = self._known.release()
                     self._commit()
-                    if released:
-                        self._pages_asked = self._frontier.asked(PAGE)
+                    if (
+                        released
+                    ):  # what is not due counts as well, so that a limit of pages means the same each time
+                        self._pages_asked = self._frontier.asked(PAGE) + self._frontier.holds(PAGE)
                     elif not self._reread():
                         return
             if event := self._next_event():

@@ -275,6 +275,13 @@ class Frontier:
         )
         yield from (url for (url,) in rows)
 
+    def holds(self, kind: str) -> int:
+        """Return how many URLs of a kind are held."""
+        row = self._state.rows(
+            "SELECT count(*) FROM urls WHERE source = ? AND state = 3 AND kind = ?", (self._source, kind)
+        )
+        return int(row.fetchone()[0])
+
     def is_held(self, url: str) -> bool:
         """Say whether a URL is held."""
         row = self._state.rows(
@@ -448,10 +455,10 @@ class Frontier:
         self.pending.clear()
 
     def asked(self, kind: str) -> int:
-        """Return how many URLs of a kind were asked for, in all processes of the run, or are held."""
+        """Return how many URLs of a kind were asked for, in all processes of the run."""
         return int(
             self._state.rows(
-                "SELECT count(*) FROM urls WHERE source = ? AND kind = ? AND state != 0 AND NOT EXISTS (SELECT 1 "
+                "SELECT count(*) FROM urls WHERE source = ? AND kind = ? AND state IN (1, 2) AND NOT EXISTS (SELECT 1 "
                 "FROM skipped WHERE skipped.source = urls.source AND skipped.url = urls.url)",
                 (self._source, kind),
             ).fetchone()[0]

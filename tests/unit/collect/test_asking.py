@@ -120,6 +120,7 @@ def test_refetch_reads_everything_again():
     """What is known of links is not relied on, whoever knows it."""
     assert UNCONDITIONAL.pages(judged(NOW), DAILY, NOW, ()).leftovers is None
     assert EVERYTHING.pages(judged(NOW), DAILY, NOW, ()).leftovers == ()
+    assert EVERYTHING.pages(judged(NOW, DEGRADED), DAILY, NOW, ()).leftovers is None
 
 
 def test_a_page_that_never_changes_is_asked_less_and_less_often_within_the_bound():
