@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from archiver.cli.log import ERROR, INFO, WARNING, LogFile, LogProgress
 from archiver.cli.options import add_archives, add_json
 from archiver.cli.progress import BothProgress, progress_for
-from archiver.cli.reports import error_json, json_text
+from archiver.cli.reports import error_json, print_json
 from archiver.cli.runline import failed_line, is_alarming, outcome_line
 from archiver.cli.running import STOPPED, exit_code_of, index_for_search, noted
-from archiver.cli.saying import say, say_error
+from archiver.cli.saying import maybe_unheard, say, say_error
 from archiver.cli.stopping import stopping
 from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.asking import DUE, EVERYTHING, UNCONDITIONAL
@@ -106,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
     if args.metrics is not None:
         codes.append(refreshing.measured(worst(codes)))
     if args.json:
-        say(json_text({"exit_code": worst(codes), **refreshing.document}), sys.stdout)
+        with maybe_unheard(sys.stdout):
+            print_json({"exit_code": worst(codes), **refreshing.document})
     log.write(INFO, f"refresh ends with exit code {worst(codes)}")
     log.close()
     return worst(codes)

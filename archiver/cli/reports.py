@@ -53,11 +53,6 @@ def print_json(document: Any) -> None:
     print()
 
 
-def json_text(document: Any) -> str:
-    """Return a document as readable as the encoding of standard output allows."""
-    return _encoder().encode(document)
-
-
 def _encoder() -> json.JSONEncoder:
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return json.JSONEncoder(indent=1, ensure_ascii=encoding != "utf8", default=_members)

@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 def say(text: str, stream: TextIO) -> None:
-    """Print a line; if it cannot be taken, since a mail program has ended or a disk is full, this and what follows is lost."""
-    with _unheard(stream):
-        print(text, file=stream, flush=True)
+    """Print a line, or lose it."""
+    with maybe_unheard(stream):
+        print(text, file=stream)
 
 
 def say_error(error: ArchiverError) -> int:
     """Tell of an error as commands do, likewise; return the exit code it stands for."""
-    with _unheard(sys.stderr):
+    with maybe_unheard(sys.stderr):
         report(error)
-        sys.stderr.flush()
     return exit_code(error)
 
 
 @contextmanager
-def _unheard(stream: TextIO) -> Iterator[None]:
+def maybe_unheard(stream: TextIO) -> Iterator[None]:
+    """Let a block print; what the stream does not take (a mail program has ended, a disk is full) is lost, and all that follows."""
     try:
         yield
+        stream.flush()
     except OSError:
-        with suppress(
-            OSError, ValueError
-        ):  # what is buffered goes nowhere, so that the program's end does not fail over it
+        # What is buffered goes nowhere, so that the program's end does not fail over it.
+        with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)

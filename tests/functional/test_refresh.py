@@ -333,8 +333,8 @@ def test_a_command_that_cannot_be_run_is_told_on_good_days(console: Console, sit
 
 
 def test_failures_are_one_line(console: Console, site: Site) -> None:
-    """A file that cannot be had is exit code 3 and a line with its URL and the report's place."""
-    _spec(console, site, files=[{"url": f"{site.origin}/gone.zip"}])
+    """One of two files cannot be had: exit code 3 and a line with its URL and the report's place."""
+    _spec(console, site, files=[{"url": f"{site.origin}/{name}"} for name in ("gone.zip", "p0.html")])
     outcome = console.run("refresh")
     assert outcome.code == 3
     (line,) = outcome.out.splitlines()
@@ -360,7 +360,7 @@ def test_the_log_has_a_line_an_event(console: Console, site: Site) -> None:
     """Every line has a time and a level; runs are added to it; what a server sends can begin no line of its own."""
     title = "<title>x\n2026-01-01T00:00:00Z INFO    forged\x1b[31m</title>"
     put(site, "p0.html", title)
-    _spec(console, site, files=[{"url": f"{site.origin}/nothing.zip"}])
+    _spec(console, site, files=[{"url": f"{site.origin}/{name}"} for name in ("nothing.zip", "p1.html")])
     assert console.run("refresh", "--log", "log/refresh.log").code == 3
     console.run("refresh", "--log", "log/refresh.log")
     lines = (console.folder / "log" / "refresh.log").read_text().splitlines()
