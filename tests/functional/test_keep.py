@@ -14,6 +14,7 @@ from archiver.store.snapshots import list_snapshots
 from judges.warcs import fastwarc_findings, judge_warcs, warcio_findings
 from servers.console import Console
 from servers.history import History
+from servers.processes import wait_until
 from servers.site import Reply, html, serving
 
 if TYPE_CHECKING:
@@ -200,8 +201,11 @@ def test_readers_do_not_notice(console: Console, tmp_path: Path) -> None:
                 seen = readers.answers
                 made.day()
                 console.succeed("prune", "--apply")
-                while readers.answers < seen + 50 and not readers.wrong:
-                    pass
+                wait_until(
+                    lambda enough=seen + 50: readers.answers >= enough or bool(readers.wrong),
+                    served.process,
+                    what="fifty answers",
+                )
         assert readers.wrong == []
     assert len(list_snapshots(made.paths)) == 2
     assert verify_archive(tmp_path / "archives").ok
