@@ -177,13 +177,11 @@ class Coordinator:
                     self._known.release()
                     self._frontier.leave_out(self._enough)
                 if not self._frontier.pending and not self._schedule.waiting:
-                    released = self._known.release()
+                    held, released = self._frontier.holding, self._known.release()
                     self._commit()
-                    if (
-                        released
-                    ):  # what is not due counts as well, so that a limit of pages means the same each time
+                    if held:  # pages that are not due count as well: a limit means the same in each run
                         self._pages_asked = self._frontier.asked(PAGE) + self._frontier.holds(PAGE)
-                    elif not self._reread():
+                    if not (released or self._reread()):
                         return
             if event := self._next_event():
                 self._take_event(event)
