@@ -56,6 +56,7 @@ class History(ArchiveBuilder):
         self._pages, self._size, self._day = pages, size, 0
         self._originals: dict[str, Capture] = {}
         self.ids: list[str] = []
+        self._healthy = ""
 
     def run_of(self, timestamp: str) -> str:
         """See ArchiveBuilder."""
@@ -64,7 +65,7 @@ class History(ArchiveBuilder):
 
     def go_on(self, other: History, day: int) -> None:
         """Go on from where another one is, whose archive this one's is a copy of, on some day."""
-        self._day, self._originals = day, dict(other._originals)
+        self._day, self._originals, self._healthy = day, dict(other._originals), other._healthy
         self.captures, self.images, self.ids = list(other.captures), list(other.images), list(other.ids)
 
     def days(self, count: int) -> list[Snapshot]:
@@ -81,6 +82,7 @@ class History(ArchiveBuilder):
         made = replace(self.finish(name), judgements=judgements, **more)
         write_snapshot(self.paths, made)
         self.ids.append(name)
+        self._healthy = name
         self._day += 1
         return made
 
@@ -104,7 +106,7 @@ class History(ArchiveBuilder):
         before, images = list(self.captures), list(self.images)
         self.crawl()
         name, refused = run_id(self._day), list(self.captures)
-        judgement = Judgement("docs", "degraded", "most pages lost", good=self.ids[-1])
+        judgement = Judgement("docs", "degraded", "most pages lost", good=self._healthy)
         count, digest = write_refused_captures(self.paths, name, "docs", refused)
         write_refusal(
             self.paths, Refusal(name, judgement, evidence={}, captures=count, captures_digest=digest)
