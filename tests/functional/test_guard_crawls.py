@@ -1,0 +1,149 @@
+"""What the guard sees of real crawls: a site is archived, something befalls it, and it is crawled again."""
+
+# ruff: noqa: RUF001 - Chinese text has its own punctuation
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Callable
+
+import pytest
+
+from archiver.collect.guard.judging import judge_site
+from archiver.collect.guard.sight import site_evidence
+from archiver.collect.guard.thresholds import Thresholds
+from archiver.collect.web.answers import answers
+from archiver.collect.web.frontier import RunState
+from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
+from archiver.store.paths import create_archive
+from servers.crawling import SECOND, crawl_site, doc_site
+from servers.site import Reply, Site, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archiver.store.paths import ProjectPaths
+    from servers.site import Asked
+
+NAMES = tuple(f"topic-{n}.html" for n in range(12))
+ANNOUNCEMENT = (
+    "<html lang=zh><title>某平台</title><body><h1>关于开源版调整的公告</h1><p>尊敬的用户：感谢大家多年来的信任与支持。经慎重研究，现作如下调整："
+    "自本公告发布之日起，暂停开源版产品的下载链接，文档同步下线，并停止提供免费的技术支持。由此带来的不便，敬请谅解。"
+    "如需继续使用，请联系客户经理了解商业版方案。</p>"
+)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> ProjectPaths:
+    return create_archive(tmp_path / "archives").project("project")
+
+
+def _page(name: str) -> bytes:
+    links = "".join(f'<li><a href="{each}">{each}</a>' for each in NAMES) if not name else ""
+    text = f"How {name or 'all of it'} works, told at some length. " * 40
+    return f"<title>{name or 'Manual'}</title><main><h1>{name or 'Manual'}</h1><ul>{links}</ul><p>{text}</main>".encode()
+
+
+def _site() -> dict[str, Reply]:
+    return {f"/docs/{name}": Reply(_page(name)) for name in ("", *NAMES)}
+
+
+def _judged(paths: ProjectPaths, befall: Callable[[Site], None]) -> Judgement:
+    """Archive the site, let something befall it, crawl it again, and judge what came."""
+    with serving(_site()) as site:
+        spec = doc_site(site)
+        before = crawl_site(paths, spec).captures
+        befall(site)
+        now = crawl_site(paths, spec, snapshot=SECOND, previous=before).captures
+        with closing(RunState(paths.state)) as state:
+            had, got = ({capture.url: capture for capture in captures} for captures in (before, now))
+            evidence = site_evidence(answers(state, "docs", had, got), before, lambda _: True)
+        judgement = judge_site("docs", evidence, Thresholds(), None, SECOND)
+        assert all(example.startswith(site.url("/docs/")) for example in judgement.examples)
+    return judgement
+
+
+def _answering(reply: Callable[[Asked], Reply]) -> Callable[[Site], None]:
+    def befall(site: Site) -> None:
+        site.answers.clear()
+        site.otherwise = reply
+
+    return befall
+
+
+def test_a_site_that_is_as_it_was_is_healthy(paths: ProjectPaths) -> None:
+    """Also with a page less, a page more, and one that fails."""
+
+    def edit(site: Site) -> None:
+        del site.answers["/docs/topic-3.html"]
+        site.answers["/docs/topic-4.html"] = Reply(b"", 500)
+        site.answers["/docs/"] = Reply(_page("").replace(b"topic-3.html", b"topic-99.html"))
+        site.answers["/docs/topic-99.html"] = Reply(_page("topic-99.html"))
+
+    judgement = _judged(paths, edit)
+    assert (judgement.verdict, judgement.alive) == (HEALTHY, 13)
+
+
+def test_a_move_to_another_host_is_told_with_its_place(paths: ProjectPaths) -> None:
+    """Where the redirects lead is known though they are not followed: out of scope they are."""
+
+    def elsewhere(asked: Asked) -> Reply:
+        if asked.target == "/robots.txt":
+            return Reply(b"", 404)
+        return Reply(status=301, headers=(("Location", f"http://moved.test{asked.target}"),))
+
+    judgement = _judged(paths, _answering(elsewhere))
+    assert judgement.verdict == DEGRADED
+    assert judgement.reason == (
+        "it seems to have moved to http://moved.test: all 13 pages asked for lead to another host (http://moved.test); "
+        "name that in the spec's seeds if it has"
+    )
+
+
+def test_redirects_to_a_front_page_are_told_with_their_place(paths: ProjectPaths) -> None:
+    """Also where the site sends there whatever does not exist, so that the pages are refused as what it has for nothing."""
+
+    def home(asked: Asked) -> Reply:
+        front = Reply(b"<title>Acme</title><p>Talk to our sales people.")
+        return front if asked.target == "/" else Reply(status=302, headers=(("Location", "/?from=docs"),))
+
+    judgement = _judged(paths, _answering(home))
+    assert judgement.verdict == GONE
+    assert "lead to one place (http://127.0.0.1:" in judgement.reason
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_an_announcement_in_place_of_a_manual_is_told(paths: ProjectPaths, varies: bool) -> None:
+    """The day on which a company ends its open source edition: the same page for every URL, or each with its own address in it."""
+
+    def announce(asked: Asked) -> Reply:
+        own = f"<!-- {asked.target} -->" if varies else ""
+        return Reply((ANNOUNCEMENT + own).encode(), type="text/html; charset=utf-8")
+
+    judgement = _judged(paths, _answering(announce))
+    assert judgement.verdict == GONE
+    assert judgement.examples
+
+
+def test_an_announcement_beside_a_manual_that_is_still_there_is_told(paths: ProjectPaths) -> None:
+    """The front page alone is a notice, and leads nowhere any more: degraded, so that it does not replace what was there."""
+
+    def announce(site: Site) -> None:
+        site.answers["/docs/"] = Reply(ANNOUNCEMENT.encode(), type="text/html; charset=utf-8")
+
+    judgement = _judged(paths, announce)
+    assert (judgement.verdict, judgement.reason) == (DEGRADED, "the seed has been replaced by a notice")
+
+
+def test_pages_without_their_text_are_told(paths: ProjectPaths) -> None:
+    """The length of texts is kept with captures, and compared."""
+
+    def empty(site: Site) -> None:
+        for name in NAMES:
+            site.answers[f"/docs/{name}"] = Reply(
+                f"<title>{name}</title><main><h1>{name}</h1><p>Soon.</main>".encode()
+            )
+
+    judgement = _judged(paths, empty)
+    assert judgement.verdict == DEGRADED
+    assert judgement.reason == "12 of the 13 pages that answer have lost most of their text"
