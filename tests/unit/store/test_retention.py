@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archiver.core.clock import snapshot_id
@@ -44,6 +44,9 @@ def records(names: list[str]) -> dict[str, Snapshot]:
 counts = st.integers(0, 6)
 policies = st.builds(Policy, counts, counts, counts, counts, counts)
 moments = st.integers(0, 4 * 366 * 24).map(lambda hours: snapshot_id(FIRST + timedelta(hours=hours)))
+
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other tests run beside
 
 
 @st.composite
@@ -155,6 +158,7 @@ def test_a_policy_is_read_from_a_spec() -> None:
     assert Policy.of({"keep": None}, what="record") is Policy.of({}, what="record") is None
 
 
+@unhurried
 @given(histories(), policies)
 def test_the_newest_and_what_it_needs_always_stay(history: dict[str, Snapshot], policy: Policy) -> None:
     """The newest snapshot stays, and of each that stays the last good of what is not healthy, and its lock."""
@@ -166,6 +170,7 @@ def test_the_newest_and_what_it_needs_always_stay(history: dict[str, Snapshot], 
             assert judgement.verdict == HEALTHY or not judgement.good or judgement.good in kept
 
 
+@unhurried
 @given(histories(), policies, policies)
 def test_a_more_generous_policy_keeps_what_a_stricter_one_keeps(
     history: dict[str, Snapshot], one: Policy, more: Policy
@@ -177,6 +182,7 @@ def test_a_more_generous_policy_keeps_what_a_stricter_one_keeps(
     assert set(strict) <= set(stay(history, generous)) <= set(stay(history, None)) == set(history)
 
 
+@unhurried
 @given(histories(), policies, st.data())
 def test_what_stayed_once_stays_the_next_time(
     history: dict[str, Snapshot], policy: Policy, data: st.DataObject
