@@ -64,6 +64,7 @@ class _Lines:
             **self._place(held, "offset", "length"),
             "kind": again.capture.kind if again else capture.kind,
             "record": capture.record,
+            **({"gone": gone} if (gone := (again or held).capture.gone) else {}),
         }
         if capture.original:
             members |= {"refersTo": capture.original, "origMime": capture.mime}

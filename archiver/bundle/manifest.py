@@ -41,7 +41,8 @@ def bundle_json(contents: Contents, members: Sequence[Packed], images_offset: in
             "program": PROGRAM,
             "options": {"platforms": [str(platform) for platform in contents.platforms] or None},
             "members": [_member(member) for member in members],
-            "docs": [_doc(wacz, snapshot.verdict_on(wacz.site.result.name)) for wacz in contents.docs],
+            "judgements": [asdict(judgement) for judgement in snapshot.judgements],
+            "docs": [_doc(wacz) for wacz in contents.docs],
             "images": [_image(image) for image in contents.images],
             "blobs": [
                 {"digest": str(digest), "size": size, "offset": images_offset + offset}
@@ -85,7 +86,7 @@ def _member(member: Packed) -> dict[str, Any]:
     }
 
 
-def _doc(wacz: Wacz | NewRecords, verdict: str) -> dict[str, Any]:
+def _doc(wacz: Wacz | NewRecords) -> dict[str, Any]:
     site, captures = wacz.site.result, wacz.site.captures
     times = sorted(held.capture.timestamp for held in captures)
     return {
@@ -94,11 +95,11 @@ def _doc(wacz: Wacz | NewRecords, verdict: str) -> dict[str, Any]:
         "seeds": list(site.seeds),
         "origins": list(site.origins),
         "requisite_origins": list(site.requisite_origins),
-        "verdict": verdict,
         "pages": site.pages,
         "captures": len(captures),
         "oldest": times[0],
         "newest": times[-1],
+        "gone": site.gone,
     }
 
 
@@ -114,6 +115,8 @@ def _image(image: ImageContent) -> dict[str, Any]:
         "refers_to": result.refers_to,
         "compressions": list(image.compressions),
         "artifact_type": result.artifact_type,
+        "resolved": result.resolved,
+        "gone": result.gone,
     }
 
 
@@ -124,4 +127,6 @@ def _file(file: FileResult) -> dict[str, Any]:
         "digest": file.digest,
         "size": file.size,
         "media_type": file.media_type,
+        "fetched": file.fetched,
+        "gone": file.gone,
     }

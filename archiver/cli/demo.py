@@ -36,6 +36,7 @@ from archiver.store.paths import create_archive
 if TYPE_CHECKING:
     import argparse
 
+    from archiver.core.judgement import Judgement
     from archiver.core.snapshot import BrokenLink, Failure
     from archiver.offline.holdings import FileShelf, ImageShelf, SearchIndex, Site
 
@@ -121,6 +122,7 @@ class _ImageHolding:
     sites: Sequence[Site] = ()
     failures: tuple[Failure, ...] = ()
     broken_links: tuple[BrokenLink, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
     search: SearchIndex | None = None
 
     def open_search(self) -> IO[bytes]:

@@ -39,8 +39,8 @@ class ArchiveSite:
         self.seeds = result.seeds
         self.origins = result.origins
         self.requisite_origins = result.requisite_origins
-        self.verdict = snapshot.verdict_on(result.name)
         self.pages = result.pages
+        self.gone = result.gone
         self._records = records
         self._captures = captures
 
@@ -119,6 +119,7 @@ class ArchiveImages:
                 image.refers_to,
                 image.resolved,
                 image.artifact_type,
+                image.gone,
             )
             for image in images
         )
@@ -138,7 +139,16 @@ class ArchiveFiles:
 
     def __init__(self, blobs: BlobReader, project: str, files: tuple[FileResult, ...]) -> None:
         self.files = tuple(
-            File(project, file.path, file.url, _digest(file.digest), file.size, file.media_type)
+            File(
+                project,
+                file.path,
+                file.url,
+                _digest(file.digest),
+                file.size,
+                file.media_type,
+                file.fetched,
+                file.gone,
+            )
             for file in files
         )
         self._blobs = blobs
@@ -158,6 +168,7 @@ class ArchiveHolding:
         self.created = snapshot.finished
         self.failures = snapshot.failures
         self.broken_links = snapshot.broken_links
+        self.judgements = snapshot.judgements
         self.record = snapshot
         self._paths = paths
         blobs = BlobReader(paths.root.parent / "images")

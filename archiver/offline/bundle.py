@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archiver.core.capture import Capture
+    from archiver.core.judgement import Judgement
     from archiver.core.report import Report as CrawlReport
     from archiver.core.snapshot import BrokenLink, Failure
     from archiver.offline.bundlejson import Contents, DocsEntry, ImageEntry
@@ -42,8 +43,8 @@ class BundleSite:
         self.seeds = docs.seeds
         self.origins = docs.origins
         self.requisite_origins = docs.requisite_origins
-        self.verdict = docs.verdict
         self.pages = docs.pages
+        self.gone = docs.gone
         self.newest = docs.newest
         self._wacz = wacz
 
@@ -95,7 +96,9 @@ def image_of(project: str, entry: ImageEntry) -> Image:
         entry.size,
         entry.platforms,
         entry.refers_to,
-        artifact_type=entry.artifact_type,
+        entry.resolved,
+        entry.artifact_type,
+        entry.gone,
     )
 
 
@@ -111,6 +114,8 @@ class BundleFiles:
                 file.digest,
                 file.size,
                 file.media_type,
+                file.fetched,
+                file.gone,
             )
             for file in contents.files
         )
@@ -136,6 +141,7 @@ class BundleHolding:
         self.created = contents.created
         self.failures: tuple[Failure, ...] = contents.failures
         self.broken_links: tuple[BrokenLink, ...] = contents.broken_links
+        self.judgements: tuple[Judgement, ...] = contents.judgements
         self._bundle = bundle
         self._source = source
         self._search = structure.members.get(SEARCH)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from archiver.core import jsontext
-from archiver.core.clock import is_snapshot_id
+from archiver.core.clock import is_snapshot_id, parse_iso
 from archiver.core.descriptor import Platform, is_media_type
 from archiver.core.digest import Digest
 from archiver.core.errors import InvalidDigest, InvalidDocument, InvalidReference, InvalidURL
+from archiver.core.judgement import Judgement
 from archiver.core.reference import Reference
 from archiver.core.shape import read_record
-from archiver.core.snapshot import BrokenLink, Failure
+from archiver.core.snapshot import BrokenLink, Failure, check_verdicts
 from archiver.core.urlkey import Origin
 from archiver.offline.names import CONTENTS as NAME
 from archiver.store.paths import is_project_name
@@ -44,7 +45,7 @@ class MemberEntry:
 class DocsEntry:
     """A doc site; ``path`` is its WACZ, or in a delta its new WARC records; all else is of its whole view.
 
-    ``oldest`` and ``newest`` are timestamps14 of its captures.
+    ``oldest`` and ``newest`` are timestamps14 of its captures, ``gone`` of which upstream has no longer.
     """
 
     name: str
@@ -52,11 +53,11 @@ class DocsEntry:
     seeds: tuple[str, ...]
     origins: tuple[str, ...]
     requisite_origins: tuple[str, ...]
-    verdict: str
     pages: int
     captures: int
     oldest: str
     newest: str
+    gone: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class ImageEntry:
     ``reference`` is a full one; ``platforms`` are such as linux/amd64, or empty for what runs nowhere. ``refers_to`` is the
     digest of the manifest that a signature, SBOM or attestation is about; empty for what stands for itself.
     ``compressions`` are those of its layers that are file systems, of COMPRESSIONS, sorted. ``artifact_type`` says what kind
-    of artifact it is; empty for an image.
+    of artifact it is; empty for an image. ``resolved`` and ``gone`` are those of the snapshot record (ISO times).
     """
 
     reference: str
@@ -78,6 +79,8 @@ class ImageEntry:
     compressions: tuple[str, ...]
     refers_to: str = ""
     artifact_type: str = ""
+    resolved: str = ""
+    gone: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,15 @@ class BlobEntry:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A downloaded file; ``path`` is its member's."""
+    """A downloaded file; ``path`` is its member's, ``fetched`` and ``gone`` are those of the snapshot record (ISO times)."""
 
     url: str
     path: str
     digest: Digest
     size: int
     media_type: str
+    fetched: str = ""
+    gone: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ class Contents:
     search_digest: Digest | None
     reader_image: str
     since: Since | None
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def is_delta(self) -> bool:
@@ -167,6 +173,7 @@ def read_contents(data: bytes, report: Report) -> Contents | None:
         snapshot=snapshot,
         platforms=_platforms(document, report),
         members=_entries(document, "members", MemberEntry, report),
+        judgements=_entries({"judgements": [], **document}, "judgements", Judgement, report),
         docs=_entries(document, "docs", DocsEntry, report),
         images=_entries(document, "images", ImageEntry, report),
         blobs=_entries(document, "blobs", BlobEntry, report),
@@ -213,16 +220,40 @@ def _check_values(record: object) -> None:
     if isinstance(record, MemberEntry) and record.role not in ROLES:
         raise InvalidDocument(f"{record.role!r:.40} is not a role")
     if isinstance(record, DocsEntry):
-        for origin in record.origins + record.requisite_origins:
-            Origin.of(origin)
+        _check_docs(record)
     if isinstance(record, ImageEntry):
-        if list(record.compressions) != sorted(set(record.compressions).intersection(COMPRESSIONS)):
-            raise InvalidDocument("compressions are unknown, or not sorted")
-        if record.artifact_type and not is_media_type(record.artifact_type):
-            raise InvalidDocument(f"{record.artifact_type!r:.80} is not a media type")
-        Reference.parse(record.reference)
-        for platform in filter(None, (*record.platforms, record.default_platform)):
-            Platform.parse(platform)
+        _check_image(record)
+    if isinstance(record, FileEntry):
+        _check_times(record.fetched, record.gone)
+    if isinstance(record, Judgement):
+        check_verdicts([record], NAME)
+        _check_times(record.since, record.checked)
+
+
+def _check_docs(docs: DocsEntry) -> None:
+    if not 0 <= docs.gone <= docs.captures:
+        raise InvalidDocument("more is gone than there is")
+    for origin in docs.origins + docs.requisite_origins:
+        Origin.of(origin)
+
+
+def _check_image(image: ImageEntry) -> None:
+    if list(image.compressions) != sorted(set(image.compressions).intersection(COMPRESSIONS)):
+        raise InvalidDocument("compressions are unknown, or not sorted")
+    if image.artifact_type and not is_media_type(image.artifact_type):
+        raise InvalidDocument(f"{image.artifact_type!r:.80} is not a media type")
+    Reference.parse(image.reference)
+    for platform in filter(None, (*image.platforms, image.default_platform)):
+        Platform.parse(platform)
+    _check_times(image.resolved, image.gone)
+
+
+def _check_times(*texts: str) -> None:
+    for text in filter(None, texts):
+        try:
+            parse_iso(text)
+        except ValueError as error:
+            raise InvalidDocument(str(error)) from error
 
 
 def _text(document: dict[str, Any], name: str, report: Report) -> str:

@@ -80,6 +80,7 @@ def parse_lines(line: bytes, source: str) -> tuple[IndexLine, ...]:
         kind=members.get("kind", ""),
         record=members.get("record", ""),
         original=members.get("refersTo", ""),
+        gone=members.get("gone", ""),
     )
     _check(capture, revisit, members.get("filename"), what)
     place = _place(members, "offset", "length", what)
@@ -96,7 +97,7 @@ def parse_lines(line: bytes, source: str) -> tuple[IndexLine, ...]:
     _check(again, True, members.get("filename"), what)
     own = _place(members, "revisitOffset", "revisitLength", what)
     return (
-        IndexLine(key, replace(capture, kind=ORIGINAL), *place),
+        IndexLine(key, replace(capture, kind=ORIGINAL, gone=""), *place),
         IndexLine(key, again, *own, *place, shared=True),
     )
 
@@ -104,9 +105,10 @@ def parse_lines(line: bytes, source: str) -> tuple[IndexLine, ...]:
 def _check(capture: Capture, revisit: bool, filename: object, what: str) -> None:
     try:
         Origin.of(capture.url)
-        iso_of_timestamp14(capture.timestamp)
+        for moment in filter(None, (capture.timestamp, capture.gone)):
+            iso_of_timestamp14(moment)
     except (InvalidURL, ValueError) as error:
-        raise InvalidDocument("the line's URL or timestamp is malformed", place=what) from error
+        raise InvalidDocument("the line's URL or a timestamp is malformed", place=what) from error
     if filename != DATA or capture.kind not in _KINDS or not capture.record:
         raise InvalidDocument("the line's file, kind or record is none that it can have", place=what)
     if revisit != bool(capture.original) or (revisit and capture.kind == ORIGINAL):

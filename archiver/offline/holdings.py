@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Iterator, Protocol, Sequence
 if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.core.digest import Digest
+    from archiver.core.judgement import Judgement
     from archiver.core.report import Report
     from archiver.core.snapshot import BrokenLink, Failure
 
@@ -40,8 +41,8 @@ class Site(Protocol):
     seeds: tuple[str, ...]
     origins: tuple[str, ...]
     requisite_origins: tuple[str, ...]
-    verdict: str  # of the last run: healthy, degraded or gone (core.snapshot)
     pages: int
+    gone: int  # captures that upstream has no longer
 
     @property
     def newest(self) -> str:
@@ -75,7 +76,8 @@ class Image:
     """One image or artifact that can be pulled: its full reference, and what that points to.
 
     ``refers_to`` is the digest of the manifest that a signature, SBOM or attestation is about; else empty.
-    ``resolved`` is when the reference was last asked for (ISO time); empty where that is not known, as in a bundle.
+    ``resolved`` is when the reference was last asked for, ``gone`` since when upstream is known not to have it any more (ISO times);
+    empty where that is not known, or not so.
     ``artifact_type`` is the media type that says what kind of artifact it is; empty for an image.
     """
 
@@ -88,6 +90,7 @@ class Image:
     refers_to: str = ""
     resolved: str = ""
     artifact_type: str = ""
+    gone: str = ""
 
 
 class ImageShelf(Protocol):
@@ -107,7 +110,7 @@ class ImageShelf(Protocol):
 
 @dataclass(frozen=True)
 class File:
-    """One downloaded file; ``path`` is ``<host>/<path>``."""
+    """One downloaded file; ``path`` is ``<host>/<path>``, ``fetched`` and ``gone`` are as an image's ``resolved`` and ``gone``."""
 
     project: str
     path: str
@@ -115,6 +118,8 @@ class File:
     digest: Digest
     size: int
     media_type: str
+    fetched: str = ""
+    gone: str = ""
 
 
 class FileShelf(Protocol):
@@ -152,6 +157,7 @@ class Holding(Protocol):
     files: FileShelf
     failures: tuple[Failure, ...]
     broken_links: tuple[BrokenLink, ...]
+    judgements: tuple[Judgement, ...]
     search: SearchIndex | None
 
     def open_search(self) -> IO[bytes]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Iterable, Sequence
 
 from archiver.core.amounts import count_text, size_text
 from archiver.core.reference import Reference
-from archiver.offline.markup import command, esc, groups, narrow_box, section
+from archiver.offline.markup import command, esc, gone_text, groups, narrow_box, section
 from archiver.offline.pulling import (
     AUTHORITY,
     authority_commands,
@@ -41,7 +41,9 @@ _TOOLS = (
 _IN_TURN = ("docker", "podman", "ctr", "nerdctl")  # clients that pull one name after another
 
 
-def images_section(images: Sequence[Image], registry: Pullable, *, names: str, find: str) -> str:
+def images_section(
+    images: Sequence[Image], registry: Pullable, *, names: str, find: str, note: str = ""
+) -> str:
     """Return the section with all images; nothing where there are none.
 
     Args:
@@ -49,6 +51,7 @@ def images_section(images: Sequence[Image], registry: Pullable, *, names: str, f
         registry: where they are served.
         names: the address of the list of their names.
         find: what the reader narrows the list by; empty for all.
+        note: markup that stands above the list.
     """
     if not images:
         return ""
@@ -60,7 +63,7 @@ def images_section(images: Sequence[Image], registry: Pullable, *, names: str, f
         "images",
         "Container images",
         f"{len(shown):,} of {counted}" if find else counted,
-        f'<div class="bar-of-tools">{_tools()}{narrow}</div>'
+        f'{note}<div class="bar-of-tools">{_tools()}{narrow}</div>'
         f'<div id="images-list">{_listed(shown, registry, folded=len(shown) >= FOLDED_FROM)}</div>'
         f"{_all_of_them(listed, registry, names)}{_described(images)}{_original_names(listed, registry)}",
     )
@@ -109,7 +112,7 @@ def _rows(images: Iterable[Image], registry: Pullable) -> str:
 def _row(image: Image, registry: Pullable) -> str:
     facts = " · ".join(filter(None, (size_text(image.size), ", ".join(image.platforms))))
     return (
-        f'<li><div class="what"><p class="ref">{_reference(image.reference)}</p><p class="dim">{esc(facts)}</p></div>'
+        f'<li><div class="what"><p class="ref">{_reference(image.reference)}</p><p class="dim">{esc(facts)}{gone_text(image.gone)}</p></div>'
         f'<pre class="cmd"><code>{_variants(image, registry)}</code></pre>'
         f'<p class="digest">{esc(str(image.digest))}</p></li>'
     )

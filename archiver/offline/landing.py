@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 from urllib.parse import quote
 
 from archiver.core.amounts import count_text, size_text
-from archiver.core.judgement import DEGRADED, GONE
+from archiver.core.judgement import DEGRADED, FILES, GONE, IMAGES
 from archiver.core.reference import Reference
 from archiver.offline.asof import PATH as CHOOSE
 from archiver.offline.datepicker import date_picker, moment_of, not_newest
@@ -20,6 +20,7 @@ from archiver.offline.markup import (
     day_tag,
     day_text,
     esc,
+    gone_text,
     groups,
     narrow_box,
     page,
@@ -43,10 +44,8 @@ PROJECTS = "/-/projects/"
 REPORT = "/-/report"
 _MOST_LINKS = 3  # doc sites linked to from a project's card
 _MOST_OPEN = 8  # failures shown without asking
-_VERDICTS = {
-    DEGRADED: "the site was in trouble at the last visit: kept as it was before",
-    GONE: "the site is gone: kept as it was before",
-}
+_VERDICTS = {DEGRADED: "was in trouble at the last visit", GONE: "is gone"}
+_SETS = {IMAGES: "What the images come from", FILES: "What the files come from"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def project_page(holding: Holding, shown: Shown, *, alone: bool, choices: Choice
         f'<header class="top"><div class="wrap"><p class="eyebrow">{above}</p><h1 dir="auto">{esc(title)}</h1>'
         f"{_when(holding, shown)}{picker}{find}{_numbers(holding)}</div></header>"
         f'<main id="main" class="wrap">{_docs(holding, shown)}'
-        f"{images_section(holding.images.images, shown.registry, names=_names(holding, shown, alone=alone), find=shown.images)}"
+        f"{images_section(holding.images.images, shown.registry, names=_names(holding, shown, alone=alone), find=shown.images, note=_set_trouble(holding, IMAGES))}"
         f"{_files(holding, shown)}{missing}{_about(holding, shown, alone=alone)}</main>",
         root=shown.root,
         foot=_foot(shown),
@@ -231,24 +230,47 @@ def _card(holding: Holding, shown: Shown, choices: Choices | None) -> str:
 def _docs(holding: Holding, shown: Shown) -> str:
     if not holding.sites:
         return ""
-    cards = "".join(f"<li>{_doc(site, shown)}</li>" for site in holding.sites)
+    cards = "".join(f"<li>{_doc(holding, site, shown)}</li>" for site in holding.sites)
     pages = count_text(sum(site.pages for site in holding.sites), "page")
     return section("docs", "Documentation", pages, f'<ul class="cards" role="list">{cards}</ul>')
 
 
-def _doc(site: Site, shown: Shown) -> str:
+def _doc(holding: Holding, site: Site, shown: Shown) -> str:
     day = day_of_timestamp(site.newest)
-    facts = " · ".join(filter(None, (count_text(site.pages, "page"), f"as of {day}" if day else "")))
+    facts = " · ".join(
+        filter(
+            None,
+            (
+                count_text(site.pages, "page"),
+                f"as of {day}" if day else "",
+                f"{site.gone:,} gone upstream" if site.gone else "",
+            ),
+        )
+    )
     original = site.seeds[0] if site.seeds else (site.origins or ("",))[0]
-    trouble = _VERDICTS.get(site.verdict, "")
+    trouble = _trouble(holding, site.name)
     about = f'<span class="from">{esc(original)}</span><span class="dim">{esc(facts)}</span>' + (
-        f'<span class="trouble">{trouble}</span>' if trouble else ""
+        f'<span class="trouble">The site {trouble}</span>' if trouble else ""
     )
     url = site_url(site, shown.view)
     name = f'<span class="name" dir="auto">{esc(site.name)}</span>'
     if url is None:
         return f'<div class="card">{name}{about}</div>'
     return f'<a class="card" href="{esc(url)}">{name}{about}<span class="go">Open</span></a>'
+
+
+def _trouble(holding: Holding, source: str) -> str:
+    """Return what is the matter with a source that the last visit was refused of; nothing where all is well."""
+    judged = next((each for each in holding.judgements if each.source == source and each.keeps), None)
+    if judged is None:
+        return ""
+    since = f", since {esc(judged.since[:10])}" if judged.since else ""
+    return f"{_VERDICTS[judged.verdict]}{since}: kept as it was before"
+
+
+def _set_trouble(holding: Holding, source: str) -> str:
+    trouble = _trouble(holding, source)
+    return f'<p class="trouble">{_SETS[source]} {trouble}</p>' if trouble else ""
 
 
 def _files(holding: Holding, shown: Shown) -> str:
@@ -265,7 +287,8 @@ def _files(holding: Holding, shown: Shown) -> str:
         "files",
         "Files",
         note,
-        (f'<div class="bar-of-tools">{narrow}</div>' if narrow else "")
+        _set_trouble(holding, FILES)
+        + (f'<div class="bar-of-tools">{narrow}</div>' if narrow else "")
         + f'<div id="files-list">{_file_groups(found, shown, folded=len(found) >= FOLDED_FROM)}</div>',
     )
 
@@ -291,7 +314,7 @@ def _place(file: File) -> str:
 def _file_rows(files: Sequence[File], shown: Shown) -> str:
     rows = "".join(
         f'<li><div class="what"><p class="ref"><a href="{esc(file_url(file, shown.view))}" download>'
-        f'<b>{esc(file.path.rsplit("/", 1)[-1])}</b></a></p><p class="dim">{esc(size_text(file.size))}</p></div>'
+        f'<b>{esc(file.path.rsplit("/", 1)[-1])}</b></a></p><p class="dim">{esc(size_text(file.size))}{gone_text(file.gone)}</p></div>'
         f'<p class="from">{esc(file.url)}</p><p class="digest">{esc(str(file.digest))}</p></li>'
         for file in files
     )

@@ -199,6 +199,11 @@ def day_text(iso: str) -> str:
     return f"{iso[:10]} {iso[11:16]} UTC" if len(iso) == 20 and iso.endswith("Z") else iso
 
 
+def gone_text(iso: str) -> str:
+    """Return since when upstream has something no longer, as markup that follows other facts; nothing for an empty time."""
+    return f' · <span class="trouble">gone upstream since {esc(iso[:10])}</span>' if iso else ""
+
+
 def age_text(iso: str, now: datetime) -> str:
     """Return how long ago an ISO time was, roughly: ``3 days ago``; nothing where it is no time, or still to come."""
     try:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 AT = "/-/at/"
 _DATED = "Memento-Datetime"
+GONE = "X-Archive-Gone"
+"""The header of a page that upstream has no longer: since when."""
 TIMEMAP = "/-/timemap/"
 VARY: Headers = (("Vary", "accept-datetime"),)
 _LINK, _JSON = "link", "json"
@@ -85,7 +87,7 @@ def _linkable(url: str) -> str:
 
 
 def capture_headers(capture: Capture, view: View, url: str, address: str) -> Headers:
-    """Return the headers that tell when a page was archived, and where its other states are listed.
+    """Return the headers that tell when a page was archived, since when it is gone upstream, and where its other states are listed.
 
     Args:
         capture: what is sent.
@@ -100,7 +102,8 @@ def capture_headers(capture: Capture, view: View, url: str, address: str) -> Hea
         else f'<{original}>; rel="original", <{gate}>; rel="timegate"'
     )
     listed = f'<{view.main}{TIMEMAP}{_LINK}/{original}>; rel="timemap"; type="application/link-format"'
-    return ((_DATED, http_date(capture.timestamp)), ("Link", f"{relations}, {listed}"))
+    gone = ((GONE, http_date(capture.gone)),) if capture.gone else ()
+    return ((_DATED, http_date(capture.timestamp)), ("Link", f"{relations}, {listed}"), *gone)
 
 
 def preferred(snapshots: Sequence[str], moment: datetime) -> list[str]:

@@ -98,6 +98,7 @@ class Misses:
                 "status": capture.status,
                 "type": capture.mime,
                 "time": iso_of_timestamp14(capture.timestamp),
+                **({"gone": iso_of_timestamp14(capture.gone)} if capture.gone else {}),
                 "project": found.site.project,
                 "source": found.site.name,
             },

@@ -422,8 +422,9 @@ def file_artifact(file: dict[str, Any]) -> dict[str, str]:
 
 # The whole
 
-_SITE_FACTS = ("name", "seeds", "origins", "requisite_origins", "verdict", "pages")
-_IMAGE_FACTS = ("reference", "digest", "media_type", "size", "platforms")
+_SITE_FACTS = ("name", "seeds", "origins", "requisite_origins", "pages")
+_WHEN = "2026-03-01T12:00:30Z"
+_IMAGE_FACTS = ("reference", "digest", "media_type", "size", "platforms", "resolved")
 
 
 class Bundle:
@@ -451,10 +452,10 @@ class Bundle:
         }
         self.document: dict[str, Any] = {
             "format": "archiver-bundle/1", "project": "demo", "title": "Demo", "snapshot": SNAPSHOT,
-            "created": "2026-03-01T12:00:30Z", "program": "tests", "options": {"platforms": None},
+            "created": _WHEN, "program": "tests", "options": {"platforms": None},
             "docs": [{
                 "name": "guide", "path": GUIDE_PATH, "seeds": [SITE + "/"], "origins": [SITE],
-                "requisite_origins": [], "verdict": "healthy", "pages": len(pages), "captures": len(captures),
+                "requisite_origins": [], "pages": len(pages), "captures": len(captures),
                 "oldest": times[0], "newest": times[-1],
             }],
             "images": [
@@ -462,7 +463,7 @@ class Bundle:
                     "reference": name, "digest": descriptor["digest"], "media_type": descriptor["mediaType"],
                     "size": descriptor["size"], "platforms": ["linux/amd64"],
                     "default_platform": "" if name == CHART else "linux/amd64",
-                    "compressions": [] if name == CHART else ["none"],
+                    "compressions": [] if name == CHART else ["none"], "resolved": _WHEN,
                 }
                 for name, descriptor in self.images.names.items()
             ],
@@ -470,6 +471,7 @@ class Bundle:
             "files": [{
                 "url": "https://dl.example.org/tool.bin", "path": "files/dl.example.org/tool.bin",
                 "digest": sha256(b"tool" * 200), "size": 800, "media_type": "application/octet-stream",
+                "fetched": _WHEN,
             }],
         }  # fmt: skip
 
@@ -492,14 +494,13 @@ class Bundle:
             "images": [
                 {
                     **{name: image[name] for name in _IMAGE_FACTS},
-                    "manifests": self.images.manifests(image["digest"]), "resolved": when, "registry": "",
+                    "manifests": self.images.manifests(image["digest"]), "registry": "",
                 }
                 for image in self.document["images"]
             ],
             "files": [
                 {
                     **file, "path": file["path"].removeprefix("files/"), "manifest": artifact["digest"],
-                    "fetched": when,
                 }
                 for file, artifact in zip(self.document["files"], artifacts)
             ],

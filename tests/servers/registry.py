@@ -120,6 +120,11 @@ class Registry(Filling):
         repository, _, tag = name.rpartition(":")
         self._tags[repository, tag] = made.digest
 
+    def untag(self, name: str) -> None:
+        """Let ``repository:tag`` name nothing any more; what it named stays to be had by digest."""
+        repository, _, tag = name.rpartition(":")
+        self._tags.pop((repository, tag), None)
+
     def content(self, digest: str) -> bytes:
         """Return what was put."""
         return self._content[digest][1]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Sequence
 
 from archiver.core.amounts import count_text, size_text
 from archiver.core.clock import iso, iso_of_timestamp14, parse_iso, parse_snapshot_id
-from archiver.core.judgement import HEALTHY
+from archiver.core.judgement import FILES, GONE, IMAGES
 from archiver.core.reference import Reference
 from archiver.core.urlkey import Origin
 from archiver.offline.loading.runtimes import ZSTD_NOTE
@@ -14,6 +14,7 @@ from archiver.offline.loading.runtimes import ZSTD_NOTE
 if TYPE_CHECKING:
     from archiver.bundle.closure import Contents
     from archiver.bundle.readme.blocks import Cell
+    from archiver.core.judgement import Judgement
 
 MOST_FAILURES = 200  # shown; bundle.json has them all
 DOC_COLUMNS = ("Site", "Pages", "From", "Captured")
@@ -139,10 +140,14 @@ def reservations(contents: Contents) -> tuple[str, ...]:
     for site in contents.snapshot.sites:
         if site.name not in packed:
             said.append(f"Nothing could be archived of the doc site {site.name}.")
-        elif (verdict := contents.snapshot.verdict_on(site.name)) != HEALTHY:
+            continue
+        said += _refusal(contents.snapshot.judgement(site.name), f"The doc site {site.name}")
+        if site.gone:
             said.append(
-                f"The doc site {site.name} was {verdict} when it was last visited; an earlier good copy is here."
+                f"The doc site {site.name} itself has {site.gone:,} of these addresses no longer; here they are as they last were."
             )
+    said += _refusal(contents.snapshot.judgement(IMAGES), "What the images come from")
+    said += _refusal(contents.snapshot.judgement(FILES), "What the downloads come from")
     for number, noun in (
         (sum(image.result.carried for image in contents.images), "image"),
         (sum(file.carried for file in contents.files), "download"),
@@ -152,6 +157,17 @@ def reservations(contents: Contents) -> tuple[str, ...]:
     if contents.platforms:
         said.append(f"Images were packed for {', '.join(map(str, contents.platforms))} only.")
     return tuple(said)
+
+
+def _refusal(judged: Judgement | None, subject: str) -> list[str]:
+    """Return why a source is here as it was before; nothing where it is as it was at the last visit."""
+    if judged is None or not judged.keeps:
+        return []
+    since = f" since {day(judged.since)}" if judged.since else ""
+    kept = f"as of {day(iso(parse_snapshot_id(judged.good)))}"
+    trouble = "has been gone" if judged.verdict == GONE else "has been in trouble"
+    why = f" ({judged.reason.rstrip('.')})" if judged.reason else ""
+    return [f"{subject} {trouble}{since}{why}; what is here is good, {kept}."]
 
 
 def doc_rows(contents: Contents) -> list[Sequence[Cell]]:

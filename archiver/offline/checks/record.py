@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _MOST_RECORD = 256 << 20
 _MOST_FILE_LINE = 64 << 20  # a manifest and a config, as JSON strings
 _PLATFORM = "bundle.platform"  # the code of the failures that packing adds
-_SITE_FACTS = ("name", "seeds", "origins", "requisite_origins", "pages")
+_SITE_FACTS = ("name", "seeds", "origins", "requisite_origins", "pages", "gone")
 
 
 def check_record(
@@ -101,11 +101,12 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
         (contents.project, contents.title, contents.snapshot, contents.created),
     )
     yield "captures", snapshot.captures_digest, str(contents.captures_digest)
+    yield "judgements", snapshot.judgements, contents.judgements
     packed = {site.name for site in contents.docs}
     yield (
         "doc sites",
-        [_site(site, snapshot.verdict_on(site.name)) for site in snapshot.sites if site.name in packed],
-        [_site(site, site.verdict) for site in contents.docs],
+        [_site(site) for site in snapshot.sites if site.name in packed],
+        [_site(site) for site in contents.docs],
     )
     yield (
         "images",
@@ -118,6 +119,8 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
                 image.platforms,
                 image.refers_to,
                 image.artifact_type,
+                image.resolved,
+                image.gone,
             )
             for image in snapshot.images
         ],
@@ -130,6 +133,8 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
                 image.platforms,
                 image.refers_to,
                 image.artifact_type,
+                image.resolved,
+                image.gone,
             )
             for image in contents.images
         ],
@@ -137,10 +142,13 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
     yield (
         "files",
         [
-            (file.url, FILES + file.path, file.digest, file.size, file.media_type)
+            (file.url, FILES + file.path, file.digest, file.size, file.media_type, file.fetched, file.gone)
             for file in sorted(snapshot.files, key=lambda file: file.path)
         ],
-        [(file.url, file.path, str(file.digest), file.size, file.media_type) for file in contents.files],
+        [
+            (file.url, file.path, str(file.digest), file.size, file.media_type, file.fetched, file.gone)
+            for file in contents.files
+        ],
     )
     packing = len(snapshot.failures)
     yield "failures", snapshot.failures, contents.failures[:packing]
@@ -150,8 +158,8 @@ def _facts(snapshot: Snapshot, contents: Contents) -> Iterator[tuple[str, Any, A
     yield "reader's image", snapshot.reader_image if named else "", contents.reader_image
 
 
-def _site(site: object, verdict: str) -> tuple[Any, ...]:
-    return (*(getattr(site, name) for name in _SITE_FACTS), verdict)
+def _site(site: object) -> tuple[Any, ...]:
+    return tuple(getattr(site, name) for name in _SITE_FACTS)
 
 
 def check_report(snapshot: Snapshot, sums: Mapping[str, Digest], report: Report) -> None:

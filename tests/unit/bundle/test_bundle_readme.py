@@ -146,7 +146,9 @@ def test_what_is_old_or_narrowed_is_told(builder: ArchiveBuilder) -> None:
     builder.images[0] = replace(builder.images[0], carried=True)
     said = facts.reservations(_contents(builder, Platform("linux", "amd64")))
     assert len(said) == 3
-    assert "docs was gone" in said[0]
+    assert said[0] == (
+        "The doc site docs has been gone since 1 March 2026; what is here is good, as of 1 February 2026."
+    )
     assert "1 image could not be fetched again" in said[1]
     assert "linux/amd64 only" in said[2]
 

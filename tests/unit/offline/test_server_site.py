@@ -187,7 +187,7 @@ def test_a_site_in_trouble_says_so(tmp_path: Path) -> None:
     made.verdicts["docs"] = "gone"
     made.finish()
     with serving(tmp_path) as server:
-        assert "the site is gone" in server.get("/").text
+        assert "The site is gone, since 2026-03-01: kept as it was before" in server.get("/").text
 
 
 def test_the_report_of_the_run_leads_to_what_is_here(tmp_path: Path) -> None:

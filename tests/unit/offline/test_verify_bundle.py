@@ -786,7 +786,14 @@ def test_long_names_and_their_headers_are_covered(check: Check) -> None:
     name = "files/dl.example.org/" + "ü" * 120
     bundle.members[name] = b"long"
     bundle.document["files"].append(
-        {"url": "https://x", "path": name, "digest": sha256(b"long"), "size": 4, "media_type": "text/plain"}
+        {
+            "url": "https://x",
+            "path": name,
+            "digest": sha256(b"long"),
+            "size": 4,
+            "media_type": "text/plain",
+            "fetched": "2026-03-01T12:00:30Z",
+        }
     )
     data = bundle.pack()
     assert check(data).ok

@@ -1,0 +1,73 @@
+"""What upstream has no longer, one by one: bundles and what is served from them say so, page by page."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from servers.registry import serving as registry_serving
+from servers.site import put, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from servers.console import Console, Served
+
+
+def _docs_of(bundle: Path) -> Any:
+    with tarfile.open(bundle) as tar:
+        member = tar.extractfile("bundle.json")
+        assert member is not None
+        return json.load(member)
+
+
+def _assert_told(served: Served, url: str, day: str) -> None:
+    """Assert that a page, what looks it up, and the landing page say since when it is gone."""
+    address = json.loads(served.get(f"/-/lookup.json?url={url}"))
+    assert address["gone"][:10] == day
+    with urllib.request.urlopen(address["address"], timeout=30) as page:
+        assert page.headers["X-Archive-Gone"].endswith(" GMT")
+        assert b"words to keep" in page.read()
+    landing = served.get("/").decode()
+    assert "1 gone upstream" in landing
+    assert f"gone upstream since {day}" in landing
+
+
+@pytest.mark.parametrize("bundled", [True, False], ids=["bundle", "archive"])
+def test_what_vanished_one_by_one_is_told_to_readers(console: Console, *, bundled: bool) -> None:
+    """A page and an image that went are there as they last were, and readers learn since when they are gone."""
+    with serving({}) as site, registry_serving() as registry:
+        pages = [f"page{number}.html" for number in range(8)]
+        put(site, "docs/", "<title>Start</title>" + "".join(f"<a href={name}>x</a>" for name in pages))
+        for name in pages:
+            put(site, f"docs/{name}", f"<title>{name}</title><main><p>words to keep, of {name}</p></main>")
+        for number in range(5):
+            registry.image(f"team/app:{number}", b"layer")
+        refs = [f"{registry.host}/team/app:{number}" for number in range(5)]
+        spec = console.write(
+            "sample.yaml",
+            json.dumps(
+                {"project": "sample", "docs": [{"seeds": [site.url("/docs/")]}], "images": {"refs": refs}}
+            ),
+        )
+        console.succeed("archive", spec)
+        del site.answers["/docs/page3.html"]
+        registry.untag("team/app:3")
+        assert console.run("archive", spec).code == 3
+        url = site.url("/docs/page3.html")
+        kept = site.url("/docs/page4.html")
+    bundle = console.folder / "sample.tar"
+    console.succeed("bundle", "sample", "-o", bundle)
+    console.succeed("verify", bundle)
+    contents = _docs_of(bundle)
+    assert [site["gone"] for site in contents["docs"]] == [1]
+    gone = [image["reference"] for image in contents["images"] if image["gone"]]
+    assert gone == [refs[3]]
+    day = next(image["gone"] for image in contents["images"] if image["gone"])[:10]
+    with console.serving(bundle if bundled else "archives") as served:
+        _assert_told(served, url, day)
+        assert "gone" not in json.loads(served.get(f"/-/lookup.json?url={kept}"))
