@@ -93,7 +93,8 @@ class _Sight:
         known = answer.was_good and answer.earlier is not None and answer.earlier.digest in self._known
         if answer.gives_page and answer.capture is not None:
             if not known:
-                self._new.setdefault(answer.capture.digest, answer.capture)
+                if answer.mark != TAKEN_DOWN:  # a page known to be gone, whose notice is there still
+                    self._new.setdefault(answer.capture.digest, answer.capture)
                 return
             self._pages[answer.url] = answer.capture
             if answer.mark == TAKEN_DOWN:

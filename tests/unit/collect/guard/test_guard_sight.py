@@ -32,6 +32,7 @@ from servers.worlds import (
     led_to,
     missing,
     moved_within,
+    noticed,
     same,
     unchanged,
 )
@@ -69,6 +70,8 @@ def test_pages_that_were_known_to_be_gone_are_no_evidence():
     assert seen.vanished.examples == (f"{SITE}gone",)
     back = _seen(unchanged(had()), got(gone), before=[had(), gone])
     assert (back.before, back.new, back.alive) == (1, 1, 2)
+    still = _seen(unchanged(had()), noticed(gone), before=[had(), gone])
+    assert (still.new, still.alive) == (0, 1), "its notice is there, not the page"
 
 
 def test_what_is_no_page_does_not_count():
