@@ -103,7 +103,9 @@ class DocSite(Model):
     proxy: Proxy | None = Field(
         None, description="an HTTP proxy for this site's requests; as ${NAME} with a password"
     )
-    every: Interval | None = Field(None, description="how often refresh asks the site; default: the project's")
+    every: Interval | None = Field(
+        None, description="how often refresh asks the site; default: the project's"
+    )
     at_least_every: Interval | None = Field(
         None, description="how often it asks for a page that never changes; default: the project's"
     )
