@@ -9,11 +9,14 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
 from archiver.cli.main import main
+from archiver.collect.files.download import download_files
+from archiver.collect.images.registries import Registries
 from archiver.collect.retry import Patience
 from archiver.collect.web.fetch import FetchSettings
 from archiver.core import clock
@@ -123,7 +126,9 @@ def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
     """A keeper whose program waits for hundredths of seconds where it would wait for seconds."""
     impatient = FetchSettings(backoff=0.001, longest_wait=0.01, connect_timeout=5, read_timeout=5)
     monkeypatch.setattr("archiver.collect.web.crawl.FetchSettings", lambda: impatient)
-    monkeypatch.setattr(Patience, "first_wait", 0.001)
+    hasty = Patience(attempts=2, attempts_to_connect=2, first_wait=0.001, connect=5, read=5)
+    monkeypatch.setattr("archiver.collect.mirror.download_files", partial(download_files, patience=hasty))
+    monkeypatch.setattr(Registries, "of", partial(Registries.of, patience=hasty))
     with upstream() as running:
         yield Keeper(tmp_path, running, Calendar(monkeypatch))
 
