@@ -7,14 +7,23 @@ the second that the run is named for: a run that was interrupted decides as it d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Mapping, Protocol
 
 from archiver.core.amounts import parse_duration
 from archiver.core.clock import parse_iso, parse_timestamp14
+from archiver.core.errors import (
+    PageMoved,
+    PageReplaced,
+    ResponseTruncated,
+    RobotsForbidden,
+    SoftNotFound,
+    Unreadable,
+)
 from archiver.core.judgement import FILES, HEALTHY, IMAGES
 from archiver.core.reasons import ROBOTS, TOO_LONG, TOO_MANY_REDIRECTS
+from archiver.core.report import KEPT_CODES
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -24,9 +33,15 @@ if TYPE_CHECKING:
     from archiver.core.snapshot import Snapshot
     from archiver.spec.model import Spec
 
+_RETRY = timedelta(days=1)
 _MOST_EARLY = timedelta(hours=3)  # timers are spread, so that not everybody comes at midnight
 _NEVER_ASKED = frozenset({TOO_LONG, TOO_MANY_REDIRECTS})  # whatever comes of it
 _HOW_ONLY = frozenset({"every", "at_least_every", "guard", "connections", "delay"})  # not what is asked for
+_SETTLED = KEPT_CODES | {
+    each.code
+    for each in (PageMoved, PageReplaced, ResponseTruncated, RobotsForbidden, SoftNotFound, Unreadable)
+}
+"""Failures that are the same tomorrow, as far as anybody can tell."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +267,43 @@ def intervals(spec: Spec) -> dict[str, Interval]:
         name: _interval(every or spec.every, at_most or spec.at_least_every)
         for name, (every, at_most) in named.items()
     }
+
+
+def waits(spec: Spec, before: Snapshot | None) -> dict[str, Interval]:
+    """Return how long each source of a spec is left alone, by its name: a day at most where something may come yet.
+
+    What could not be had for an error of the server, of the network or of a registry may be there the next day; a week
+    is long to be without it. It is little that is asked for then: each page still has its own time.
+
+    Args:
+        spec: the spec.
+        before: the last good snapshot; None where there is none.
+    """
+    missed = {each.source for each in before.failures if each.code not in _SETTLED} if before else set()
+    return {
+        source: replace(interval, every=min(interval.every, _RETRY)) if source in missed else interval
+        for source, interval in intervals(spec).items()
+    }
+
+
+def due_sources(
+    spec: Spec, record: Mapping[str, Any], before: Snapshot | None, asking: Asking, moment: datetime
+) -> frozenset[str]:
+    """Return the names of the sources of a spec that are to be asked: by their time, or for something else than before.
+
+    Args:
+        spec: the spec.
+        record: the same as plain data (``LoadedSpec.record``).
+        before: the last good snapshot; None where there is none.
+        asking: what the run asks for.
+        moment: the second that the run is named for.
+    """
+    due = {
+        source
+        for source, interval in waits(spec, before).items()
+        if asking.is_source_due(before.judgement(source) if before else None, interval, moment)
+    }
+    return changed_sources(record, before.spec if before else {}) | due
 
 
 def due_at(judgement: Judgement, interval: Interval) -> datetime | None:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 
-from archiver.collect.asking import changed_sources, due_at, intervals
+from archiver.collect.asking import due_at, due_sources, waits
 from archiver.collect.preflight import check_environment, checked_spec
 from archiver.collect.run import archive_project
 from archiver.core.clock import utc_now
@@ -121,7 +121,7 @@ def refresh_project(
     """
     paths = archive.project(loaded.spec.project)
     before = _last_good(paths)
-    if before is not None and unfinished_since(paths) is None and not _due(loaded, before, asking):
+    if before is not None and unfinished_since(paths) is None and not _is_due(loaded, before, asking):
         until = next_due(loaded, before)
         if until is not None:
             return NotDue(paths.name, until, len(before.failures))
@@ -133,7 +133,7 @@ def refresh_project(
 def next_due(loaded: LoadedSpec, snapshot: Snapshot) -> datetime | None:
     """Return when the first source of a spec is due again after a snapshot; None where one is whenever it is refreshed."""
     found = []
-    for source, interval in intervals(loaded.spec).items():
+    for source, interval in waits(loaded.spec, snapshot).items():
         judgement = snapshot.judgement(source)
         moment = due_at(judgement, interval) if judgement is not None else None
         if judgement is None or moment is None or judgement.verdict != HEALTHY:
@@ -142,12 +142,8 @@ def next_due(loaded: LoadedSpec, snapshot: Snapshot) -> datetime | None:
     return min(found, default=None)
 
 
-def _due(loaded: LoadedSpec, before: Snapshot, asking: Asking) -> bool:
-    moment = utc_now()
-    return bool(changed_sources(loaded.record, before.spec)) or any(
-        asking.is_source_due(before.judgement(source), interval, moment)
-        for source, interval in intervals(loaded.spec).items()
-    )
+def _is_due(loaded: LoadedSpec, before: Snapshot, asking: Asking) -> bool:
+    return bool(due_sources(loaded.spec, loaded.record, before, asking, utc_now()))
 
 
 def _last_good(paths: ProjectPaths) -> Snapshot | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Generic, Mapping, TypeVar
 
-from archiver.collect.asking import changed_sources, intervals
+from archiver.collect.asking import due_sources
 from archiver.collect.guard.judging import judge_set
 from archiver.collect.guard.sets import set_evidence
 from archiver.collect.guard.thresholds import thresholds
@@ -132,13 +132,9 @@ class MirrorSets:
         return judge_set(source, evidence, limits, before.judgement(source), self.run)
 
     def _is_due(self, source: str, before: Before) -> bool:
-        return (
-            self.lock is not None
-            or source in changed_sources(self.loaded.record, before.spec)
-            or self.asking.is_source_due(
-                before.judgement(source), intervals(self.loaded.spec)[source], parse_snapshot_id(self.run)
-            )
-        )
+        moment = parse_snapshot_id(self.run)
+        due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, moment)
+        return self.lock is not None or source in due
 
     def _left_alone(self, source: str, earlier: tuple[_Result, ...], before: Before) -> Guarded[_Result]:
         """Return what the last good snapshot has of a set that is not due, as it is."""

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
-from archiver.collect.asking import changed_sources, intervals, leftovers
+from archiver.collect.asking import due_sources, intervals, leftovers
 from archiver.collect.guard.judging import judge_site
 from archiver.collect.guard.sight import site_evidence
 from archiver.collect.guard.thresholds import thresholds
@@ -93,16 +93,9 @@ class DocSites:
 
     def _is_due(self, site: DocSite, before: Before) -> bool:
         """Say whether a site is to be asked: an unfinished run goes on with those that it has begun with."""
-        return (
-            before.site(site.name) is None
-            or site.name in changed_sources(self.loaded.record, before.spec)
-            or self.asking.is_source_due(
-                before.judgement(site.name),
-                intervals(self.loaded.spec)[site.name],
-                parse_snapshot_id(self.run),
-            )
-            or Frontier(self.state, site.name).known > 0
-        )
+        moment = parse_snapshot_id(self.run)
+        due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, moment)
+        return before.site(site.name) is None or site.name in due or Frontier(self.state, site.name).known > 0
 
     def _left_alone(self, site: DocSite, before: Before, earlier: Mapping[str, Capture]) -> Sites:
         """Return what the last good snapshot has of a site that is not due, as it is."""

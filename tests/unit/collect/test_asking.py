@@ -16,13 +16,27 @@ from archiver.collect.asking import (
     Interval,
     changed_sources,
     due_at,
+    due_sources,
     intervals,
     leftovers,
+    waits,
 )
 from archiver.core.capture import Capture
 from archiver.core.clock import iso, timestamp14
+from archiver.core.errors import (
+    FileGone,
+    HostUnreachable,
+    PageMoved,
+    RegistryError,
+    ResponseTruncated,
+    RobotsForbidden,
+    ServerBusy,
+    StatusRefused,
+    TagGone,
+)
 from archiver.core.judgement import DEGRADED, HEALTHY, Judgement
 from archiver.core.report import Entry, Listing
+from archiver.core.snapshot import Failure, Snapshot
 from archiver.spec.model import Spec
 from archiver.version import PROGRAM
 
@@ -269,6 +283,58 @@ def test_intervals_come_from_the_source_or_else_from_the_project():
         "files": Interval(2 * DAY, 30 * DAY),
     }
     assert due_at(judged(NOW), intervals(spec)["images"]) == NOW + 7 * DAY
+
+
+def failed(code: str, verdict: str = HEALTHY, spec: dict | None = None) -> Snapshot:
+    """Return a snapshot of a site and of images, both asked now, of which an image failed with a code."""
+    checked = {"checked": iso(NOW), "good": "20260601T030000Z"}
+    return Snapshot(
+        id="20260601T030000Z",
+        project="p",
+        title="p",
+        program=PROGRAM,
+        started=iso(NOW),
+        finished=iso(NOW),
+        spec=spec or {},
+        sites=(),
+        images=(),
+        files=(),
+        failures=(Failure("images", "docker.io/library/redis:7", code, "no"),),
+        broken_links=(),
+        captures=0,
+        captures_digest="",
+        judgements=(Judgement("docs", HEALTHY, **checked), Judgement("images", verdict, **checked)),
+    )
+
+
+WEEKLY_SPEC = {
+    "project": "p",
+    "every": "7d",
+    "docs": [{"name": "docs", "seeds": ["http://a/"]}],
+    "images": {"refs": ["redis"]},
+}
+
+
+@pytest.mark.parametrize("error", [ServerBusy, HostUnreachable, StatusRefused, RegistryError])
+def test_what_failed_is_asked_again_the_next_day(error):
+    """A week without what a bad minute cost is long: its source waits a day, the others their week."""
+    spec, before = Spec.model_validate_json(json.dumps(WEEKLY_SPEC)), failed(error.code, spec=WEEKLY_SPEC)
+    assert waits(spec, before) == {"docs": WEEKLY, "images": Interval(DAY, 90 * DAY)}
+    due = [due_sources(spec, WEEKLY_SPEC, before, DUE, NOW + hours * DAY / 24) for hours in (1, 24, 7 * 24)]
+    assert due == [set(), {"images"}, {"docs", "images"}]
+
+
+@pytest.mark.parametrize("error", [TagGone, FileGone, RobotsForbidden, PageMoved, ResponseTruncated])
+def test_what_will_be_the_same_tomorrow_can_wait(error):
+    """What is gone, forbidden or too long is no reason to come before the time."""
+    spec = Spec.model_validate_json(json.dumps(WEEKLY_SPEC))
+    assert waits(spec, failed(error.code)) == intervals(spec) == waits(spec, None)
+
+
+def test_what_has_failed_waits_no_longer_than_it_would():
+    """An interval that is shorter than a day stays."""
+    spec = Spec.model_validate_json(json.dumps({**WEEKLY_SPEC, "every": "12h"}))
+    assert waits(spec, failed(ServerBusy.code)) == intervals(spec)
 
 
 def test_what_the_spec_asks_for_anew_is_told_by_source():
