@@ -68,6 +68,7 @@ MEANINGS: Mapping[str, str] = {
     "bundle.unrecognised": "the file is no bundle, or damaged beyond recognition",
     "requires.missing": "deltas were given, and something that they build on is in none of the bundles given",
     "archive.snapshot": "a snapshot's record or capture index, or the list of images, is missing or damaged",
+    "archive.quarantine": "what the guard refused of a source cannot be read: its record or its capture index is missing or damaged",
     "archive.capture": "a page's record is missing from the archive folder, or is not what the capture index says",
     "archive.blob": "a blob of an image or file is missing from the archive folder, or its content is not what its name says",
     "verify.many": "there are more problems than are listed",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Callable
 
 from archiver.core.descriptor import MANIFEST_LIMIT
 from archiver.core.digest import CHUNK, Digest
@@ -22,7 +22,7 @@ from archiver.core.errors import (
     RecordCorrupt,
 )
 from archiver.core.progress import NullProgress, Progress
-from archiver.offline.archive import open_project
+from archiver.offline.archive import ArchiveRecords, open_project
 from archiver.offline.loading.blobs import whole_image
 from archiver.offline.problems import Findings, Problem
 from archiver.store.atomic import storage_errors
@@ -31,6 +31,12 @@ from archiver.store.fileartifact import StoredFile
 from archiver.store.images import read_index
 from archiver.store.locator import ReadOnlyLocator
 from archiver.store.paths import open_archive
+from archiver.store.quarantine import (
+    list_quarantine,
+    read_refusal,
+    read_refused_captures,
+    refused_sources,
+)
 from archiver.store.snapshots import list_snapshots
 from archiver.store.warcfiles import MemberReading
 
@@ -39,9 +45,9 @@ if TYPE_CHECKING:
 
     from archiver.core.capture import Capture
     from archiver.core.progress import Task
-    from archiver.core.snapshot import FileResult, ImageResult
-    from archiver.offline.archive import ArchiveHolding
-    from archiver.offline.holdings import Site
+    from archiver.core.refusal import Refusal
+    from archiver.core.snapshot import FileResult, ImageResult, Snapshot
+    from archiver.offline.holdings import Response, Site
     from archiver.store.paths import ArchivePaths, ProjectPaths
 
 _DAMAGED: tuple[type[ArchiverError], ...] = (
@@ -76,7 +82,7 @@ class ArchiveReport:
 
 
 def verify_archive(path: Path, progress: Progress | None = None) -> ArchiveReport:
-    """Read all that the snapshots of an archive folder have, and list all problems.
+    """Read all that the snapshots of an archive folder have, and what the guard refused, and list all problems.
 
     Args:
         path: the folder.
@@ -132,27 +138,58 @@ class _Check:
                 locator = opened.enter_context(closing(ReadOnlyLocator(paths)))
                 for site in holding.sites:
                     self._check_site(site, _Members(paths, locator), read, task)
-                self._check_artifacts(holding)
+                self._check_artifacts(holding.record)
+        self._check_quarantine(paths, read, task)
+
+    def _check_quarantine(self, paths: ProjectPaths, read: set[str], task: Task) -> None:
+        for run in list_quarantine(paths):
+            for source in refused_sources(paths, run):
+                where = f"{paths.name} {run}: {source}"
+                try:
+                    refusal = read_refusal(paths, run, source)
+                    if (refusal.snapshot, refusal.source) != (run, source):
+                        raise RecordCorrupt(f"it is of {refusal.source} in {refusal.snapshot}")
+                    captures = list(read_refused_captures(paths, refusal))
+                    if len(captures) != refusal.captures:
+                        raise RecordCorrupt(f"its index has {len(captures)} entries, not {refusal.captures}")
+                except _DAMAGED as error:
+                    self._report("archive.quarantine", where, error)
+                    continue
+                with closing(ArchiveRecords(paths)) as records, closing(ReadOnlyLocator(paths)) as locator:
+                    members = _Members(paths, locator)
+                    for capture in captures:
+                        self._check_capture(capture, records.response, members, read, task)
+                self._check_artifacts(refusal)
 
     def _check_site(self, site: Site, members: _Members, read: set[str], task: Task) -> None:
         for capture in site.all_captures():
-            if capture.record in read:
-                continue
-            try:
-                _read_capture(site, capture, whole=capture.original not in read)
-                for record in filter(None, (capture.record, capture.original)):
-                    if record not in read:
-                        members.check(record)
-            except _DAMAGED as error:
-                self._report("archive.capture", f"{site.project}: {capture.url}", error)
-            read.update(filter(None, (capture.record, capture.original)))
-            self.captures += 1
-            task.advance()
+            self._check_capture(capture, site.response, members, read, task)
 
-    def _check_artifacts(self, holding: ArchiveHolding) -> None:
-        for image in holding.record.images:
+    def _check_capture(
+        self,
+        capture: Capture,
+        respond: Callable[[Capture], Response],
+        members: _Members,
+        read: set[str],
+        task: Task,
+    ) -> None:
+        if capture.record in read:
+            return
+        try:
+            _read_response(respond(capture), whole=capture.original not in read)
+            for record in filter(None, (capture.record, capture.original)):
+                if record not in read:
+                    members.check(record)
+        except _DAMAGED as error:
+            self._report("archive.capture", f"{members.project}: {capture.url}", error)
+        read.update(filter(None, (capture.record, capture.original)))
+        self.captures += 1
+        task.advance()
+
+    def _check_artifacts(self, having: Snapshot | Refusal) -> None:
+        for image in having.images:
             self._check_image(image)
-        for file in holding.record.files:
+        for file in having.files:
             self._check_file(file)
 
     def _check_image(self, image: ImageResult) -> None:
@@ -205,6 +242,7 @@ class _Members:
     """The gzip members that a project's records are in, each with that of its request."""
 
     def __init__(self, paths: ProjectPaths, locator: ReadOnlyLocator) -> None:
+        self.project = paths.name
         self._paths, self._locator = paths, locator
 
     def check(self, record: str) -> None:
@@ -233,8 +271,8 @@ def _check_member(stream: IO[bytes], length: int) -> None:
         raise RecordCorrupt("its gzip member has another length than the locator says")
 
 
-def _read_capture(site: Site, capture: Capture, *, whole: bool) -> None:
-    """Read a capture's records; with ``whole`` its page to the end, which checks it."""
-    with closing(site.response(capture).body) as body:
+def _read_response(response: Response, *, whole: bool) -> None:
+    """Close a capture's response, whose opening checks its records; with ``whole`` read its page to the end first."""
+    with closing(response.body) as body:
         while whole and body.read(CHUNK):
             pass

@@ -16,6 +16,7 @@ from archiver.store.paths import open_archive
 from archiver.store.snapshots import list_snapshots, read_captures, read_snapshot
 from archiver.store.warcfiles import scan_members
 from servers.console import Console
+from servers.history import History
 from servers.keeper import keeping
 
 if TYPE_CHECKING:
@@ -115,6 +116,59 @@ def test_damage_is_found_and_named(
     assert outcome.code == 5, outcome.said
     assert f"[{code}]" in outcome.out
     assert outcome.out.rstrip().endswith("found")
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of which something was refused."""
+    history = History(tmp_path_factory.mktemp("refused") / "archives")
+    history.days(2)
+    history.refuse()
+    return history.archive.root
+
+
+def _refused(folder: Path, pattern: str) -> Path:
+    return next((folder / "sample" / "quarantine").glob(f"*/{pattern}"))
+
+
+def test_what_was_refused_is_read_as_well(refused: Path) -> None:
+    """The records of refused pages count among those that were checked, though no snapshot has them."""
+    whole = verify_archive(refused)
+    assert whole.ok, whole.problems
+    paths = open_archive(refused).project("sample")
+    named = {
+        capture.record
+        for name in list_snapshots(paths)
+        for capture in read_captures(paths, read_snapshot(paths, name))
+    }
+    assert whole.captures > len(named)
+
+
+@pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        pytest.param(lambda folder: _flip(_refused(folder, "docs.json"), 3), "quarantine", id="record"),
+        pytest.param(lambda folder: _flip(_refused(folder, "*.gz"), 50), "quarantine", id="index"),
+        pytest.param(lambda folder: _refused(folder, "*.gz").unlink(), "quarantine", id="index gone"),
+        pytest.param(
+            lambda folder: _refused(folder, "docs.json").rename(_refused(folder, "docs.json").with_stem("b")),
+            "quarantine",
+            id="of another source",
+        ),
+        pytest.param(
+            lambda folder: max((folder / "sample" / "warc").iterdir()).unlink(), "capture", id="records gone"
+        ),
+    ],
+)
+def test_damage_of_what_was_refused_is_found(
+    refused: Path, tmp_path: Path, harm: Callable[[Path], object], code: str
+) -> None:
+    """Evidence that cannot be read cannot be accepted: better to know before it is wanted."""
+    shutil.copytree(refused, tmp_path / "harmed")
+    harm(tmp_path / "harmed")
+    outcome = Console(tmp_path).run("verify", "harmed")
+    assert outcome.code == 5, outcome.said
+    assert f"[archive.{code}]" in outcome.out
 
 
 def test_every_record_of_a_snapshot_is_read(merged: Path, tmp_path: Path) -> None:
