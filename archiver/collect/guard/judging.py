@@ -110,8 +110,11 @@ class _Case:
         return limit is not None and self.peak - left >= self.limits.least and left < (1 - limit) * self.peak
 
     def exceeds(self, hits: int, asked: int, limit: float | None) -> bool:
-        """Say whether the share of what was hit is over a limit, chance allowed for where not all were asked for."""
-        if limit is None or hits < self.limits.least:
+        """Say whether the share of what was hit is over a limit, chance allowed for where not all were asked for.
+
+        Few never count, except where there never were more: a manual of one page is lost with that.
+        """
+        if limit is None or hits < min(self.limits.least, max(1, self.evidence.before)):
             return False
         return share_at_least(min(hits, asked), asked, max(asked, self.evidence.before)) >= limit
 
@@ -189,9 +192,12 @@ def _of_text(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
     if collapsed is None:
         return
     if case.exceeds(collapsed.count + lost, evidence.measured + lost, case.limits.collapsed):
-        of_all = f"{collapsed.count:,} of the {evidence.measured:,} pages"
-        which = of_all if collapsed.count < evidence.measured else f"all {evidence.measured:,} pages"
-        reason = f"{which} that answer {collapsed.clause}"
+        if collapsed.count < evidence.measured:
+            which = f"{collapsed.count:,} of the {evidence.measured:,} pages that answer"
+        else:
+            all_of_them = {1: "the only page that answers", 2: "both pages that answer"}
+            which = all_of_them.get(evidence.measured, f"all {evidence.measured:,} pages that answer")
+        reason = f"{which} {collapsed.clause}"
         further = f"; {case.told}" if evidence.lost else ""
         yield _Finding(DEGRADED, f"{reason}{further}", (collapsed, *evidence.lost))
 

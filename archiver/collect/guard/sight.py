@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from archiver.collect.guard.kinds import Loss
     from archiver.core.capture import Capture
 
-_NO_CHANCE = 3  # so many pages do not lead to one place, or become one page, by chance
+_NO_CHANCE = 3  # so many pages do not lead to one place, or become one page, by chance; nor do both of two
 _MEANT = 300  # characters of main text: a page with fewer has not much to lose
 _LEFT = 3  # a page has collapsed that has less than one in so many of its characters left, and little text
 _LITTLE = 800  # characters: fewer are counted, more are estimated, and what is around them may have been counted, too
@@ -152,7 +152,8 @@ class _Sight:
                 page = self._pages.get(url)
                 if page is not None and page.digest != digest:
                     had.setdefault(page.digest, set()).add(digest)
-        return frozenset(digest for digest, earlier in had.items() if len(earlier) >= _NO_CHANCE)
+        crowd = _NO_CHANCE if len(self._known) >= _NO_CHANCE else 2
+        return frozenset(digest for digest, earlier in had.items() if len(earlier) >= crowd)
 
     def _fate(self, url: str, fates: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
         """Return of which kind the loss of a page is, and the place that belongs to it."""

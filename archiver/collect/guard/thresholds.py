@@ -21,7 +21,7 @@ class Thresholds:
         decayed: the share of the most that there ever was that, lost over time, makes a source degraded.
         collapsed: the share of the pages that answer that, with most of their text lost, makes a doc site degraded.
         gone: the share of what was asked for that, lost and not made up for, makes a source gone.
-        least: how many pages, images or files must be lost for any of that.
+        least: how many pages, images or files must be lost for any of that; all of them, where there are fewer.
     """
 
     lost: float | None = 0.20

@@ -48,6 +48,9 @@ NORMAL = {
     "three of ten that were asked for vanished": World(pages=999, fates=((3, missing),), unasked=990),
     "a seed was renamed": World(seed=moved_within, new=1),
     "nothing was asked for": World(unasked=100),
+    "a manual of one page was edited": World(pages=0, seed=edited),
+    "one of two pages vanished": World(pages=1, fates=((1, missing),)),
+    "one of two pages lost its text": World(pages=1, fates=((1, emptied),)),
 }
 DEGRADING = {
     "a fifth vanished": World(fates=((20, missing),)),
@@ -62,6 +65,11 @@ DEGRADING = {
     "a notice in place of the seed": World(seed=noticed),
     "the site moved to another host": World(
         fates=((99, led_to("https://new.example/docs/{name}")),), seed=led_to("https://new.example/docs/")
+    ),
+    "a manual of one page lost its text": World(pages=0, seed=emptied),
+    "a manual of two pages lost its text": World(pages=1, fates=((1, emptied),), seed=emptied),
+    "a manual of two pages lost one and the other's text": World(
+        pages=1, fates=((1, missing),), seed=emptied
     ),
     "a redesign that lost a third": World(fates=((99, missing),), seed=edited, new=66),
     "seven of ten that were asked for vanished": World(pages=999, fates=((7, missing),), unasked=990),
@@ -81,6 +89,7 @@ LETHAL = {
     "one notice in place of everything": World(fates=((99, same),), seed=same),
     "the seed alone answers": World(fates=((99, missing),)),
     "a site of one page is gone": World(pages=0, seed=missing),
+    "both pages became one": World(pages=1, fates=((1, same),), seed=same),
     "nine in ten lost": World(fates=((45, missing), (45, soft_404))),
     "the seed vanished, and the rest was not asked for": World(seed=missing, unasked=99),
 }
@@ -133,6 +142,11 @@ SAID = {
     "the site moved to another host": (
         "it seems to have moved to https://new.example: all 100 pages asked for lead to another host (https://new.example); "
         "name that in the spec's seeds if it has"
+    ),
+    "a manual of one page lost its text": "the only page that answers has lost most of its text",
+    "a manual of two pages lost its text": "both pages that answer have lost most of their text",
+    "a manual of two pages lost one and the other's text": (
+        "the only page that answers has lost most of its text; 1 of the 2 pages asked for is not there any more"
     ),
     "a redesign that lost a third": (
         "99 of the 100 pages asked for are not there any more; 66 new ones do not make up for that"
