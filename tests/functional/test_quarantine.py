@@ -21,8 +21,8 @@ from archiver.store.quarantine import (
 from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
 from servers.console import fetch
 from servers.content import packed
-from servers.dying import PAGES, TAGS, dying
-from servers.site import Reply
+from servers.dying import PAGES, TAGS, dying, words
+from servers.site import Reply, html
 from servers.stepping import killed_at
 
 if TYPE_CHECKING:
@@ -185,6 +185,25 @@ def test_one_source_that_dies_does_not_hold_up_the_others(world: Dying) -> None:
     assert _entries(world.view(second)) == _entries(world.view(first))
     assert not {each.digest for each in second.images} & {each.digest for each in first.images}
     assert not {each.digest for each in second.files} & {each.digest for each in first.files}
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        pytest.param(Reply(b"gone", 404), "gone", id="404"),
+        pytest.param(html(text="<main><h1>Book</h1><p>Soon.</main>"), "degraded", id="no text left"),
+    ],
+)
+def test_a_manual_of_one_page_is_refused_without_that_page(world: Dying, reply: Reply, verdict: str) -> None:
+    """However small a site is: what there is of it is all that there is to lose."""
+    world.site.answers.clear()
+    world.site.answers["/docs/"] = html(text=f"<main><h1>Book</h1><p>{words(1)}</p></main>")
+    first = world.run("docs")
+    good = _entries(world.view(first))
+    world.site.answers["/docs/"] = reply
+    refused = world.run("docs")
+    assert [each.verdict for each in refused.judgements] == [verdict]
+    assert _entries(world.view(refused)) == good
 
 
 def test_images_that_are_withdrawn_together_are_refused_together(world: Dying) -> None:
