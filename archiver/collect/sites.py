@@ -11,7 +11,7 @@ from archiver.collect.guard.judging import judge_site
 from archiver.collect.guard.sight import site_evidence
 from archiver.collect.guard.thresholds import thresholds
 from archiver.collect.useragent import user_agent
-from archiver.collect.view import Sites, merged_captures, vanished
+from archiver.collect.view import Sites, led_to_nothing, merged_captures, vanished
 from archiver.collect.web.answers import answers
 from archiver.collect.web.crawl import crawl
 from archiver.collect.web.credentials import Credentials, Proxy
@@ -143,8 +143,10 @@ class DocSites:
 
         current = {capture.url: capture for capture in outcome.captures}
         lost = vanished(answers(self.state, site.name, earlier, current))
+        led, astray = led_to_nothing(answers(self.state, site.name, earlier, current), current, earlier)
+        lost = {**led, **lost}
         view, kept = merged_captures(
-            earlier.values(), outcome.captures, is_asked_for, lost, timestamp14(utc_now())
+            earlier.values(), outcome.captures, is_asked_for, lost, timestamp14(utc_now()), astray=astray
         )
         result = _result(site, outcome, view, kept - outcome.not_due)
         evidence = site_evidence(

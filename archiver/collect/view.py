@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from archiver.core.capture import PAGE
 from archiver.core.descriptor import Platform
+from archiver.core.errors import PageMoved
 from archiver.core.printable import printable
 from archiver.core.reasons import NOT_THE_FILE, PARKED, SOFT_404, TAKEN_DOWN
 from archiver.core.report import KEPT_CODES
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result", bound="ImageResult | FileResult")
 _GONE = frozenset({"404", "410"})
+_NOWHERE = "redirects to {}, which leads to nothing"
 _NOT_THERE = frozenset({SOFT_404, PARKED, NOT_THE_FILE})
 
 
@@ -34,10 +36,12 @@ def merged_captures(
     in_scope: Callable[[str], bool],
     vanished: Container[str] = (),
     moment: str = "",
+    *,
+    astray: Container[str] = (),
 ) -> tuple[list[Capture], int]:
     """Return the view of a healthy site and how many of its entries are carried over.
 
-    Every capture of this run is in it, unless the URL vanished. Of the previous view, what this run did not capture is
+    Every capture of this run is in it, unless the URL vanished or went astray. Of the previous view, what this run did not capture is
     carried over, except pages that the spec no longer asks for; what vanished is marked.
 
     Args:
@@ -46,8 +50,13 @@ def merged_captures(
         in_scope: whether the spec still asks for a page.
         vanished: URLs of the previous view that upstream has no longer, by what it answered this time.
         moment: when that was, timestamp14; what was known to be gone already keeps its date.
+        astray: URLs that lead to nothing this time, though they may again.
     """
-    view = {capture.url: capture for capture in current if capture.url not in vanished}
+    view = {
+        capture.url: capture
+        for capture in current
+        if capture.url not in vanished and capture.url not in astray
+    }
     fetched = len(view)
     for capture in previous:
         if capture.url not in view and (capture.kind != PAGE or in_scope(capture.url)):
@@ -59,9 +68,9 @@ def merged_captures(
 def vanished(answers: Iterable[Answer]) -> dict[str, str]:
     """Return the URLs of the last good snapshot's view that upstream has no longer, by what it answered.
 
-    It says so by 404 or 410, by an error page, a parked one or a notice in place of the page, or by a redirect to a front
-    page: a seed, where a seed leads, or the root of a host. A site that as a whole is not healthy is another matter: of
-    that nothing vanishes.
+    It says so by 404 or 410, by an error page, a parked one or a notice in place of the page, or by a redirect to where the
+    spec does not follow it, or to a front page: a seed, where a seed leads, or the root of a host. A site that as a whole
+    is not healthy is another matter: of that nothing vanishes.
 
     Args:
         answers: what came of each URL that was asked for.
@@ -77,7 +86,8 @@ def vanished(answers: Iterable[Answer]) -> dict[str, str]:
             fronts.add(twins_key(answer.url))
         if answer.earlier is None:
             continue
-        if answer.status in _GONE or answer.mark in _NOT_THERE:
+        has_moved = answer.code == PageMoved.code and not answer.seed
+        if _is_not_there(answer) or has_moved:
             found[answer.url] = ""
         elif answer.mark == TAKEN_DOWN:
             found[answer.url] = "shows a notice in place of what it had"
@@ -87,6 +97,54 @@ def vanished(answers: Iterable[Answer]) -> dict[str, str]:
         if _is_front(url, target, fronts):
             found[url] = f"redirects to the front page, {printable(target)}"
     return found
+
+
+def led_to_nothing(
+    answers: Iterable[Answer], current: Container[str], earlier: Container[str]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the URLs that had content, and redirect now to where nothing came: what they had is not to be replaced.
+
+    Args:
+        answers: what came of each URL that was asked for.
+        current: the URLs that this run captured.
+        earlier: those of the last good snapshot: what is among them and was not asked for is there.
+
+    Returns:
+        By URL what it does in place of what it did, as ``vanished`` does, where upstream has nothing at the end of the
+        redirects; and the URLs where that cannot be told, because what is there fails, was left out, or is a seed's.
+    """
+    odd = {each.url: each for each in answers if each.target or each.capture is None or _redirects(each)}
+    gone: dict[str, str] = {}
+    unclear: set[str] = set()
+    for url, answer in odd.items():
+        if answer.earlier is None or answer.earlier.status != "200" or not _redirects(answer):
+            continue
+        end = _end(url, odd)
+        last = odd.get(end)
+        if last is None and (end in current or end in earlier):
+            continue
+        if last is None or answer.seed or not (_redirects(last) or _is_not_there(last)):
+            unclear.add(url)
+        else:  # what a page needs is told of with what it leads to
+            gone[url] = _NOWHERE.format(printable(answer.target)) if answer.kind == PAGE else ""
+    return gone, frozenset(unclear)
+
+
+def _end(url: str, answers: Mapping[str, Answer]) -> str:
+    """Return where redirects lead to; one of them, where they are a circle or lead out of what is asked for."""
+    seen: set[str] = set()
+    while (answer := answers.get(url)) and _redirects(answer) and answer.target and url not in seen:
+        seen.add(url)
+        url = answer.target
+    return url
+
+
+def _redirects(answer: Answer) -> bool:
+    return answer.capture is not None and answer.capture.status.startswith("3")
+
+
+def _is_not_there(answer: Answer) -> bool:
+    return answer.status in _GONE or answer.mark in _NOT_THERE
 
 
 def _is_front(url: str, target: str, fronts: Container[str]) -> bool:

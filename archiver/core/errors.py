@@ -264,7 +264,7 @@ class PageMoved(FetchError):
 
 
 class PageReplaced(FetchError):
-    """A page that was there leads to the front page now, or shows a notice in place of what it had."""
+    """A page that was there leads to the front page or to nothing now, or shows a notice in place of what it had."""
 
     code = "fetch.replaced"
 

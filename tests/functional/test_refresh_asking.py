@@ -242,6 +242,56 @@ def test_pages_that_nothing_links_to_any_more_are_asked_and_kept(keeper: Keeper)
     assert (back.gone, back.digest) == ("", first["/docs/1"].digest)
 
 
+def test_a_page_that_leads_out_of_scope_is_told_once(keeper: Keeper) -> None:
+    """Its last good capture stays, marked; every later run is complete, until it is there again."""
+    first = view(keeper, keeper.run(0, asking.EVERYTHING))
+    good = keeper.site.answers["/docs/1"]
+    keeper.site.answers["/docs/1"] = Reply(status=301, headers=(("Location", "/blog/1"),))
+    second = keeper.run(1, asking.EVERYTHING)
+    assert [(each.subject, each.code) for each in second.snapshot.failures] == [
+        (keeper.site.url("/docs/1"), "fetch.moved")
+    ]
+    kept = view(keeper, second)["/docs/1"]
+    assert (kept.record, bool(kept.gone)) == (first["/docs/1"].record, True)
+    for day in (2, 3):
+        later = keeper.run(day, asking.EVERYTHING)
+        assert "1" in keeper.asked_pages()
+        assert later.snapshot.failures == ()
+        assert view(keeper, later)["/docs/1"] == kept
+    keeper.site.answers["/docs/1"] = good
+    assert view(keeper, keeper.run(4, asking.EVERYTHING))["/docs/1"].gone == ""
+
+
+@pytest.mark.parametrize(
+    ("there", "is_gone"),
+    [
+        (Reply(b"no", 404), True),
+        (Reply(b"no", 503), False),
+        (Reply(status=302, headers=(("Location", "/docs/1"),)), True),
+        (Reply(status=302, headers=(("Location", "/blog/1"),)), True),
+        (Reply(html(text="Here it is now.")), None),
+    ],
+    ids=["missing", "failing", "circle", "out of scope", "a page"],
+)
+def test_a_redirect_to_nothing_replaces_no_good_page(
+    keeper: Keeper, there: Reply, is_gone: bool | None
+) -> None:
+    """Where nothing comes at its end the capture before it stays: marked, and told once, where upstream says so."""
+    first = view(keeper, keeper.run(0, asking.EVERYTHING))
+    keeper.site.answers["/docs/1"] = Reply(status=302, headers=(("Location", "/docs/there"),))
+    keeper.site.answers["/docs/there"] = there
+    second = keeper.run(1, asking.EVERYTHING)
+    kept = view(keeper, second)["/docs/1"]
+    if is_gone is None:
+        assert (kept.status, second.snapshot.failures) == ("302", ())
+        return
+    assert (kept.record, bool(kept.gone)) == (first["/docs/1"].record, is_gone)
+    assert len(second.snapshot.failures) == 1
+    third = keeper.run(2, asking.EVERYTHING)
+    assert view(keeper, third)["/docs/1"] == kept
+    assert len(third.snapshot.failures) == (0 if is_gone else 1)
+
+
 def test_a_requisite_of_earlier_pages_may_vanish(keeper: Keeper) -> None:
     """With every release a site has its scripts and styles under new names: the old ones are kept, and no failure."""
     for number in range(PAGES):

@@ -74,7 +74,7 @@ class Accounting:
             target = self._place(entry, recorded)
         else:
             problem = self._problem(entry, recorded)
-            if problem is not None:
+            if problem is not None and not (isinstance(problem, PageMoved) and self._is_known_gone(entry)):
                 self.fail(url, problem)
             if _is_other_file(entry, recorded):
                 self._frontier.forget(url)

@@ -203,6 +203,8 @@ def _answer(**values):
         (_answer(status="302", target="http://elsewhere/"), True),
         (_answer(status="302", target="http://elsewhere/?page=3"), False),
         (_answer(status="301", target="http://a/3"), False),
+        (_answer(status="301", target="http://elsewhere/1", code="fetch.moved"), True),
+        (_answer(status="301", target="http://elsewhere/1", code="fetch.moved", seed=True), False),
         (_answer(status="301", target="http://a/docs/", seed=True), False),
         (_answer(status="301", target="http://a/docs/", earlier=replace(PAGE, status="301")), False),
         (_answer(status="301", target="http://a/docs/", earlier=replace(PAGE, gone="20260201000000")), True),
@@ -210,7 +212,7 @@ def _answer(**values):
     ],
 )
 def test_upstream_says_by_its_answer_that_it_has_a_page_no_longer(answer, gone):
-    """404, 410, another page in its place, or the front page; never a failure, a login, or a move within the site."""
+    """404, 410, another page in its place, the front page, or a move out of scope; never a failure or a login."""
     assert (
         answer.url in vanished([answer, Answer("http://a/docs/", "page", seed=True, status="200")])
     ) is gone
