@@ -344,6 +344,24 @@ def test_https_with_an_unknown_authority_is_a_clear_failure(
     )
 
 
+def test_a_certificate_that_is_not_trusted_any_more_takes_nothing_along(
+    console: Console, certificates: Certificates
+) -> None:
+    """It expired, or the domain is someone else's now: the site is gone, exit code 4, and what was there stays."""
+    answers: dict[str, Saying] = {"/docs/": reply(html("a")), "/docs/a": reply(b"<p>a")}
+    console.environment["REQUESTS_CA_BUNDLE"] = str(certificates.authority)
+    with raw_serving(answers, certificates.context) as site:
+        spec = _spec(console, site.url("/docs/"))
+        good = console.succeed("archive", spec, "--json").json
+        del console.environment["REQUESTS_CA_BUNDLE"]
+        outcome = console.run("archive", spec, "--json")
+    assert outcome.code == 4, outcome.said
+    (judged,) = outcome.json["judgements"]
+    assert (judged["verdict"], judged["good"]) == ("gone", good["snapshot"])
+    assert "cannot be reached" in judged["reason"]
+    assert outcome.json["pages"] == good["pages"] == 2
+
+
 def test_a_server_that_resets_every_connection_is_a_failure_and_stops_nothing(console: Console) -> None:
     """A requisite's host that resets connections, one that is not there, and one that speaks no HTTP: named, the rest kept."""
     with resetting() as reset, raw_serving({"/i.png": Raw(b"SSH-2.0-x\r\n")}) as other:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 from typing import TYPE_CHECKING, Iterator
 
 import pytest
@@ -185,6 +186,29 @@ def test_one_source_that_dies_does_not_hold_up_the_others(world: Dying) -> None:
     assert _entries(world.view(second)) == _entries(world.view(first))
     assert not {each.digest for each in second.images} & {each.digest for each in first.images}
     assert not {each.digest for each in second.files} & {each.digest for each in first.files}
+
+
+@pytest.mark.parametrize("how", ["no connection", "no such name"])
+def test_a_host_that_is_not_there_any_more_takes_nothing_along(
+    world: Dying, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Its machine is off, or its name is nobody's: gone, said so, and all of it is kept."""
+    first = world.run("docs")
+    good = _entries(world.view(first))
+    if how == "no connection":
+        world.site.close()
+    else:
+
+        def unknown(*_: object, **__: object) -> None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    refused = world.run("docs")
+    (judged,) = refused.judgements
+    assert (judged.verdict, judged.good) == (GONE, first.id)
+    assert "on a host that cannot be reached" in judged.reason
+    assert 0 < len(judged.examples) <= 3
+    assert _entries(world.view(refused)) == good
 
 
 @pytest.mark.parametrize(
