@@ -162,12 +162,14 @@ def test_a_normal_year_raises_no_alarm(keeper: Keeper) -> None:
 
 
 STORIES = [
-    pytest.param(year.vanished, "gone", id="all pages answer 404"),
+    pytest.param(year.vanished, "gone", id="all pages answer 404", marks=pytest.mark.thorough),
     pytest.param(year.announcement, "gone", id="a notice in place of every page"),
-    pytest.param(year.homeward, "gone", id="everything leads to a company's start page"),
-    pytest.param(year.login, "gone", id="a login wall"),
-    pytest.param(year.parked, "gone", id="a domain for sale"),
-    pytest.param(year.overloaded, "gone", id="nothing but 503"),
+    pytest.param(
+        year.homeward, "gone", id="everything leads to a company's start page", marks=pytest.mark.thorough
+    ),
+    pytest.param(year.login, "gone", id="a login wall", marks=pytest.mark.thorough),
+    pytest.param(year.parked, "gone", id="a domain for sale", marks=pytest.mark.thorough),
+    pytest.param(year.overloaded, "gone", id="nothing but 503", marks=pytest.mark.thorough),
     pytest.param(year.emptied, "degraded", id="pages without their text"),
     pytest.param(year.decayed(0.5), "degraded", id="half of the pages gone in one blow"),
 ]
