@@ -198,7 +198,7 @@ def _accepted(paths: ProjectPaths, layout: ImageLayout, before: Before, refused:
         earlier,
         id=run,
         program=PROGRAM,
-        started=iso(parse_snapshot_id(run)),
+        started=iso(min(parse_snapshot_id(run), utc_now())),
         finished=iso(utc_now()),
         sites=tuple(
             refusals[site.name].site or site if site.name in refusals else site for site in earlier.sites

@@ -40,6 +40,7 @@ from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
     import threading
+    from datetime import datetime
 
     from archiver.collect.asking import Asking
     from archiver.collect.before import Before
@@ -114,7 +115,10 @@ def archive_project(
                 f"{paths.name}: the interrupted run of {interrupted} is not continued: the spec's doc sites have changed "
                 "since, or there is a newer snapshot; beginning anew"
             )
-        collector = _Collector(loaded, paths, layout, run, asking, lock, state, stop, progress, environment)
+        moment = _moment(run)
+        collector = _Collector(
+            loaded, paths, layout, run, moment, asking, lock, state, stop, progress, environment
+        )
         try:
             sites = collector.sites(before)
             images = collector.sets.images(before)
@@ -123,7 +127,7 @@ def archive_project(
             raise KeyboardInterrupt from stopped
         if stop.is_set():
             raise KeyboardInterrupt
-        snapshot, told = _written(paths, loaded, run, lock, sites=sites, images=images, files=files)
+        snapshot, told = _written(paths, loaded, run, moment, lock, sites=sites, images=images, files=files)
         state.finish()
         note_finished(paths)
     moved = sum(site.bytes for site in sites.results) + images.bytes + files.bytes
@@ -138,6 +142,7 @@ class _Collector:
     paths: ProjectPaths
     layout: ImageLayout
     run: str
+    moment: datetime
     asking: Asking
     lock: Snapshot | None
     state: RunState
@@ -154,6 +159,7 @@ class _Collector:
             loaded=self.loaded,
             paths=self.paths,
             run=self.run,
+            moment=self.moment,
             state=self.state,
             asking=self.asking,
             stop=self.stop,
@@ -169,6 +175,7 @@ class _Collector:
             paths=self.paths,
             layout=self.layout,
             run=self.run,
+            moment=self.moment,
             asking=self.asking,
             lock=self.lock,
             stop=self.stop,
@@ -188,10 +195,19 @@ def _begin(paths: ProjectPaths, state: RunState, spec_digest: str) -> tuple[str,
     return run, False
 
 
+def _moment(run: str) -> datetime:
+    """Return when a run began, by which it decides what is due: the second that it is named for, however often it is gone on with.
+
+    A run that follows one of which the clock was ahead is named for a second behind that, to stay in order; but it is now.
+    """
+    return min(parse_snapshot_id(run), utc_now().replace(microsecond=0))
+
+
 def _written(
     paths: ProjectPaths,
     loaded: LoadedSpec,
     run: str,
+    moment: datetime,
     lock: Snapshot | None,
     *,
     sites: Sites,
@@ -205,7 +221,7 @@ def _written(
         project=paths.name,
         title=loaded.spec.title or paths.name,
         program=PROGRAM,
-        started=iso(parse_snapshot_id(run)),
+        started=iso(moment),
         finished=iso(utc_now()),
         spec=loaded.record,
         sites=sites.results,

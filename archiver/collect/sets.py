@@ -19,6 +19,7 @@ from archiver.store.quarantine import write_refusal
 
 if TYPE_CHECKING:
     import threading
+    from datetime import datetime
 
     from archiver.collect.asking import Asking
     from archiver.collect.before import Before
@@ -59,6 +60,7 @@ class MirrorSets:
         paths: the project's files.
         layout: where images and files go; the caller holds its ``writing()``.
         run: the id of the run.
+        moment: when the run began: what is due is told by that.
         asking: what is to be asked for.
         lock: the snapshot whose images and files are to be had again, by their digests; None for the newest.
         stop: set from outside to end early.
@@ -70,6 +72,7 @@ class MirrorSets:
     paths: ProjectPaths
     layout: ImageLayout
     run: str
+    moment: datetime
     asking: Asking
     lock: Snapshot | None
     stop: threading.Event
@@ -129,11 +132,10 @@ class MirrorSets:
 
     def _judged(self, source: str, evidence: SetEvidence, before: Before) -> Judgement:
         limits = thresholds(self.loaded.spec)[source]
-        return judge_set(source, evidence, limits, before.judgement(source), self.run)
+        return judge_set(source, evidence, limits, before.judgement(source), self.run, moment=self.moment)
 
     def _is_due(self, source: str, before: Before) -> bool:
-        moment = parse_snapshot_id(self.run)
-        due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, moment)
+        due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, self.moment)
         return self.lock is not None or source in due
 
     def _left_alone(self, source: str, earlier: tuple[_Result, ...], before: Before) -> Guarded[_Result]:

@@ -20,7 +20,7 @@ from archiver.collect.web.frontier import Frontier
 from archiver.collect.web.report import site_report
 from archiver.collect.web.scope import Scope
 from archiver.core.capture import PAGE, distinct_pages
-from archiver.core.clock import parse_snapshot_id, timestamp14, utc_now
+from archiver.core.clock import timestamp14, utc_now
 from archiver.core.errors import PageReplaced
 from archiver.core.judgement import HEALTHY
 from archiver.core.refusal import Refusal
@@ -30,6 +30,7 @@ from archiver.store.quarantine import write_refusal, write_refused_captures
 
 if TYPE_CHECKING:
     import threading
+    from datetime import datetime
 
     from archiver.collect.asking import Asking
     from archiver.collect.before import Before
@@ -50,6 +51,7 @@ class DocSites:
         loaded: the spec.
         paths: the project's files.
         run: the id of the run, and of the snapshot that comes of it.
+        moment: when the run began: what is due is told by that.
         state: what the run has done so far.
         asking: what is to be asked for.
         stop: set from outside to end early.
@@ -60,6 +62,7 @@ class DocSites:
     loaded: LoadedSpec
     paths: ProjectPaths
     run: str
+    moment: datetime
     state: RunState
     asking: Asking
     stop: threading.Event
@@ -93,8 +96,7 @@ class DocSites:
 
     def _is_due(self, site: DocSite, before: Before) -> bool:
         """Say whether a site is to be asked: an unfinished run goes on with those that it has begun with."""
-        moment = parse_snapshot_id(self.run)
-        due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, moment)
+        due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, self.moment)
         return before.site(site.name) is None or site.name in due or Frontier(self.state, site.name).known > 0
 
     def _left_alone(self, site: DocSite, before: Before, earlier: Mapping[str, Capture]) -> Sites:
@@ -119,7 +121,7 @@ class DocSites:
         asked = self.asking.pages(
             judged,
             intervals(self.loaded.spec)[site.name],
-            parse_snapshot_id(self.run),
+            self.moment,
             leftovers(site.name, self.loaded.record, before.snapshot, before.report),
         )
         outcome = crawl(
@@ -153,7 +155,7 @@ class DocSites:
             answers(self.state, site.name, earlier, current), earlier.values(), is_asked_for
         )
         limits = thresholds(self.loaded.spec)[site.name]
-        judgement = judge_site(site.name, evidence, limits, judged, self.run)
+        judgement = judge_site(site.name, evidence, limits, judged, self.run, moment=self.moment)
         failures = outcome.failures
         if judgement.verdict == HEALTHY:
             failures = (*failures, *_vanishing(site.name, lost, earlier, failures))

@@ -278,6 +278,23 @@ def test_a_clock_that_jumps_spoils_nothing(keeper: Keeper) -> None:
     assert good_snapshot(keeper.paths) == ids[-1]
 
 
+def test_a_clock_that_was_ahead_once_does_not_stop_the_refreshing(keeper: Keeper) -> None:
+    """After a run in ten years' time each refresh goes on asking once a day, and its snapshots say when they were made."""
+    assert keeper.refresh(70) == 0
+    keeper.calendar.turn_to(on_day(3650))
+    assert keeper.run("refresh", str(keeper.spec())) == 0
+    for day in (71, 72):
+        keeper.upstream.site.forget()
+        assert keeper.refresh(day) in (0, 3)
+        assert "/docs/" in keeper.upstream.site.targets()
+        assert keeper.newest.started == keeper.judged().checked == clock.iso(on_day(day))
+        assert keeper.judged("images").checked == clock.iso(on_day(day))
+        made = list_snapshots(keeper.paths)
+        assert keeper.refresh(day) == 0
+        assert list_snapshots(keeper.paths) == made, "what was asked today is not due"
+        keeper.assert_nothing_lost()
+
+
 def test_what_the_keeper_accepts_counts_from_then_on(keeper: Keeper) -> None:
     """A refused refresh that is accepted becomes the view, and the next one like it is healthy."""
     assert keeper.refresh(0) == 0

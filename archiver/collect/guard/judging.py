@@ -22,6 +22,8 @@ from archiver.core.judgement import DEGRADED, GONE, HEALTHY, IMAGES, VERDICTS, J
 from archiver.core.printable import printable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from archiver.collect.guard.evidence import Evidence, SetEvidence, SiteEvidence
     from archiver.collect.guard.kinds import Loss
     from archiver.collect.guard.thresholds import Thresholds
@@ -41,7 +43,13 @@ class _Finding:
 
 
 def judge_site(
-    source: str, evidence: SiteEvidence, thresholds: Thresholds, earlier: Judgement | None, run: str
+    source: str,
+    evidence: SiteEvidence,
+    thresholds: Thresholds,
+    earlier: Judgement | None,
+    run: str,
+    *,
+    moment: datetime | None = None,
 ) -> Judgement:
     """Judge a doc site.
 
@@ -51,15 +59,26 @@ def judge_site(
         thresholds: where the lines are.
         earlier: what was judged of it last; None where nothing was.
         run: the id of the run.
+        moment: when the run began; None for the second that it is named for.
     """
     case = _Case("page", evidence, thresholds, _peak(evidence, earlier))
     return case.judgement(
-        source, [*_of_seeds(case, evidence), *case.findings(), *_of_text(case, evidence)], earlier, run
+        source,
+        [*_of_seeds(case, evidence), *case.findings(), *_of_text(case, evidence)],
+        earlier,
+        run,
+        moment,
     )
 
 
 def judge_set(
-    source: str, evidence: SetEvidence, thresholds: Thresholds, earlier: Judgement | None, run: str
+    source: str,
+    evidence: SetEvidence,
+    thresholds: Thresholds,
+    earlier: Judgement | None,
+    run: str,
+    *,
+    moment: datetime | None = None,
 ) -> Judgement:
     """Judge the images or files of a project; the arguments are those of ``judge_site``.
 
@@ -69,9 +88,10 @@ def judge_set(
         thresholds: where the lines are.
         earlier: what was judged of them last; None where nothing was.
         run: the id of the run.
+        moment: when the run began; None for the second that it is named for.
     """
     case = _Case("image" if source == IMAGES else "file", evidence, thresholds, _peak(evidence, earlier))
-    return case.judgement(source, [*_of_hosts(case, evidence), *case.findings()], earlier, run)
+    return case.judgement(source, [*_of_hosts(case, evidence), *case.findings()], earlier, run, moment)
 
 
 @dataclass(frozen=True)
@@ -140,10 +160,15 @@ class _Case:
         return place.place if place is not None and 2 * place.count > self.evidence.lost_count else ""
 
     def judgement(
-        self, source: str, findings: Sequence[_Finding], earlier: Judgement | None, run: str
+        self,
+        source: str,
+        findings: Sequence[_Finding],
+        earlier: Judgement | None,
+        run: str,
+        moment: datetime | None,
     ) -> Judgement:
         """Return what the findings come to; of several equally grave ones the first is told."""
-        checked, alive = iso(parse_snapshot_id(run)), self.evidence.alive
+        checked, alive = iso(moment or parse_snapshot_id(run)), self.evidence.alive
         if not findings:
             peak = max(round(self.peak), alive)
             return Judgement(source, HEALTHY, checked=checked, good=run, alive=alive, peak=peak)
