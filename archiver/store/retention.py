@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
 
-from archiver.core.clock import parse_snapshot_id
+from archiver.core.clock import parse_iso, parse_snapshot_id, snapshot_id
 from archiver.core.errors import InvalidDocument
 from archiver.core.judgement import HEALTHY
 
@@ -64,7 +64,9 @@ class Kept:
     reasons: tuple[str, ...]
 
 
-def kept_by_rules(snapshots: Iterable[str], policy: Policy | None) -> dict[str, tuple[str, ...]]:
+def kept_by_rules(
+    snapshots: Iterable[str], policy: Policy | None, made: Mapping[str, str] | None = None
+) -> dict[str, tuple[str, ...]]:
     """Return the snapshots that a policy keeps, newest first, each with the names of the rules that keep it.
 
     Where a rule has places left for periods before the first snapshot, the first one stays by it, too: so a history
@@ -73,7 +75,9 @@ def kept_by_rules(snapshots: Iterable[str], policy: Policy | None) -> dict[str, 
     Args:
         snapshots: their ids, in any order.
         policy: None keeps all.
+        made: by id the second in which a snapshot was made, in the form of an id; None where ids say that, as they mostly do.
     """
+    times = made or {}
     ordered = sorted(set(snapshots), reverse=True)
     if policy is None:
         return dict.fromkeys(ordered, (EVERYTHING,))
@@ -81,9 +85,10 @@ def kept_by_rules(snapshots: Iterable[str], policy: Policy | None) -> dict[str, 
     for rule, period in _PERIODS.items():
         left, before = getattr(policy, rule), None
         for name in ordered:
-            if left and (period(name) != before or name == ordered[-1]):
+            now = period(name if period is _itself else times.get(name, name))
+            if left and (now != before or name == ordered[-1]):
                 kept.setdefault(name, []).append(rule)
-                before = period(name)
+                before = now
                 left -= 1
     return {name: tuple(kept[name]) for name in ordered if name in kept}
 
@@ -99,7 +104,8 @@ def retained(snapshots: Mapping[str, Snapshot], policy: Policy | None, *, good: 
         policy: of the project's newest spec; None keeps all.
         good: the id of the snapshot that is bundled and served; empty where there is none.
     """
-    reasons = {name: list(rules) for name, rules in kept_by_rules(snapshots, policy).items()}
+    made = {name: _made(snapshot) for name, snapshot in snapshots.items()}
+    reasons = {name: list(rules) for name, rules in kept_by_rules(snapshots, policy, made).items()}
     waiting = list(reasons)
 
     def keep(name: str, reason: str) -> None:
@@ -118,6 +124,14 @@ def retained(snapshots: Mapping[str, Snapshot], policy: Policy | None, *, good: 
                 keep(judgement.good, f"last good of {judgement.source}")
         keep(snapshot.locked, f"locked to by {snapshot.id}")
     return tuple(Kept(name, tuple(sorted(reasons[name], key=_rank))) for name in sorted(reasons))
+
+
+def _made(snapshot: Snapshot) -> str:
+    """Return when a snapshot was made; its id lies ahead of that where it follows one that was made by a clock that was ahead."""
+    try:
+        return min(snapshot.id, snapshot_id(parse_iso(snapshot.started)))
+    except ValueError:
+        return snapshot.id
 
 
 def _itself(snapshot: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -192,3 +193,13 @@ def test_what_stayed_once_stays_the_next_time(
     kept = retained(history, policy, good=good)
     left = {each.snapshot: history[each.snapshot] for each in kept}
     assert stay(left, policy, good) == list(left)
+
+
+def test_months_are_those_in_which_snapshots_were_made() -> None:
+    """Once a clock was ten years ahead, later ids lie behind that second, all in one month: the rules go by when it was."""
+    names = ["20260115T030000Z", *(f"20360301T0300{second:02}Z" for second in range(7))]
+    made = {name: snapshot(name) for name in names}
+    for month, name in enumerate(names[2:], start=2):
+        made[name] = replace(made[name], started=f"2026-{month:02}-15T03:00:00Z")
+    assert stay(made, Policy(monthly=4)) == names[-4:]
+    assert stay(made, Policy(last=2)) == names[-2:]
