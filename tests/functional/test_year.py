@@ -140,9 +140,17 @@ def test_a_normal_year_raises_no_alarm(keeper: Keeper) -> None:
     There are edits, new pages, pages taken down one by one, a redesign, flaky days, a tag that moves, a tag that is deleted.
     """
     judgements: list[Judgement] = []
+    moved: dict[str, int] = {}
+    busy = 0
     for day in range(0, 365, WEEK):
-        code = keeper.refresh(day)
+        flaky = {keeper.upstream.site.url(path) for path in year.flaky(day)}
+        code = keeper.refresh(
+            day, *["--full"] * bool(flaky)
+        )  # by the sitemap hardly any of them would be asked for
         assert code in (0, 3), f"exit {code} on day {day}: {keeper.newest.judgements}"
+        assert {each.subject for each in keeper.newest.failures if "503" in each.message} == flaky
+        busy += len(flaky)
+        moved |= {image.reference.rpartition("/")[2]: day for image in keeper.newest.images if image.was}
         judgements += keeper.newest.judgements
         keeper.assert_nothing_lost()
     assert len(judgements) == 53 * 3
@@ -159,6 +167,8 @@ def test_a_normal_year_raises_no_alarm(keeper: Keeper) -> None:
     images = {image.reference.rpartition("/")[2]: image for image in keeper.newest.images}
     assert images["app:2"].gone
     assert not images["app:1"].gone
+    assert moved == {"app:1": year.TAG_MOVED}
+    assert busy > 10
 
 
 STORIES = [

@@ -184,6 +184,11 @@ def images(day: int) -> Mapping[str, str | None]:
     }
 
 
+def flaky(day: int) -> set[str]:
+    """Return the paths of the pages that answer 503 on a day."""
+    return {path for path in pages(day) if _is_flaky(day, path)}
+
+
 def _is_flaky(day: int, path: str) -> bool:
     return day in FLAKY and path != "/docs/" and zlib.crc32(f"{day} {path}".encode()) % 20 == 0
 
