@@ -57,6 +57,7 @@ _ENDINGS = {
     STORAGE: "storage",
     INTERRUPTED: "interrupted",
 }
+_RUNS = 3  # refused ones that are named, the newest: what is gone is refused each night
 _LATE = timedelta(days=1)
 _INDENT = "  "
 
@@ -197,7 +198,7 @@ def _sayings(status: ProjectStatus, now: datetime) -> Iterator[str]:
     if run is not None and run.error:
         yield f"the last run, {_ago(run.finished, now)}, ended with: {run.error} [{run.error_code}]"
     elif run is not None and run.failures:
-        yield f"{count_text(run.failures, 'thing')} could not be had: the newest report in snapshots/ lists what"
+        yield f"{count_text(run.failures, 'thing')} could not be had: the newest report in snapshots/ lists them"
     due = _moment(run.due) if run is not None else None
     if due is not None and now > due + _LATE:
         yield f"nothing has run since something was due, {_span(due, now)} ago: look whether refresh is still called"
@@ -207,7 +208,8 @@ def _sayings(status: ProjectStatus, now: datetime) -> Iterator[str]:
             "or the next one goes on with it"
         )
     if status.refused:
-        yield f"refused, and kept as evidence: what came in {', '.join(status.refused)}"
+        more = f"{len(status.refused) - _RUNS} more and " if len(status.refused) > _RUNS else ""
+        yield f"refused, and kept as evidence: what came in {more}{', '.join(status.refused[-_RUNS:])}"
     yield from status.problems
 
 

@@ -88,7 +88,7 @@ def test_the_table(archive: Console) -> None:
     kept = snapshot_id(NOW - timedelta(days=4))
     assert lines[3] == f"    docs: degraded since {_ago(days=3)[:10]}: {REASON}; kept as of {kept}"
     assert lines[4].startswith("    images: gone since ")
-    assert lines[5] == "    3 things could not be had: the newest report in snapshots/ lists what"
+    assert lines[5] == "    3 things could not be had: the newest report in snapshots/ lists them"
     assert re.fullmatch(r"NEVER GOOD +5 h ago  failures .* now  never", lines[6])
     assert lines[8].endswith("python")
     assert lines[9] == "    the last run, 5 h ago, ended with: No space left on device [store.full]"
