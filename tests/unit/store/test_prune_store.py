@@ -249,7 +249,11 @@ def test_search_indexes_of_snapshots_that_are_no_more_go(two):
             paths.search(name).write_bytes(b"index")
             paths.search(name).with_suffix(".json").write_bytes(b"{}")
     garbage = prune(small.archive).garbage
-    assert sorted(stale.path.relative_to(small.archive.root).as_posix() for project in garbage.projects for stale in project.search) == [
+    assert sorted(
+        stale.path.relative_to(small.archive.root).as_posix()
+        for project in garbage.projects
+        for stale in project.search
+    ) == [
         f"{project}/search/{EARLIER}.{kind}" for project in ("other", "small") for kind in ("json", "sqlite")
     ]
     assert small.paths.search(SNAPSHOT).exists()
