@@ -72,9 +72,14 @@ class Known:
         if not self._previous and not self._leftovers:
             return
         self._frontier.holding = True
+        left = self._left_origins()
         at_once: list[str] = []
         for url, capture in self._previous.items():
-            if _is_robots(url) or (capture.kind == PAGE and not self._in_scope(url)):
+            if (
+                _is_robots(url)
+                or (capture.kind == PAGE and not self._in_scope(url))
+                or origin_of(url) in left
+            ):
                 continue
             if self._frontier.hold(Found(url, capture.kind)) and capture.kind == PAGE:
                 note_page(url)
@@ -82,6 +87,8 @@ class Known:
                 at_once.append(url)
         for entry in self._asking.leftovers or ():
             if not is_web(entry.url) or len(entry.url) > LONGEST or _is_robots(entry.url):
+                continue
+            if origin_of(entry.url) in left:
                 continue
             inside = self._in_scope(entry.url) and not _ASSET.search(urlsplit(entry.url).path)
             found = Found(entry.url, PAGE if inside else REQUISITE, entry.referrer)
@@ -149,6 +156,15 @@ class Known:
         return held + sum(
             origin_of(url) not in asked and self._frontier.captured(url) is None for url in robots
         )
+
+    def _left_origins(self) -> frozenset[str]:
+        """Return the origins that had pages of the site, and have none that the spec still asks for: it has moved away.
+
+        Requisites there are asked for where a page names them, as they ever were, and for nothing else: the old host may be
+        gone for good.
+        """
+        pages = [url for url, each in self._previous.items() if each.kind == PAGE]
+        return frozenset(map(origin_of, pages)) - {origin_of(url) for url in pages if self._in_scope(url)}
 
     def _first_due(self) -> list[str]:
         told = self._frontier.updates()

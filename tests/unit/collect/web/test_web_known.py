@@ -92,6 +92,22 @@ def test_what_is_due_whatever_the_site_says_is_asked_at_once(frontier: Frontier)
     assert queued(frontier) == ["new"]
 
 
+def test_an_origin_that_the_site_has_left_is_not_asked_for_what_it_had(frontier: Frontier) -> None:
+    """Neither its pages nor their parts, nor what failed there last: it may be gone; another host's parts are asked for."""
+    old = {"http://old/docs/a": PAGE, "http://old/docs/s.css": REQUISITE, "http://cdn/f.woff2": REQUISITE}
+    view = {url: replace(captured("x", kind), url=url) for url, kind in old.items()}
+    known = Known(
+        RUN,
+        frontier=frontier,
+        previous=view,
+        asking=Asking("f.woff2", "s.css", leftovers=(Entry("http://old/docs/late.css"),)),
+        in_scope=lambda url: url.startswith("http://new/"),
+    )
+    known.begin(str)
+    known.release()
+    assert queued(frontier) == ["f.woff2"]
+
+
 def test_what_depends_on_what_the_site_says_waits_for_that(frontier: Frontier) -> None:
     """Seeds and sitemaps do not; new pages that are found meanwhile wait behind what was known before."""
     frontier.add(Found("http://a/docs/seed", PAGE, seed=True))
@@ -132,13 +148,14 @@ def test_a_first_crawl_waits_for_nothing(frontier: Frontier) -> None:
 
 
 def test_pages_that_the_spec_gave_up_are_not_asked_for(frontier: Frontier) -> None:
-    """Requisites are, whatever page they are for."""
+    """Requisites are, whatever page they are for, where the spec still asks for pages of their origin."""
     gone = replace(captured("x"), url="http://a/other/x")
     style = replace(captured("s"), url="http://a/other/s.css", kind=REQUISITE)
-    known = knowing(frontier, view={gone.url: gone, style.url: style})
+    kept = captured("a")
+    known = knowing(frontier, view={each.url: each for each in (gone, style, kept)})
     known.begin(str)
     known.release()
-    assert queued(frontier) == ["s.css"]
+    assert queued(frontier) == ["s.css", "a"]
 
 
 def test_a_robots_txt_is_asked_with_its_host_and_never_by_itself(frontier: Frontier) -> None:
