@@ -24,12 +24,13 @@ from archiver.core.editions import EditionReader, normal_locale
 from archiver.core.errors import ArchiverError, StorageDenied
 from archiver.core.progress import NullProgress, Progress
 from archiver.offline.archive import open_project
-from archiver.offline.search.provenance import loaded_index, side_file
+from archiver.offline.search.provenance import loaded_index, side_file, was_built_here
 from archiver.offline.search.reading import open_index
 from archiver.offline.search.schema import VERSION
 from archiver.offline.search.writer import IndexedDocument, renew_index, write_index
 from archiver.store.atomic import storage_errors, sweep_temporaries, temporary_folder, write_atomically
 from archiver.store.locks import waiting_lock
+from archiver.store.snapshots import list_snapshots
 from archiver.version import PROGRAM
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from archiver.core.capture import Capture
     from archiver.offline.holdings import Site
     from archiver.store.paths import ProjectPaths
+
+_KEPT = 2  # of the newest snapshot, and of the one before, which somebody may be reading
 
 
 def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress | None = None) -> Path | None:
@@ -68,6 +71,24 @@ def ensure_search_index(paths: ProjectPaths, snapshot: str, progress: Progress |
                 return None
             write_atomically(side_file(path), _provenance(index_digest(path)))
     return path
+
+
+def drop_older_indexes(paths: ProjectPaths) -> None:
+    """Remove the search indexes of a project that this program built, but for those of the newest two snapshots.
+
+    Each has the text of all pages, so that one a night would soon outweigh what is archived. Whoever needs another one has
+    it made again; what came with a bundle could be another builder's, and stays.
+
+    Raises:
+        StoreError: or a subclass, where the file system refuses.
+    """
+    with waiting_lock(paths.search_lock):
+        for snapshot in list_snapshots(paths)[:-_KEPT]:
+            index = paths.search(snapshot)
+            if was_built_here(index):
+                with storage_errors(index):
+                    index.unlink(missing_ok=True)
+                    side_file(index).unlink()  # last: by it the rest of a removal that was cut short is known
 
 
 def current_index(paths: ProjectPaths, snapshot: str) -> Path | None:

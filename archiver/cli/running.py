@@ -71,13 +71,18 @@ def exit_code_of(snapshot: Snapshot) -> int:
 
 
 def index_for_search(archive: ArchivePaths, snapshot: Snapshot, progress: Progress) -> None:
-    """Build the search index of a new snapshot that has pages; without it the snapshot is complete all the same."""
+    """Build the search index of a new snapshot that has pages, and drop old ones; without it the snapshot is complete all the same."""
     if not snapshot.captures:
         return
-    from archiver.bundle.searchindex import ensure_search_index  # noqa: PLC0415 - its parsers are slow to import
+    from archiver.bundle.searchindex import (  # noqa: PLC0415 - its parsers are slow to import
+        drop_older_indexes,
+        ensure_search_index,
+    )
 
+    paths = archive.project(snapshot.project)
     try:
-        ensure_search_index(archive.project(snapshot.project), snapshot.id, progress)
+        ensure_search_index(paths, snapshot.id, progress)
+        drop_older_indexes(paths)
     except (StoreError, KeyboardInterrupt):
         progress.warn(
             f"snapshot {snapshot.id} is complete, but its search index is not made yet; "

@@ -316,11 +316,13 @@ def test_a_source_that_was_refused_or_changed_is_asked_again_at_once(world: Dyin
     refused = world.run("docs", "files")
     world.site.forget()
     again = world.run("docs", "files", asking=DUE)
-    assert again.judgements[0].checked > refused.judgements[0].checked
     assert again.judgements[1] == refused.judgements[1]
-    assert not [target for target in world.site.targets() if target.startswith("/files/")]
-    fewer = world.run("docs", asking=DUE, files=[{"url": world.site.url("/files/1.tgz")}])
-    assert fewer.judgements[1].checked > refused.judgements[1].checked
+    asked = world.site.targets()
+    assert asked
+    assert not [target for target in asked if target.startswith("/files/")]
+    world.site.forget()
+    world.run("docs", asking=DUE, files=[{"url": world.site.url("/files/1.tgz")}])
+    assert "/files/1.tgz" in world.site.targets()
 
 
 def test_a_refused_snapshot_is_bundled_served_and_verified_like_any_other(console: Console) -> None:

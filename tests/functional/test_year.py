@@ -180,8 +180,10 @@ STORIES = [
     pytest.param(year.login, "gone", id="a login wall", marks=pytest.mark.thorough),
     pytest.param(year.parked, "gone", id="a domain for sale", marks=pytest.mark.thorough),
     pytest.param(year.overloaded, "gone", id="nothing but 503", marks=pytest.mark.thorough),
-    pytest.param(year.emptied, "degraded", id="pages without their text"),
-    pytest.param(year.decayed(0.5), "degraded", id="half of the pages gone in one blow"),
+    pytest.param(year.emptied, "degraded", id="pages without their text", marks=pytest.mark.thorough),
+    pytest.param(
+        year.decayed(0.5), "degraded", id="half of the pages gone in one blow", marks=pytest.mark.thorough
+    ),
 ]
 
 
@@ -240,6 +242,7 @@ def test_a_move_to_a_new_domain_is_told_and_followed_once_the_spec_is(keeper: Ke
         assert elsewhere.site.url("/docs/page-1.html") in keeper.view
 
 
+@pytest.mark.thorough
 def test_a_slow_decay_is_noticed(keeper: Keeper) -> None:
     """A site that loses one page in twelve a week is healthy until it has lost three tenths of what it once had."""
     assert keeper.refresh(0) == 0
@@ -256,6 +259,7 @@ def test_a_slow_decay_is_noticed(keeper: Keeper) -> None:
     assert keeper.judged().alive < 0.7 * keeper.judged().peak
 
 
+@pytest.mark.thorough
 def test_a_registry_that_withdraws_everything_takes_nothing_along(keeper: Keeper) -> None:
     """One tag that is deleted is marked, and told once; all of them at once are a source that is gone."""
     day = year.TAG_DELETED
@@ -274,6 +278,7 @@ def test_a_registry_that_withdraws_everything_takes_nothing_along(keeper: Keeper
     assert {image.reference: image.digest for image in keeper.newest.images} == before
 
 
+@pytest.mark.thorough
 def test_a_clock_that_jumps_spoils_nothing(keeper: Keeper) -> None:
     """With a clock that goes back a year, or ahead by ten, snapshots keep their order and pages are asked for again."""
     assert keeper.refresh(70) == 0

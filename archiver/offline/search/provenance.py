@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archiver.core import jsontext
 from archiver.core.errors import InvalidDocument
@@ -34,13 +34,22 @@ def loaded_index(digest: Digest, program: str) -> bytes:
 
 def program_of(index: Path) -> str:
     """Return which program made an index, or bundled it, by its note; empty where nothing tells."""
+    said = _note(index)
+    return str(said.get("bundled_by") or said.get("program") or "")
+
+
+def was_built_here(index: Path) -> bool:
+    """Say whether an index is one of those that this archive's own keeper built, by its note: not one of a bundle's."""
+    return "program" in _note(index)
+
+
+def _note(index: Path) -> dict[str, Any]:
     side = side_file(index)
     with storage_errors(side):
         if not side.is_file():
-            return ""
+            return {}
         data = side.read_bytes()
     try:
-        said = jsontext.load_object(data, limit=_MOST_NOTE, what=str(side))
+        return jsontext.load_object(data, limit=_MOST_NOTE, what=str(side))
     except InvalidDocument:
-        return ""
-    return str(said.get("bundled_by") or said.get("program") or "")
+        return {}

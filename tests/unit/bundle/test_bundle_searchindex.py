@@ -11,10 +11,11 @@ import pytest
 
 from archiver.bundle import searchindex
 from archiver.bundle.rawrecords import RawRecords
-from archiver.bundle.searchindex import ensure_search_index, page_titles
+from archiver.bundle.searchindex import drop_older_indexes, ensure_search_index, page_titles
 from archiver.core.digest import Digest
 from archiver.core.errors import NotArchived, SearchUnavailable, StorageFull
 from archiver.core.progress import NullProgress
+from archiver.offline.search.provenance import loaded_index, side_file
 from archiver.offline.search.reading import open_index
 from archiver.version import PROGRAM
 from servers.small_archive import SITE, SNAPSHOT, ArchiveBuilder, html, small_archive
@@ -145,6 +146,24 @@ def test_an_index_of_no_use_is_built_again(builder: ArchiveBuilder, damage: str)
     else:
         path.write_bytes(good[:8192] if damage == "truncated" else b"nonsense")
     assert _index(builder).read_bytes() == good
+
+
+def test_the_indexes_of_older_snapshots_are_dropped(builder: ArchiveBuilder) -> None:
+    """Those of the newest two stay, and what came with a bundle; another one that is asked for is made again, the same."""
+    ids = [SNAPSHOT, *(f"202704{day:02}T000000Z" for day in range(1, 5))]
+    built = {}
+    for name in ids:
+        builder.finish(name)
+        path = ensure_search_index(builder.paths, name)
+        assert path is not None
+        built[name] = path.read_bytes()
+    loaded = builder.paths.search(ids[1])
+    side_file(loaded).write_bytes(loaded_index(Digest.of(built[ids[1]]), "archiver of somebody"))
+    builder.paths.search(ids[2]).unlink()  # as where removing was cut short
+    drop_older_indexes(builder.paths)
+    left = {path.name for path in builder.paths.indexes.iterdir()}
+    assert left == {f"{name}{end}" for name in (ids[1], *ids[-2:]) for end in (".sqlite", ".json")}
+    assert _index(builder).read_bytes() == built[SNAPSHOT]
 
 
 def test_a_snapshot_without_captures_has_no_index(tmp_path: Path) -> None:
