@@ -218,6 +218,7 @@ accept_refused(open_archive(Path(sys.argv[3])), "sample", sys.argv[4])
 """
 
 
+@pytest.mark.thorough
 def test_killed_at_any_step_it_is_to_be_called_again(world: Dying) -> None:
     """The good snapshot is the last good one or the accepted one, whole each time; calling again comes to the same."""
     first = world.run()
