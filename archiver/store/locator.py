@@ -12,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, TypeVar
 
-from archiver.core.errors import NotArchived, RecordCorrupt, StoreError
+from archiver.core.errors import NotArchived, StoreError
 from archiver.store.atomic import make_folder, move_durably, storage_errors, sync_folder, temporary_folder
 from archiver.store.databases import database_errors, translated
-from archiver.store.warcfiles import next_record, scan_members
+from archiver.store.warcfiles import sound_members
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,16 +179,8 @@ def _is_current(path: Path) -> bool:
 def _locations(path: Path) -> list[Location]:
     """Where the whole records of a WARC file are; those behind a damaged one are found as well."""
     found: list[Location] = []
-    start: int | None = 0
-    while start is not None:
-        end = start
-        try:
-            for member in scan_members(path, start):
-                end = member.end
-                note_member(found, path.name, member)
-            start = None
-        except RecordCorrupt:  # a bit that the disk lost, or what a crash left at the end
-            start = next_record(path, end + 1)
+    for member in sound_members(path):
+        note_member(found, path.name, member)
     return found
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Iterable, Iterator
 
 from archiver.core.descriptor import OCI_MANIFEST, Descriptor
 from archiver.core.digest import CHUNK, Digest
-from archiver.core.errors import ContentError, NotArchived, RecordCorrupt, UsageError
+from archiver.core.errors import ContentError, RecordCorrupt, UsageError
 from archiver.core.progress import NullProgress, Progress
 from archiver.store.atomic import atomic_file, storage_errors, sweep_temporaries
 from archiver.store.blobcopy import copy_blob
@@ -25,7 +25,7 @@ from archiver.store.locator import ReadOnlyLocator, catch_up, open_locator
 from archiver.store.locks import locked
 from archiver.store.mark import mark
 from archiver.store.mergeplan import ProjectMerge, choose_new, plan_project
-from archiver.store.snapshots import good_snapshot, set_good
+from archiver.store.snapshots import find_good, set_good
 from archiver.store.space import check_space
 from archiver.store.warccopy import copy_chosen, copy_info, in_batches, next_name
 
@@ -201,18 +201,11 @@ def _take_in(plan: ProjectMerge) -> str:
         _copy_file(source.report_page(snapshot), target.report_page(snapshot))
         _copy_file(source.report(snapshot), target.report(snapshot))
         _copy_file(source.record(snapshot), target.record(snapshot))
-    good = _good(target)
-    if good < (newest := _good(source)) and target.record(newest).is_file():
+    good = find_good(target)
+    if good < (newest := find_good(source)) and target.record(newest).is_file():
         set_good(target, newest)
         good = newest
     return good
-
-
-def _good(paths: ProjectPaths) -> str:
-    try:
-        return good_snapshot(paths)
-    except NotArchived:
-        return ""
 
 
 def _copy_file(source: Path, target: Path) -> None:

@@ -15,7 +15,8 @@ from archiver.store.neededrecords import RecordIDs, needed_records
 from archiver.store.quarantine import list_quarantine, read_refusal, refused_sources
 from archiver.store.runs import unfinished_run
 from archiver.store.snapshots import list_snapshots, read_snapshot
-from archiver.store.warccopy import Choice, is_whole, sound_members
+from archiver.store.warccopy import Choice, is_whole
+from archiver.store.warcfiles import sound_members
 from archiver.store.warcrewrite import run_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from archiver.store.captureindex import parsed
 from archiver.store.mark import readable
 from archiver.store.quarantine import read_refusal, read_refused_captures, refused_sources
 from archiver.store.snapshots import read_capture_lines, read_snapshot
-from archiver.store.warccopy import sound_members
+from archiver.store.warcfiles import sound_members
 
 if TYPE_CHECKING:
     from archiver.store.paths import ProjectPaths

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterable, Iterator
 
 from archiver.core.clock import is_snapshot_id
-from archiver.core.errors import NotArchived
 from archiver.store.atomic import TEMPORARY_PREFIX, storage_errors, sweep_temporaries, sync_folder
 from archiver.store.files import Stale, files_in, remove
 from archiver.store.locator import ReadOnlyLocator, open_locator
@@ -16,7 +15,7 @@ from archiver.store.neededrecords import needed_records
 from archiver.store.quarantine import list_quarantine, refused_sources
 from archiver.store.retention import Kept, Policy, retained
 from archiver.store.runs import unfinished_run
-from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
+from archiver.store.snapshots import find_good, list_snapshots, read_snapshot
 from archiver.store.warcrewrite import Shrinkable, find_shrinkable, shrink
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def find_project_garbage(paths: ProjectPaths) -> ProjectGarbage:
     if newest:
         with readable(f"the policy of {paths.name}"):
             policy = Policy.of(snapshots[newest].spec, what=str(paths.record(newest)))
-    kept = retained(snapshots, policy, good=_good(paths))
+    kept = retained(snapshots, policy, good=find_good(paths))
     names = {each.snapshot for each in kept}
     unfinished = unfinished_run(paths)
     lasting = names | {unfinished} if unfinished else names
@@ -155,13 +154,6 @@ def remove_project_garbage(garbage: ProjectGarbage) -> int:
             for file in sorted(garbage.warcs, key=lambda file: file.dead < file.size):
                 freed += shrink(paths, file, needed, locator)
     return freed
-
-
-def _good(paths: ProjectPaths) -> str:
-    try:
-        return good_snapshot(paths)
-    except NotArchived:
-        return ""
 
 
 def _files_of_others(paths: ProjectPaths, lasting: set[str]) -> Iterator[Stale]:

@@ -138,6 +138,14 @@ def good_snapshot(paths: ProjectPaths) -> str:
     )
 
 
+def find_good(paths: ProjectPaths) -> str:
+    """Return the same id; empty where there is none. Raises StoreError or a subclass."""
+    try:
+        return good_snapshot(paths)
+    except NotArchived:
+        return ""
+
+
 def set_good(paths: ProjectPaths, snapshot: str) -> None:
     """Make a snapshot the one that bundle and serve use."""
     write_atomically(paths.good, f"{snapshot}\n".encode())

@@ -18,7 +18,7 @@ from archiver.store.lastrun import LastRun, read_last_run
 from archiver.store.mark import mark
 from archiver.store.quarantine import list_quarantine, read_refusal, refused_sources
 from archiver.store.runs import unfinished_since
-from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
+from archiver.store.snapshots import find_good, list_snapshots, read_snapshot
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
@@ -114,7 +114,7 @@ def project_status(archive: ArchivePaths, name: str) -> ProjectStatus:
         unfinished="" if begun is None else iso(datetime.fromtimestamp(begun, timezone.utc)),
         snapshots=list_snapshots(paths),
         newest=snapshots[-1] if snapshots else None,
-        good=_good(paths),
+        good=find_good(paths),
         warc=_taken(paths.warc),
         folder=_taken(paths.root),
         refused=list_quarantine(paths),
@@ -151,13 +151,6 @@ def _readable(paths: ProjectPaths, problems: list[str]) -> list[Snapshot]:
         except InvalidDocument as error:
             problems.append(f"snapshot {name} is damaged: {error}")
     return found
-
-
-def _good(paths: ProjectPaths) -> str:
-    try:
-        return good_snapshot(paths)
-    except NotArchived:
-        return ""
 
 
 def _refusals(paths: ProjectPaths, problems: list[str]) -> list[Refusal]:

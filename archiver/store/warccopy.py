@@ -11,7 +11,7 @@ from archiver.core.digest import CHUNK
 from archiver.core.errors import RecordCorrupt
 from archiver.store.atomic import atomic_file, storage_errors
 from archiver.store.locator import note_member
-from archiver.store.warcfiles import next_record, scan_members
+from archiver.store.warcfiles import scan_members
 from archiver.store.warcinfo import warcinfo
 
 if TYPE_CHECKING:
@@ -109,20 +109,6 @@ def next_name(path: Path) -> Path:
     while (target := path.with_name(f"{name}.{number + 1}{_SUFFIX}")).exists():
         number += 1
     return target
-
-
-def sound_members(path: Path) -> Iterator[Member]:
-    """Yield all members that can be read, wherever a file is damaged. Raises StoreError or a subclass."""
-    start: int | None = 0
-    while start is not None:
-        end = start
-        try:
-            for member in scan_members(path, start):
-                end = member.end
-                yield member
-            start = None
-        except RecordCorrupt:
-            start = next_record(path, end + 1)
 
 
 def is_whole(paths: ProjectPaths, at: Location) -> bool:

@@ -76,6 +76,20 @@ def scan_members(path: Path, start: int = 0) -> Iterator[Member]:
             offset = member.end
 
 
+def sound_members(path: Path) -> Iterator[Member]:
+    """Yield all members that can be read, wherever a file is damaged. Raises StoreError or a subclass."""
+    start: int | None = 0
+    while start is not None:
+        end = start
+        try:
+            for member in scan_members(path, start):
+                end = member.end
+                yield member
+            start = None
+        except RecordCorrupt:  # a bit that the disk lost, or what a crash left at the end
+            start = next_record(path, end + 1)
+
+
 def next_record(path: Path, start: int) -> int | None:
     """Return where the next gzip member that holds a WARC record begins, or None where there is none.
 

@@ -19,9 +19,8 @@ from archiver.store.warccopy import (
     in_batches,
     is_whole,
     next_name,
-    sound_members,
 )
-from archiver.store.warcfiles import scan_members
+from archiver.store.warcfiles import scan_members, sound_members
 
 if TYPE_CHECKING:
     from pathlib import Path

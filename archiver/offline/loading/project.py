@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from archiver.core.digest import Digest, verified_chunks
-from archiver.core.errors import BundleDamaged, ContentError, DeltaIncomplete, NotArchived
+from archiver.core.errors import BundleDamaged, ContentError, DeltaIncomplete
 from archiver.offline.checks.record import CaptureView
 from archiver.offline.loading.blobs import copy_blobs, image_names, store_artifacts
 from archiver.offline.loading.records import WarcFiles, load_records
@@ -19,7 +19,7 @@ from archiver.offline.problems import inside, refuse
 from archiver.store.atomic import atomic_file, storage_errors, sweep_temporaries, write_atomically
 from archiver.store.imagenames import times_of_names
 from archiver.store.locator import catch_up, open_locator
-from archiver.store.snapshots import good_snapshot, set_good
+from archiver.store.snapshots import find_good, set_good
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +97,9 @@ class ProjectLoad:
             for arrival in plan.arrivals:
                 self._take_in(arrival, locator)
         ids = tuple(dict.fromkeys(arrival.incoming.record.id for arrival in plan.arrivals))
-        return LoadedArchive(plan.project, ids[-1], ids, self._good() == ids[-1], blobs, records, files)
+        return LoadedArchive(
+            plan.project, ids[-1], ids, find_good(self._paths) == ids[-1], blobs, records, files
+        )
 
     def _copy_records(self, arrival: Arrival, locator: Locator, task: Task) -> Tally:
         copied = Tally()
@@ -123,14 +125,8 @@ class ProjectLoad:
         load_search(paths, bundle, record, self._progress)
         if not _has(paths.record(record.id), Digest.of(incoming.data)):
             write_atomically(paths.record(record.id), incoming.data)
-        if (record.captures or record.images or record.files) and self._good() < record.id:
+        if (record.captures or record.images or record.files) and find_good(self._paths) < record.id:
             set_good(paths, record.id)
-
-    def _good(self) -> str:
-        try:
-            return good_snapshot(self._paths)
-        except NotArchived:
-            return ""
 
 
 def _check_captures(incoming: Incoming, locator: Locator) -> None:
