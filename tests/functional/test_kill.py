@@ -210,6 +210,7 @@ def test_a_refresh_killed_again_and_again_asks_for_what_was_due_when_it_began(co
         console.succeed("archive", spec)
         before = Counter(_view(console))
         book.asked.clear()
+        site.forget()
         ended = 0
         while len(_snapshots(console)) < 2:  # at first it may not be due
             with console.started("refresh", spec) as process:
@@ -218,6 +219,8 @@ def test_a_refresh_killed_again_and_again_asks_for_what_was_due_when_it_began(co
                 process.wait(120)
             ended += process.returncode != 0
             assert process.returncode in (0, -signal.SIGKILL), (console.folder / "console.log").read_text()
+        # The stylesheet came last: it is due unless the second run began within the same second.
+        not_asked = {*book.pages, site.url("/docs/s.css")} - set(map(site.url, site.targets()))
     called_changed = {site.url(f"/docs/{number}") for number in range(0, PAGES, 2)}
     assert ended >= ROUNDS // 2
     assert book.asked.keys() > called_changed
@@ -226,4 +229,4 @@ def test_a_refresh_killed_again_and_again_asks_for_what_was_due_when_it_began(co
     assert Counter(_view(console)) == before
     record = console.folder / "archives" / "sample" / "snapshots" / f"{_snapshots(console)[1]}.json"
     (result,) = json.loads(record.read_text())["sites"]
-    assert (result["carried"], result["not_due"]) == (0, PAGES - len(book.asked))
+    assert (result["carried"], result["not_due"]) == (0, len(not_asked))
