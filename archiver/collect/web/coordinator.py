@@ -183,6 +183,7 @@ class Coordinator:
                         self._pages_asked = self._frontier.asked(PAGE) + self._frontier.holds(PAGE)
                     if not (released or self._reread()):
                         return
+                    continue  # nothing is under way that could be waited for
             if event := self._next_event():
                 self._take_event(event)
             task.advance(self._frontier.done - done)
