@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Iterator
 import pytest
 
 from servers.console import Console
+from servers.dying import Dying, dying
 from servers.real import Images, Registry, Site, docker_registry, fill, nginx, python_docs
 
 if TYPE_CHECKING:
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 def console(tmp_path: Path) -> Console:
     """The program, in an empty folder."""
     return Console(tmp_path)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dying]:
+    """A site, a registry and downloads, all of them well."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    with dying(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

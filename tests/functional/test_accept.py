@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from contextlib import closing
-from typing import TYPE_CHECKING, Callable, Iterator
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
@@ -26,21 +26,11 @@ from servers.dying import PAGES, TAGS, dying
 from servers.stepping import killed_at
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from archiver.core.snapshot import Snapshot
     from servers.console import Console
     from servers.dying import Dying
 
 MOST = range(2, PAGES)  # all pages but two
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dying]:
-    """A site, a registry and downloads, all of them well."""
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    with dying(tmp_path) as made:
-        yield made
 
 
 def test_what_was_refused_becomes_the_view(world: Dying) -> None:

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -27,6 +25,7 @@ from archiver.store.snapshots import good_snapshot, list_snapshots
 from judges.warcs import judge_warcs
 from servers.history import TAG, History, run_id
 from servers.site import Reply, html, serving
+from servers.stepping import killed_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,32 +33,11 @@ if TYPE_CHECKING:
     from archiver.store.paths import ArchivePaths
     from servers.console import Console
 
-# Merges, and is killed before the durable step whose number it is given: a removal, a rename, a sync, a change of the map.
-KILLED = """
-import os, signal, sys
+_MERGE = """
 from pathlib import Path
-from archiver.store.locator import Locator
 from archiver.store.merge import merge
 from archiver.store.paths import create_archive, open_archive
-left = int(sys.argv[3])
-def step():
-    global left
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left -= 1
-def stepping(call):
-    def called(*args):
-        step()
-        return call(*args)
-    return called
-def watch(event, _args):
-    if event in ("os.remove", "os.rename"):
-        step()
-archive = create_archive(Path(sys.argv[2]))
-os.fsync = stepping(os.fsync)
-Locator.add = stepping(Locator.add)
-sys.addaudithook(watch)
-merge(open_archive(Path(sys.argv[1])), archive)
+merge(open_archive(Path(sys.argv[3])), create_archive(Path(sys.argv[4])))
 """
 
 
@@ -361,8 +339,7 @@ def test_killed_at_any_step_and_again(
     while code == -signal.SIGKILL:
         shutil.rmtree(here.archive.root)
         shutil.copytree(tmp_path / "origin", here.archive.root)
-        arguments = [str(there.archive.root), str(here.archive.root), str(step)]
-        code = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False).returncode
+        code = killed_at(step, "", _MERGE, there.archive.root, here.archive.root)
         sound(here.archive)
         assert set(own) <= set(list_snapshots(here.paths))
         merge(there.archive, here.archive)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import socket
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,21 +27,11 @@ from servers.site import Reply, html
 from servers.stepping import killed_at
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from archiver.core.capture import Capture
     from servers.console import Console
     from servers.dying import Dying
 
 MOST = range(2, PAGES)  # all pages but two
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dying]:
-    """A site, a registry and downloads, all of them well."""
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    with dying(tmp_path) as made:
-        yield made
 
 
 def _entries(captures: dict[str, Capture]) -> list[str]:

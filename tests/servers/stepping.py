@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Counts renames, removals and syncs from the first one on whose path has a certain text in it; is killed before the nth.
+# Counts what changes folders, syncs, and changes of a map of records (SQLite's own syncs are not seen here), from the first
+# one on whose path has a certain text in it; is killed before the nth.
 _STEPPING = """
 import os, signal, sys, threading
+from archiver.store.locator import Locator
 left, sign, reached = int(sys.argv[1]), sys.argv[2], False
 turn = threading.Lock()
 def step(names):
@@ -26,12 +28,25 @@ def step(names):
 def watch(event, args):
     if event in ("os.remove", "os.rename", "os.rmdir", "os.mkdir"):
         step(args)
-sync = os.fsync
+sync, add, remove = os.fsync, Locator.add, Locator.remove
 def synced(descriptor):
     step([os.readlink(f"/proc/self/fd/{descriptor}")])
     sync(descriptor)
-os.fsync = synced
+def added(locator, locations):
+    step([locator._path])
+    add(locator, locations)
+def removed(locator, records, file):
+    step([locator._path])
+    remove(locator, records, file)
+os.fsync, Locator.add, Locator.remove = synced, added, removed
 sys.addaudithook(watch)
+"""
+
+PRUNING = """
+from pathlib import Path
+from archiver.store.paths import open_archive
+from archiver.store.prune import prune
+prune(open_archive(Path(sys.argv[3])))
 """
 
 

@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from archiver.cli.metrics import Refresh, metrics_text
 from archiver.core.judgement import GONE, HEALTHY, Judgement
-from archiver.core.snapshot import Snapshot
 from archiver.store.lastrun import LastRun
 from archiver.store.status import ProjectStatus
+from servers.records import run_record
 
 if TYPE_CHECKING:
     from archiver.core.digest import Digest
@@ -29,29 +29,9 @@ RUN = LastRun(
     received=12345,
     failures=2,
 )
-SNAPSHOT = Snapshot(
-    id="20261123T041700Z",
-    project="sample",
-    title="Sample",
-    program="archiver",
-    started="2026-11-23T04:17:00Z",
-    finished="2026-11-23T04:18:00Z",
-    spec={},
-    sites=(),
-    images=(),
-    files=(),
-    failures=(),
-    broken_links=(),
-    captures=0,
-    captures_digest="",
-    judgements=(
-        Judgement(
-            "docs", GONE, "why", checked="2026-11-23T04:17:00Z", good="20261120T041700Z", alive=3, peak=9
-        ),
-        Judgement(
-            "images", HEALTHY, checked="2026-11-22T04:17:00Z", good="20261122T041700Z", alive=5, peak=5
-        ),
-    ),
+SNAPSHOT = run_record(
+    Judgement("docs", GONE, "why", checked="2026-11-23T04:17:00Z", good="20261120T041700Z", alive=3, peak=9),
+    Judgement("images", HEALTHY, checked="2026-11-22T04:17:00Z", good="20261122T041700Z", alive=5, peak=5),
 )
 BLOBS: dict[Digest, int] = {}
 STATUS = ProjectStatus(

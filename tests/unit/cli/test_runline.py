@@ -13,8 +13,9 @@ from archiver.collect.run import RunResult
 from archiver.core.errors import LockHeld, StorageFull
 from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
 from archiver.core.report import Report
-from archiver.core.snapshot import Failure, FileResult, ImageResult, SiteResult, Snapshot
+from archiver.core.snapshot import Failure, FileResult, ImageResult, SiteResult
 from archiver.store.paths import ProjectPaths
+from servers.records import run_record
 
 RUN = "20261123T041700Z"
 SITE = SiteResult(
@@ -37,12 +38,7 @@ FILE = FileResult(
 
 
 def _result(*judgements: Judgement, **members: Any) -> RunResult:
-    empty: dict[str, Any] = {"sites": (SITE,), "images": (), "files": (), "failures": (), "broken_links": ()}
-    times = {"started": "2026-11-23T04:17:00Z", "finished": "2026-11-23T04:18:00Z"}
-    snapshot = Snapshot(
-        id=RUN, project="sample", title="", program="", spec={}, captures=1, captures_digest="",
-        judgements=judgements, **times, **(empty | members),
-    )  # fmt: skip
+    snapshot = run_record(*judgements, **{"sites": (SITE,), "captures": 1, **members})
     report = Report(RUN, "sample", "", "", "", "", (), ())
     return RunResult(snapshot, report, ProjectPaths(Path("archives/sample")), bytes=1_234_567, resumed=False)
 

@@ -39,6 +39,7 @@ from archiver.core.report import Entry, Listing
 from archiver.core.snapshot import Failure, Snapshot
 from archiver.spec.model import Spec
 from archiver.version import PROGRAM
+from servers.records import run_record
 
 DAY = timedelta(days=1)
 WEEKLY = Interval(7 * DAY, 90 * DAY)
@@ -288,22 +289,13 @@ def test_intervals_come_from_the_source_or_else_from_the_project():
 def failed(code: str, verdict: str = HEALTHY, spec: dict | None = None) -> Snapshot:
     """Return a snapshot of a site and of images, both asked now, of which an image failed with a code."""
     checked = {"checked": iso(NOW), "good": "20260601T030000Z"}
-    return Snapshot(
+    return run_record(
+        Judgement("docs", HEALTHY, **checked),
+        Judgement("images", verdict, **checked),
         id="20260601T030000Z",
-        project="p",
-        title="p",
         program=PROGRAM,
-        started=iso(NOW),
-        finished=iso(NOW),
         spec=spec or {},
-        sites=(),
-        images=(),
-        files=(),
         failures=(Failure("images", "docker.io/library/redis:7", code, "no"),),
-        broken_links=(),
-        captures=0,
-        captures_digest="",
-        judgements=(Judgement("docs", HEALTHY, **checked), Judgement("images", verdict, **checked)),
     )
 
 

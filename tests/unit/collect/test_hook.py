@@ -16,11 +16,12 @@ from archiver.collect import hook
 from archiver.collect.hook import call_hook, hook_problems
 from archiver.core.errors import HookFailed
 from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
-from archiver.core.snapshot import Snapshot
 from archiver.spec.load import load_spec
 from archiver.store.paths import ProjectPaths
+from servers.records import run_record
 
 if TYPE_CHECKING:
+    from archiver.core.snapshot import Snapshot
     from archiver.spec.load import LoadedSpec
 
 LOST = Judgement(
@@ -35,23 +36,7 @@ LOST = Judgement(
     peak=60,
 )
 WELL = Judgement(source="images", verdict=HEALTHY, checked="2026-11-23T04:17:00Z", good="20261123T041700Z")
-SNAPSHOT = Snapshot(
-    id="20261123T041700Z",
-    project="sample",
-    title="Sample",
-    program="archiver",
-    started="2026-11-23T04:17:00Z",
-    finished="2026-11-23T04:18:00Z",
-    spec={},
-    sites=(),
-    images=(),
-    files=(),
-    failures=(),
-    broken_links=(),
-    captures=0,
-    captures_digest="",
-    judgements=(LOST, WELL),
-)
+SNAPSHOT = run_record(LOST, WELL)
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from archiver.collect.runreport import run_report
 from archiver.core.snapshot import FileResult, ImageResult, Snapshot
+from servers.records import run_record
 
 
 def _image(reference: str, **further: str) -> ImageResult:
@@ -12,7 +13,7 @@ def _image(reference: str, **further: str) -> ImageResult:
 
 
 def _snapshot(images: tuple[ImageResult, ...], files: tuple[FileResult, ...]) -> Snapshot:
-    return Snapshot("20261123T004400Z", "p", "P", "a", "", "", {}, (), images, files, (), (), 0, "")
+    return run_record(images=images, files=files)
 
 
 def test_what_signs_an_image_is_counted_apart() -> None:

@@ -9,8 +9,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +32,7 @@ from archiver.store.snapshots import good_snapshot, list_snapshots, read_capture
 from archiver.store.warcfiles import scan_members
 from judges.warcs import fastwarc_findings, warcio_findings
 from servers.history import TAG, History, run_id
+from servers.stepping import PRUNING, killed_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,33 +40,6 @@ if TYPE_CHECKING:
 KEEP = {"last": 2, "weekly": 2}
 SEED = int(os.environ.get("KILL_SEED", "20261123"))
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "12"))
-# Prunes, and is killed before the durable step whose number it is given: a removal, a rename, a sync, a change of the map.
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from archiver.store.locator import Locator
-from archiver.store.paths import open_archive
-from archiver.store.prune import prune
-left = int(sys.argv[2])
-def step():
-    global left
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left -= 1
-def stepping(call):
-    def called(*args):
-        step()
-        return call(*args)
-    return called
-def watch(event, _args):
-    if event in ("os.remove", "os.rename", "os.rmdir"):
-        step()
-archive = open_archive(Path(sys.argv[1]))
-os.fsync = stepping(os.fsync)
-Locator.add, Locator.remove = stepping(Locator.add), stepping(Locator.remove)
-sys.addaudithook(watch)
-prune(archive)
-"""
 
 
 def bundles(archive: Any, folder: Path, project: str = "sample") -> dict[str, bytes]:
@@ -473,10 +445,6 @@ def test_a_full_disk_loses_nothing(history: History, tmp_path: Path, monkeypatch
     check(history.archive.root)
 
 
-def _pruned_until(root: Path, step: int) -> int:
-    return subprocess.run([sys.executable, "-c", KILLED, str(root), str(step)], check=False).returncode
-
-
 def _check_after_kill(root: Path, before: dict[str, bytes], folder: Path) -> None:
     check(root)
     archive = open_archive(root)
@@ -498,7 +466,7 @@ def test_killed_at_any_step_nothing_is_lost(tmp_path: Path) -> None:
         root = tmp_path / "archives"
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(tmp_path / "origin", root)
-        code = _pruned_until(root, step)
+        code = killed_at(step, "", PRUNING, root)
         check(root)
         prune(open_archive(root))
         _check_after_kill(root, before, tmp_path)
@@ -520,7 +488,7 @@ def test_killed_again_and_again_while_days_go_by(tmp_path: Path) -> None:
         made.days(chance.randint(1, 3))
         before = bundles(made.archive, tmp_path)
         for _ in range(chance.randint(1, 3)):
-            killed += _pruned_until(made.archive.root, chance.randint(0, 60)) != 0
+            killed += killed_at(chance.randint(0, 60), "", PRUNING, made.archive.root) != 0
             _check_after_kill(made.archive.root, before, tmp_path)
     assert killed > ROUNDS // 2
     prune(made.archive)

@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -21,28 +19,12 @@ from archiver.store.prune import find_garbage, prune
 from archiver.store.runs import note_begun, note_finished
 from archiver.store.snapshots import list_snapshots, read_snapshot
 from servers.small_archive import EARLIER, IMAGE, SNAPSHOT, ArchiveBuilder, small_archive
+from servers.stepping import PRUNING, killed_at
 
 OTHER = "docker.io/library/other:2"
 NEW = "docker.io/library/new:1"
 RUN = "20260401T000000Z"
 LONG_AGO = 1_700_000_000  # before any run of these tests
-# Prunes, and is killed before the change to the file system whose number it is given.
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from archiver.store.paths import open_archive
-from archiver.store.prune import prune
-left = int(sys.argv[2])
-def watch(event, _args):
-    global left
-    if event in ("os.remove", "os.rename"):
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-archive = open_archive(Path(sys.argv[1]))
-sys.addaudithook(watch)
-prune(archive)
-"""
 
 
 def aged(root):
@@ -339,11 +321,11 @@ def test_killed_at_any_moment(tmp_path):
     changes = 0
     while True:
         archive = open_archive(shutil.copytree(tmp_path / "made", tmp_path / str(changes)))
-        done = subprocess.run([sys.executable, "-c", KILLED, str(archive.root), str(changes)], check=False)
+        code = killed_at(changes, "", PRUNING, archive.root)
         check_layout(archive)
-        if done.returncode == 0:
+        if code == 0:
             break
-        assert done.returncode == -signal.SIGKILL
+        assert code == -signal.SIGKILL
         prune(archive)
         assert names(archive) == {IMAGE: old.digest}
         assert len(stored(archive)) == 4

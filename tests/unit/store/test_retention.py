@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from archiver.core.clock import snapshot_id
 from archiver.core.errors import InvalidDocument
 from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
-from archiver.core.snapshot import Snapshot
 from archiver.store.retention import Policy, kept_by_rules, retained
+from servers.records import run_record
+
+if TYPE_CHECKING:
+    from archiver.core.snapshot import Snapshot
 
 FIRST = datetime(
     2024, 2, 26, 4, 30, tzinfo=timezone.utc
@@ -23,8 +26,7 @@ FIRST = datetime(
 
 def snapshot(name: str, *judgements: Judgement, locked: str = "") -> Snapshot:
     """Return a record that has nothing but what was judged, and what it is locked to."""
-    return Snapshot(name, "sample", "Sample", "test", "", "", {}, (), (), (), (), (), 0, "", locked=locked,
-                    judgements=judgements)  # fmt: skip
+    return run_record(*judgements, id=name, locked=locked)
 
 
 def daily(days: int, step: int = 1) -> list[str]:

@@ -8,7 +8,6 @@ import pytest
 
 from archiver.core.capture import Capture
 from archiver.core.errors import FormatUnsupported, LockHeld, NotArchived, RecordCorrupt, UsageError
-from archiver.core.snapshot import Snapshot
 from archiver.store.locks import locked
 from archiver.store.paths import create_archive, is_archive, is_project_name, open_archive
 from archiver.store.snapshots import (
@@ -21,6 +20,7 @@ from archiver.store.snapshots import (
     write_report,
     write_snapshot,
 )
+from servers.records import run_record
 
 IDS = ("20261123T004400Z", "20261123T004401Z")
 
@@ -47,7 +47,7 @@ def capture(number):
 
 def snapshot(identifier, count, digest):
     """Make a snapshot that got nothing but captures."""
-    return Snapshot(identifier, "demo", "Demo", "archiver", "", "", {}, (), (), (), (), (), count, digest)
+    return run_record(id=identifier, project="demo", captures=count, captures_digest=digest)
 
 
 def stored(project, identifier=IDS[0]):
