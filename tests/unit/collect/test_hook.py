@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import threading
 from dataclasses import replace
@@ -120,10 +121,14 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> No
     alive = tmp_path / "alive"
     os.mkfifo(alive)
     read = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+    os.close(
+        os.open(alive, os.O_WRONLY)
+    )  # its end is told from now on, also where it is killed before it has opened this
     loaded = _spec(tmp_path, "sh", "-c", f"exec 3>{alive}; sleep 1000 & wait")
     with pytest.raises(HookFailed, match="took longer than"):
         _call(loaded, time_limit=0.3)
-    assert os.read(read, 1) == b""  # while one of them lives, this would block, which is an error
+    assert select.select([read], [], [], 60)[0], "one of them lives"
+    assert os.read(read, 1) == b""
     os.close(read)
 
 
