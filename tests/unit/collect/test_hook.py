@@ -121,9 +121,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> No
     alive = tmp_path / "alive"
     os.mkfifo(alive)
     read = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
-    os.close(
-        os.open(alive, os.O_WRONLY)
-    )  # its end is told from now on, also where it is killed before it has opened this
+    os.close(os.open(alive, os.O_WRONLY))  # so its end is told even if the command never comes to open it
     loaded = _spec(tmp_path, "sh", "-c", f"exec 3>{alive}; sleep 1000 & wait")
     with pytest.raises(HookFailed, match="took longer than"):
         _call(loaded, time_limit=0.3)
