@@ -83,7 +83,7 @@ class DocSites:
         for capture in before.captures:
             earlier.setdefault(capture.source, {})[capture.url] = capture
         merged = Sites()
-        with closing(DocumentPool()) as documents:  # for all sites: starting the processes takes its time
+        with closing(DocumentPool()) as documents:  # for all sites: starting processes takes its time
             for site in self.loaded.spec.docs:
                 known = earlier.get(site.name, {})
                 one = (

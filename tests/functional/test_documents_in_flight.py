@@ -126,6 +126,7 @@ def test_a_reader_that_cannot_be_started_again_at_once_is_started_later(
     """A machine that has no room for a process for a moment does not leave the crawl waiting for ever."""
     dying = "import os, sys; sys.stdin.buffer.read(8); os._exit(9)"
     reading = DocumentPool(1, command=[sys.executable, "-c", dying])
+    reading.get_ready()
     refusals = [BlockingIOError("no more processes")]
 
     def start(_: object, **options: object) -> object:

@@ -127,6 +127,7 @@ def crawl(
 
         if documents is None:
             documents = held.enter_context(closing(DocumentPool()))
+        documents.get_ready()  # starting it takes as long as the first questions to the site
         watchdog = held.enter_context(closing(Watchdog(settings.longest)))
         scope = Scope.of(site)
         own_hosts = scope.hosts

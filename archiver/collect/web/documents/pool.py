@@ -28,6 +28,7 @@ from archiver.core.printable import printable
 _MOST_PROCESSES = 4
 _PIPE = 1 << 20  # bytes that a pipe holds, where the system lets it
 _AHEAD = 16  # documents that wait in a worker's pipe
+_FEW = 4  # documents, for which one process will do: a run in which nothing has changed reads no more
 _NO_ROOM = 1.0  # seconds until a process is started again that the system had no room for
 _LONGEST_ANSWER = 256 << 20
 _COMMAND = (sys.executable, "-m", "archiver.collect.web.documents.worker")
@@ -56,10 +57,10 @@ class Reading:
 
 
 class DocumentPool:
-    """Processes that read documents. ``submit`` may be called by several threads.
+    """Processes that read documents; they start when there is work for them. ``submit`` may be called by several threads.
 
     Args:
-        processes: how many; by default one for every core, at most four.
+        processes: how many, at most; by default one for every core, and four of them.
         patience: seconds that one document may take before its process is ended.
         command: what a worker is started with.
     """
@@ -68,12 +69,32 @@ class DocumentPool:
         self, processes: int | None = None, *, patience: float = 120.0, command: Sequence[str] = _COMMAND
     ) -> None:
         self._readings: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
-        count = processes or min(_MOST_PROCESSES, os.cpu_count() or 1)
-        self._workers = [_Worker(self._readings, patience, command) for _ in range(count)]
+        self._most = processes or min(_MOST_PROCESSES, os.cpu_count() or 1)
+        self._patience, self._command = patience, command
+        self._workers: list[_Worker] = []
+        self._submitted = 0
+        self._lock = threading.Lock()
+
+    def get_ready(self) -> None:
+        """Start a process, if there is none yet, for a document that will come soon. Raises OSError."""
+        with self._lock:
+            self._have(1)
 
     def submit(self, reading: Reading) -> None:
         """Have a document read."""
         self._readings.put(reading)
+        with self._lock:
+            self._submitted += 1
+            self._have(1 if self._submitted <= _FEW else self._most)
+
+    def _have(self, processes: int) -> None:
+        while len(self._workers) < processes:
+            try:
+                self._workers.append(_Worker(self._readings, self._patience, self._command))
+            except OSError:
+                if not self._workers:
+                    raise
+                return  # the system has no room for one more now: those that there are will do
 
     def close(self) -> None:
         """End the processes at once; of what they are reading nothing is told any more."""
