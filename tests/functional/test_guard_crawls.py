@@ -17,7 +17,7 @@ from archiver.collect.web.frontier import RunState
 from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
 from archiver.store.paths import create_archive
 from servers.crawling import SECOND, crawl_site, doc_site
-from servers.site import Reply, Site, serving
+from servers.site import Reply, Site, html, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,7 +122,17 @@ def test_an_announcement_in_place_of_a_manual_is_told(paths: ProjectPaths, varie
 
     judgement = _judged(paths, _answering(announce))
     assert judgement.verdict == GONE
+    told = "the seed has been replaced by a notice; all 13 pages asked for have been replaced by a notice"
+    assert judgement.reason == told
     assert judgement.examples
+
+
+def test_an_offer_of_the_domain_in_place_of_a_manual_is_told(paths: ProjectPaths) -> None:
+    """The domain has other owners, who have the same for every URL: that it is for sale says more than that it is an error."""
+    offer = html(text="<p>This domain is for sale. Great names for great ideas: make an offer today.")
+    judgement = _judged(paths, _answering(lambda _: Reply(offer)))
+    assert judgement.verdict == GONE
+    assert judgement.reason == "the seed shows a parked domain; all 13 pages asked for show a parked domain"
 
 
 def test_an_announcement_beside_a_manual_that_is_still_there_is_told(paths: ProjectPaths) -> None:

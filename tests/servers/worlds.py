@@ -94,6 +94,7 @@ login = failed("fetch.login", "200")
 parked = failed("fetch.parked", "200")
 refused = failed("fetch.status", "403")
 withheld = failed("fetch.status", "451")
+replaced = failed("fetch.replaced", "200")
 
 
 @dataclass(frozen=True)

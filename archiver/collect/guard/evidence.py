@@ -91,6 +91,7 @@ class SiteEvidence(Evidence):
         measured: of how many of these it is known how much text they had, and have.
         collapsed: those of them that have lost most of it; None where none has.
         seeds: how many seeds gave a page.
+        seeds_asked: how many there are that do not lead to others.
         seeds_lost: what became of the others, and of those that show a notice in place of what they had.
     """
 
@@ -99,6 +100,7 @@ class SiteEvidence(Evidence):
     measured: int = 0
     collapsed: Loss | None = None
     seeds: int = 0
+    seeds_asked: int = 0
     seeds_lost: tuple[Loss, ...] = ()
 
 

@@ -191,8 +191,7 @@ def _of_seeds(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
     lost = evidence.seeds_lost
     more = evidence.lost_count > sum(loss.count for loss in lost)  # than the seeds, which are pages, too
     shown = (*lost, *evidence.lost)
-    noticed = sum(loss.count for loss in lost if loss.kind == NOTICE)
-    count = evidence.seeds + sum(loss.count for loss in lost) - noticed
+    count = evidence.seeds_asked
     if lost and not evidence.seeds:
         what = f"the seed {lost[0].clause}"
         if count > 1:

@@ -18,6 +18,7 @@ from archiver.core.errors import (
     NoTagMatches,
     NothingListed,
     PageMoved,
+    PageReplaced,
     RateLimited,
     RobotsForbidden,
     ServerBusy,
@@ -65,6 +66,7 @@ _BY_CODE: Mapping[str, str] = {
     DomainParked.code: PARKED_DOMAIN,
     UnexpectedContent.code: OTHER_CONTENT,
     PageMoved.code: ELSEWHERE,
+    PageReplaced.code: NOTICE,
 }
 _WORDS: Mapping[str, tuple[str, str]] = {
     MISSING: ("is not there any more", "are not there any more"),

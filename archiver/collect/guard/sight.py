@@ -141,6 +141,7 @@ class _Sight:
             collapsed=_one_loss(COLLAPSED, collapsed),
             vanished=_one_loss(MISSING, self._vanished),
             seeds=sum(answer.capture is not None for answer in seeds),
+            seeds_asked=len(seeds),
             seeds_lost=losses((*self._fate(answer.url, fates), answer.url) for answer in dead),
         )
 

@@ -18,8 +18,8 @@ from archiver.collect.web.verdicts import (
     judge_redirect,
 )
 from archiver.core.capture import PAGE, REQUISITE
-from archiver.core.errors import DomainParked, LoginRequired, SoftNotFound, UnexpectedContent
-from archiver.core.reasons import CATCH_ALL, LOGIN, NOT_THE_FILE, PARKED, SOFT_404
+from archiver.core.errors import DomainParked, LoginRequired, PageReplaced, SoftNotFound, UnexpectedContent
+from archiver.core.reasons import CATCH_ALL, LOGIN, NOT_THE_FILE, PARKED, SOFT_404, TAKEN_DOWN
 from archiver.core.urlidentity import twins_key
 from archiver.core.urlkey import Origin
 
@@ -34,6 +34,7 @@ _ERRORS: dict[str, type[FetchError]] = {
     SOFT_404: SoftNotFound,
     LOGIN: LoginRequired,
     PARKED: DomainParked,
+    TAKEN_DOWN: PageReplaced,
     NOT_THE_FILE: UnexpectedContent,
 }
 

@@ -24,6 +24,7 @@ from archiver.collect.web.documents.facts import (
     MOST_TEXT,
     NOINDEX,
     NOTICE,
+    OFFER,
     PARKING_HOST,
     PLACEHOLDER,
     REDIRECTS,
@@ -55,15 +56,14 @@ _LOGIN_NAMES = re.compile(r"(?:log|sign)[-_]?(?:in|on)(?:\.\w{1,5})?|sso|oauth2?
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an answer is, and why: one sentence."""
+    """What an answer is, and why: one sentence.
+
+    ``refuses`` says that it is not what was asked for, so that it must not be taken for it.
+    """
 
     mark: str
     reason: str
-
-    @property
-    def refuses(self) -> bool:
-        """Whether the answer is not what was asked for, so that it must not be taken for it."""
-        return self.mark not in (SCRIPT_ONLY, TAKEN_DOWN)
+    refuses: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def judge(answer: Answer, probes: Iterable[ProbeAnswer]) -> Verdict | None:
         if verdict is not None:
             return verdict
     if alike is not None and (answer.estranged or not answer.seed):
-        return Verdict(SOFT_404, "the server sends the same for URLs that cannot exist")
+        return _one_for_all(answer, alike)
     return _taken_down(answer) or _shell(answer) if answer.kind == PAGE and answer.html else None
 
 
@@ -230,7 +230,18 @@ def _is_login(facts: Facts) -> bool:
 
 
 def _is_parked(facts: Facts) -> bool:
-    return not {PARKING_HOST, FOR_SALE, PLACEHOLDER}.isdisjoint(facts.signs)
+    return not {PARKING_HOST, FOR_SALE, OFFER, PLACEHOLDER}.isdisjoint(facts.signs)
+
+
+def _one_for_all(answer: Answer, alike: ProbeAnswer) -> Verdict:
+    """Return what a page is that a site sends for URLs that cannot exist as well: what it says of itself tells more."""
+    signs = frozenset(answer.facts.signs) if answer.kind == PAGE and alike.pretended else frozenset()
+    called = printable(answer.facts.title or answer.facts.heading, _QUOTED)
+    if NOTICE in signs and answer.replaces:
+        return Verdict(TAKEN_DOWN, f"the server sends a notice for every URL: {called}")
+    if OFFER in signs:
+        return Verdict(PARKED, "the server says for every URL that a domain is for sale, parked or expired")
+    return Verdict(SOFT_404, "the server sends the same for URLs that cannot exist")
 
 
 def _is_folder_of(url: str, target: str) -> bool:
@@ -248,7 +259,7 @@ def _taken_down(answer: Answer) -> Verdict | None:
     ):
         return None
     called = printable(facts.title or facts.heading, _QUOTED)
-    return Verdict(TAKEN_DOWN, f"a notice stands in place of what was there: {called}")
+    return Verdict(TAKEN_DOWN, f"a notice stands in place of what was there: {called}", refuses=False)
 
 
 def _shell(answer: Answer) -> Verdict | None:
@@ -256,5 +267,5 @@ def _shell(answer: Answer) -> Verdict | None:
     if REDIRECTS in signs or SCRIPTS not in signs or answer.facts.text >= HARDLY_ANY:
         return None
     if EMPTY_ROOT in signs or ({ASKS_FOR_SCRIPT, BARE} <= signs and not answer.facts.heading):
-        return Verdict(SCRIPT_ONLY, "the page has its text only after its scripts ran")
+        return Verdict(SCRIPT_ONLY, "the page has its text only after its scripts ran", refuses=False)
     return None

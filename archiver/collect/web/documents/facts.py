@@ -23,6 +23,7 @@ from archiver.collect.web.documents.phrases import (
     is_error_title,
     is_login_title,
     is_placeholder_title,
+    offers_any_domain,
     offers_domain,
 )
 
@@ -68,6 +69,8 @@ PARKING_HOST = "parking host"
 """A script, frame or redirect of the page leads to those who serve parked domains."""
 FOR_SALE = "for sale"
 """The page says of its own host, by name, that it is for sale, parked or expired."""
+OFFER = "offer"
+"""The page says so of some domain."""
 PLACEHOLDER = "placeholder"
 """The title or the first heading is what a server or hoster shows where there is no site, or none any more."""
 NOTICE = "notice"
@@ -296,8 +299,11 @@ def _text_signs(facts: Facts, words: str, url: str) -> Iterator[str]:
         yield LOGIN_TITLE
     if any(map(is_placeholder_title, said)):
         yield PLACEHOLDER
-    if offers_domain(f"{facts.title} {words}", urlsplit(url).hostname or ""):
+    offer = f"{facts.title} {words}"
+    if offers_domain(offer, urlsplit(url).hostname or ""):
         yield FOR_SALE
+    if offers_any_domain(offer):
+        yield OFFER
 
 
 def _markup_signs(html: str) -> Iterator[str]:

@@ -149,6 +149,7 @@ _FOR_SALE = re.compile(
     r"|прода[её]тся|срок регистрации|正在出售|出售中|域名(?:出售|转让|待售|已过期|可售)|(?:可|待)(?:出售|转让)|已过期"
     r"|販売(?:中|して)|売りに出|판매 ?중|판매합니다"
 )
+_DOMAIN = re.compile(r"domain|dom[eé]in|dom[ií]ni|domen|домен|域名|網域|ドメイン|도메인")
 _PLACEHOLDER = re.compile(
     r"(?:this )?(?:account|site|website|web site|domain)(?: has been| is)? (?:suspended|expired|disabled|deactivated)"
     r"|welcome to (?:nginx|openresty|caddy|tengine)(?: on .{1,40})?"
@@ -178,6 +179,12 @@ def offers_domain(text: str, host: str) -> bool:
     """Say whether a text says of a host, by its name, that it is for sale, parked or expired."""
     folded = _folded(text)
     return host.lower().removeprefix("www.") in folded and _FOR_SALE.search(folded) is not None
+
+
+def offers_any_domain(text: str) -> bool:
+    """Say whether a text says of some domain that it is for sale, parked or expired."""
+    folded = _folded(text)
+    return _DOMAIN.search(folded) is not None and _FOR_SALE.search(folded) is not None
 
 
 def _parts(text: str) -> Iterator[str]:

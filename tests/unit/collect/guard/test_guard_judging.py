@@ -17,6 +17,7 @@ from servers.worlds import (
     busy,
     edited,
     emptied,
+    had,
     led_to,
     login,
     missing,
@@ -24,6 +25,7 @@ from servers.worlds import (
     noticed,
     parked,
     refused,
+    replaced,
     same,
     soft_404,
     timed_out,
@@ -89,6 +91,7 @@ LETHAL = {
     "one notice in place of everything": World(fates=((99, same),), seed=same),
     "the seed alone answers": World(fates=((99, missing),)),
     "a site of one page is gone": World(pages=0, seed=missing),
+    "a notice for every URL, of which the seed alone was asked for": World(seed=replaced, unasked=99),
     "both pages became one": World(pages=1, fates=((1, same),), seed=same),
     "nine in ten lost": World(fates=((45, missing), (45, soft_404))),
     "the seed vanished, and the rest was not asked for": World(seed=missing, unasked=99),
@@ -175,6 +178,7 @@ DIED = {
     ),
     "a login wall": "the seed asks to log in; all 100 pages asked for ask to log in",
     "a site of one page is gone": "the seed is not there any more",
+    "a notice for every URL, of which the seed alone was asked for": "the seed has been replaced by a notice",
     "nine in ten lost": "90 of the 100 pages asked for are lost: 45 show an error page, 45 are not there any more",
 }
 
@@ -183,6 +187,19 @@ DIED = {
 def test_of_a_site_that_is_gone_the_seeds_are_told_first(name: str) -> None:
     """What became of the seeds, and then of the pages."""
     assert LETHAL[name].judgement.reason == DIED[name]
+
+
+def test_several_seeds_are_counted_with_those_that_are_refused() -> None:
+    """Notices that are sent for every URL are no pages, others are; each seed counts once."""
+    other = f"{SITE}other/"
+    before = [had(), had("other/")]
+    refused = [replace(replaced(page), seed=True) for page in before]
+    judgement = judge_site("docs", site_evidence(refused, before, lambda _: True), Thresholds(), None, RUN)
+    assert judgement.reason == "none of the 2 seeds gives a page: 2 have been replaced by a notice"
+    mixed = [refused[0], replace(noticed(before[1]), seed=True)]
+    judgement = judge_site("docs", site_evidence(mixed, before, lambda _: True), Thresholds(), None, RUN)
+    assert judgement.reason == "both pages asked for have been replaced by a notice"
+    assert judgement.examples == (SITE, other)
 
 
 def test_examples_show_each_kind_of_loss() -> None:

@@ -308,3 +308,30 @@ def test_an_announcement_in_chinese_is_recognised() -> None:
         "自本公告发布之日起，暂停开源版产品的下载链接，文档同时下线，并停止提供免费的技术支持。如有需要，请联系商业版客户经理。</p>"
     )
     assert _mark(replace(_answer(page), replaces=True, had=5000), HONEST) == TAKEN_DOWN
+
+
+SALE_PAGE = (
+    "<title>Available</title><h1>Great names</h1><p>This premium domain is for sale. Make an offer today."
+)
+
+
+@pytest.mark.parametrize(
+    ("page", "mark"),
+    [(NOTICE_PAGE, TAKEN_DOWN), (SALE_PAGE, PARKED), (LOGIN_PAGE, LOGIN), (BARE_ERROR, SOFT_404)],
+)
+def test_one_page_for_every_url_is_called_what_it_says_that_it_is(page: str, mark: str) -> None:
+    """A notice, an offer or a login that also stands at URLs that cannot exist is more than an error page, and refused as one."""
+    answer = replace(_answer(page), replaces=True, had=2000)
+    for each in (answer, replace(answer, seed=True, estranged=True)):
+        verdict = judge(each, [_pretends(page)])
+        assert verdict is not None
+        assert (verdict.mark, verdict.refuses) == (mark, True)
+
+
+def test_an_offer_alone_is_a_page_of_its_own() -> None:
+    """What sells domains is refused only where it stands at URLs that cannot exist, too: a manual may be about that."""
+    assert _mark(_answer(SALE_PAGE), HONEST) == ""
+    front = replace(_answer(SALE_PAGE, "/docs/", seed=True), replaces=True, had=2000)
+    assert _mark(front, _pretends(SALE_PAGE)) == "", "a seed that leads on is the site"
+    words = SALE_PAGE.replace("domain", "boat")
+    assert _mark(replace(_answer(words), replaces=True, had=2000), _pretends(words)) == SOFT_404
