@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Callable, Collection, Container, Iterable, Mapping, Sequence, TypeVar
 from urllib.parse import urlsplit
 
+from archiver.collect.statuses import GONE_STATUSES
 from archiver.core.capture import PAGE
 from archiver.core.descriptor import Platform
 from archiver.core.errors import PageMoved
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult, SiteResult
 
 _Result = TypeVar("_Result", bound="ImageResult | FileResult")
-_GONE = frozenset({"404", "410"})
+_GONE = frozenset(str(int(status)) for status in GONE_STATUSES)
 _NOWHERE = "redirects to {}, which leads to nothing"
 _NOT_THERE = frozenset({SOFT_404, PARKED, NOT_THE_FILE})
 
@@ -68,7 +69,7 @@ def merged_captures(
 def vanished(answers: Iterable[Answer]) -> dict[str, str]:
     """Return the URLs of the last good snapshot's view that upstream has no longer, by what it answered.
 
-    It says so by 404 or 410, by an error page, a parked one or a notice in place of the page, or by a redirect to where the
+    It says so by 404, 410 or 451, by an error page, a parked one or a notice in place of the page, or by a redirect to where the
     spec does not follow it, or to a front page: a seed, where a seed leads, or the root of a host. A site that as a whole
     is not healthy is another matter: of that nothing vanishes.
 

@@ -39,7 +39,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class BrokenLink:
-    """A link of the site itself that leads nowhere (404 or 410) and was never captured."""
+    """A link of the site itself that leads nowhere (404, 410 or 451) and was never captured."""
 
     source: str
     url: str

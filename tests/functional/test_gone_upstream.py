@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from servers.registry import serving as registry_serving
-from servers.site import put, serving
+from servers.site import Reply, put, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +71,30 @@ def test_what_vanished_one_by_one_is_told_to_readers(console: Console, *, bundle
     with console.serving(bundle if bundled else "archives") as served:
         _assert_told(served, url, day)
         assert "gone" not in json.loads(served.get(f"/-/lookup.json?url={kept}"))
+
+
+@pytest.mark.parametrize(
+    ("status", "codes", "gone"), [(451, [3, 0, 0], 1), (410, [3, 0, 0], 1), (403, [3, 3, 3], 0)]
+)
+def test_a_page_that_upstream_withholds_for_good_is_a_failure_once(
+    console: Console, status: int, codes: list[int], gone: int
+) -> None:
+    """451 says that it is not given to anybody: gone, with its last good capture kept. 403 may pass, and fails each time."""
+    with serving({}) as site:
+        pages = [f"page{number}.html" for number in range(8)]
+        put(site, "docs/", "<title>Start</title>" + "".join(f"<a href={name}>x</a>" for name in pages))
+        for name in pages:
+            put(site, f"docs/{name}", f"<title>{name}</title><main><p>words to keep, of {name}</p></main>")
+        spec = console.write(
+            "sample.yaml", json.dumps({"project": "sample", "docs": [{"seeds": [site.url("/docs/")]}]})
+        )
+        console.succeed("archive", spec)
+        site.answers["/docs/page3.html"] = Reply(b"not for you", status)
+        assert [console.run("archive", spec).code for _ in codes] == codes
+        newest = console.run("archive", spec, "--json").json
+        assert newest["verdict"] == "healthy"
+        site.answers["/docs/page3.html"] = Reply(b"<title>page3.html</title><main><p>back</p></main>")
+        assert console.run("archive", spec).code == 0
+    records = sorted((console.folder / "archives/sample/snapshots").glob("*Z.json"))
+    counts = [json.loads(record.read_text())["sites"][0]["gone"] for record in records]
+    assert counts == [0, *([gone] * 4), 0]

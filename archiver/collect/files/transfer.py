@@ -18,6 +18,7 @@ from archiver.collect.contentrange import ContentRange
 from archiver.collect.files.answer import Answer
 from archiver.collect.files.content import HEAD, mistake
 from archiver.collect.files.validators import RangeValidator
+from archiver.collect.statuses import GONE_STATUSES
 from archiver.core.errors import DigestMismatch, FileGone, ResponseBroken, UnexpectedContent
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 MOST_UNANNOUNCED = 64 << 30
 """The most bytes of a file whose server does not say how many there are."""
 _PACKED = (".gz", ".tgz", ".svgz", ".br", ".zst")
-_GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _MOST_DROPPED = 2
 _REST_REFUSED = (HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
@@ -248,7 +248,7 @@ class Transfer:
             raise UnexpectedContent(f"{reason}, again and again", place=self._request.url)
 
     def _refused(self, response: requests.Response) -> FetchError:
-        if self._request.had and response.status_code in _GONE:
+        if self._request.had and response.status_code in GONE_STATUSES:
             return FileGone(
                 f"the server has it no longer (HTTP {response.status_code}); the copy of {self._request.had} is kept",
                 place=self._request.url,

@@ -131,7 +131,8 @@ class Transport:
                 f" (if it is on this machine, write in the spec: registries, {endpoint.registry}, tls: {{}})"
             )
         error = refusal(response, detail)
-        if response.status_code == HTTPStatus.NOT_FOUND and (said.code or _is_json(response)):
+        absent = response.status_code == HTTPStatus.NOT_FOUND and (said.code or _is_json(response))
+        if absent or response.status_code == HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
             return ManifestUnknown(f"the registry does not have it ({error.message})", place=response.url)
         if response.status_code in (401, 403):
             return AuthenticationFailed(f"the registry denies access ({error.message})", place=response.url)

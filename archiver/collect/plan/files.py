@@ -18,6 +18,7 @@ from archiver.collect.files.validators import RangeValidator
 from archiver.collect.plan.asking import Question, answers
 from archiver.collect.plan.model import FAILED, GONE, MOVED, NEW, UNCHANGED, UNKNOWN, Amount, PlannedFile
 from archiver.collect.retry import DEFAULT_PATIENCE, Brake, Patience, Retrier
+from archiver.collect.statuses import GONE_STATUSES
 from archiver.core.errors import ContentError, FetchError, FileGone
 from archiver.core.snapshot import Failure
 from archiver.core.urlkey import Origin
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from archiver.store.blobs import BlobReader
 
 _A_HOST = 4  # requests at a time
-_GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _NO_HEAD = (HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
 
 
@@ -142,7 +142,7 @@ class _Examiner:
         before = self.previous.get(file.url)
         if status in _NO_HEAD:
             return PlannedFile(file.url, NEW if before is None else UNKNOWN, file.index)
-        if status in _GONE and before is not None:
+        if status in GONE_STATUSES and before is not None:
             raise FileGone(
                 f"the server has it no longer (HTTP {status}); the copy of {before.fetched} is kept",
                 place=file.url,

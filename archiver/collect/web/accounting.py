@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Mapping
 
+from archiver.collect.statuses import GONE_STATUSES
 from archiver.collect.web.documents.document import NO_FACTS, NO_LINKS, Document
 from archiver.collect.web.documents.mediatype import is_html, media_type
 from archiver.collect.web.documents.sitemap import NOT_A_SITEMAP
@@ -196,12 +197,12 @@ class Accounting:
 
     def _account_error(self, entry: Found, status: int) -> None:
         lost = entry.url in self._previous
-        if status in (404, 410) and self._is_known_gone(entry):
+        if status in GONE_STATUSES and self._is_known_gone(entry):
             return
         tried = entry.kind == SITEMAP and self._sitemaps.is_guess(entry.url)
         if entry.guessed and not lost:
             self._frontier.forget(entry.url)
-        elif entry.seed or lost or tried or status not in (404, 410):
+        elif entry.seed or lost or tried or status not in GONE_STATUSES:
             self.fail(entry.url, status_refused(entry.url, status, lost=lost))
         else:
             self._frontier.broken_link(entry.url, status, entry.referrer)

@@ -186,6 +186,8 @@ def _answer(**values):
     [
         (_answer(status="404"), True),
         (_answer(status="410", code="fetch.status"), True),
+        (_answer(status="451", code="fetch.status"), True),
+        (_answer(status="403", code="fetch.status"), False),
         (_answer(status="404", earlier=None), False),
         (_answer(status="404", earlier=replace(PAGE, kind="requisite")), True),
         (_answer(status="403", code="fetch.status"), False),
@@ -212,7 +214,7 @@ def _answer(**values):
     ],
 )
 def test_upstream_says_by_its_answer_that_it_has_a_page_no_longer(answer, gone):
-    """404, 410, another page in its place, the front page, or a move out of scope; never a failure or a login."""
+    """404, 410, 451, another page in its place, the front page, or a move out of scope; never a failure or a login."""
     assert (
         answer.url in vanished([answer, Answer("http://a/docs/", "page", seed=True, status="200")])
     ) is gone

@@ -410,7 +410,7 @@ def test_another_page_takes_the_place_of_a_page(bench: Bench) -> None:
         assert bench.left(site.url("/kk.tgz")) == 0
 
 
-@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("status", [404, 410, 451])
 def test_what_was_here_before_is_gone(bench: Bench, status: int) -> None:
     """A file that the last snapshot has is told from one that never was."""
     with serving({"/kk.tgz": Reply(status=status)}) as site:

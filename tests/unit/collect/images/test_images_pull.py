@@ -273,6 +273,17 @@ def test_a_new_tag_is_taken_from_the_mirror_of_a_dead_registry(
     assert [(image.digest, image.registry) for image in outcome.images] == [(made.digest, mirror.host)]
 
 
+@pytest.mark.parametrize(("status", "code"), [(451, "registry.gone"), (403, "registry.auth")])
+def test_what_a_registry_withholds_by_law_is_gone(
+    layout: ImageLayout, registry: Registry, status: int, code: str
+) -> None:
+    """451 says that nobody is given the image, without more ado; 403 says that we are not, today."""
+    registry.image("app:1", b"x")
+    before = pull(layout, registry, "app:1").images
+    registry.answers["/v2/app/manifests/1"] = Reply(b"not for you", status)
+    assert codes(pull(layout, registry, "app:1", previous=before)) == [code]
+
+
 def test_what_a_mirror_alone_has_is_had_from_there_again(layout: ImageLayout, registry: Registry) -> None:
     """Where the registry had lost the tag before it was archived, its 404 is no news."""
     registry.answers["/v2/app/manifests/1"] = ABSENT
