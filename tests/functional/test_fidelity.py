@@ -136,6 +136,38 @@ def test_nothing_changed_is_no_difference(seen: Callable[[dict[str, Answer]], Di
     assert seen({}).none
 
 
+# Half a pixel to the left of where its text was drawn first, once the page is long enough for a scroll bar.
+_GROWING = """<style>
+  body { margin: 0 } main { max-width: 1320px; margin: auto }
+  aside { position: sticky; top: 0; height: 500px; overflow-y: auto }
+</style><main><aside>Install and trim the wick</aside><p>Read this</p></main><script>
+  const whole = () => {
+    document.body.append(document.createElement("footer"));
+    document.body.lastChild.style = "display: block; height: 3000px";
+  };
+  const afterNext = then => requestAnimationFrame(() => requestAnimationFrame(then));
+  FIRST_DRAWN
+</script>"""
+
+
+def test_a_page_drawn_while_it_arrived_is_no_difference(tmp_path: Path) -> None:
+    """What was drawn before a page was whole, as on a busy machine, is drawn as where all came at once."""
+    need("chromium")
+    answers: dict[str, Answer] = {
+        path: Reply(f"<!doctype html><title>x</title>{_GROWING.replace('FIRST_DRAWN', how)}".encode())
+        for path, how in (("/at-once", "whole()"), ("/in-parts", "afterNext(() => afterNext(whole))"))
+    }
+    pictures = []
+    with browser(tmp_path) as chromium, serving(answers) as site:
+        for path in answers:
+            with chromium.tab() as tab:
+                tab.resize(1400, 1000)
+                tab.go(site.url(path))
+                tab.wait("document.querySelector('footer')")
+                pictures.append(tab.picture())
+        assert count_pixels(chromium, *pictures) == 0
+
+
 def test_another_text_is_seen(seen: Callable[[dict[str, Answer]], Difference]) -> None:
     """A word less is another text, and another picture."""
     found = seen({"/": html(head=_PAGE, text="A.")})

@@ -235,15 +235,30 @@ class Tab:
 
     def picture(self) -> bytes:
         """Return a PNG of what the page shows, as large as the window, once two in a row are the same."""
+        self._draw_anew()
         last = b""
         for _ in range(_MOST_PICTURES):
-            message = self._answer("Page.captureScreenshot", {"format": "png"})
-            taken = base64.b64decode(message["result"]["data"])
+            taken = self._capture()
             if taken == last:
                 break
             last = taken
         self.settle()
         return taken
+
+    def _draw_anew(self) -> None:
+        """Have all that is drawn be drawn once more, with what the page is now.
+
+        What was drawn while the page arrived is kept, and text keeps the fraction of a pixel that it was at
+        then, say before the page was long enough for a scroll bar. A filter makes the browser give that up,
+        and this is one that no page is told of.
+        """
+        for deficiency in ("achromatopsia", "none"):
+            self._answer("Emulation.setEmulatedVisionDeficiency", {"type": deficiency})
+            self._capture()
+
+    def _capture(self) -> bytes:
+        message = self._answer("Page.captureScreenshot", {"format": "png"})
+        return base64.b64decode(message["result"]["data"])
 
     def settle(self) -> None:
         """Wait until the page has loaded and neither a request nor a script's queued work is left."""

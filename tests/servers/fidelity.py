@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from servers.browser import browser
@@ -157,9 +158,7 @@ def gone(subject: Subject, folder: Path, *options: str) -> Iterator[Gone]:
     console = Console(folder)
     with subject.up(folder) as live:
         with outside() as internet, browser(folder, internet) as chromium:
-            with chromium.tab() as tab:
-                _watch(tab)
-                pages = list(explore(tab, live.seeds, live.is_page))
+            pages = list(explore(partial(_look, chromium, Addresses()), live.seeds, live.is_page))
             with chromium.tab() as tab:
                 _go(tab, subject, live.home)
         spec = json.dumps({"project": "site", "docs": list(live.sources)})
@@ -194,9 +193,7 @@ def replay(site: Gone) -> Fidelity:
 
 def _compared(chromium: Browser, addresses: Addresses, page: Shown) -> tuple[Difference, Shown]:
     for _ in range(_LOOKS):
-        with chromium.tab() as tab:
-            _watch(tab)
-            shown = look(tab, page.url, addresses)
+        shown = _look(chromium, addresses, page.url)
         difference = compare(page, shown, count_pixels(chromium, page.picture, shown.picture))
         if difference.none:
             break
@@ -210,10 +207,13 @@ def _keep(folder: Path, differing: Sequence[tuple[Shown, tuple[Difference, Shown
         (folder / f"{number:03}-replayed.png").write_bytes(replayed.picture)
 
 
-def _watch(tab: Tab) -> None:
-    tab.resize(*WINDOW)
-    tab.hold_still()
-    tab.keep_nothing()
+def _look(chromium: Browser, addresses: Addresses, url: str) -> Shown:
+    """Look at a page in a tab that holds nothing of another one, be it live or replayed."""
+    with chromium.tab() as tab:
+        tab.resize(*WINDOW)
+        tab.hold_still()
+        tab.keep_nothing()
+        return look(tab, url, addresses)
 
 
 def _go(tab: Tab, subject: Subject, home: str) -> None:

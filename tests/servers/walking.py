@@ -1,6 +1,6 @@
 """Every page of a site as a reader sees it, live and replayed, and in what the two differ.
 
-A walk opens pages in Chromium one after the other, in one window and with nothing from its cache, and keeps
+A walk opens pages in Chromium one after the other, each in a tab of its own with nothing cached, and keeps
 of each what can be told apart afterwards: its text, a picture, the states of its fonts, what was asked for,
 what failed, and what scripts complained of.
 """
@@ -111,11 +111,19 @@ class Addresses:
         return text
 
 
-def explore(tab: Tab, seeds: Iterable[str], is_page: Callable[[str], bool]) -> Iterator[Shown]:
-    """Yield all pages of a live site that can be reached from the seeds by links and forms, scripts' own too."""
+def explore(
+    show: Callable[[str], Shown], seeds: Iterable[str], is_page: Callable[[str], bool]
+) -> Iterator[Shown]:
+    """Yield all pages of a live site that can be reached from the seeds by links and forms, scripts' own too.
+
+    Args:
+        show: looks at the page of a URL.
+        seeds: the URLs to begin with.
+        is_page: whether a URL is one of the site's pages.
+    """
     urls = list(dict.fromkeys(seeds))
     for url in urls:
-        shown = look(tab, url, Addresses())
+        shown = show(url)
         for link in shown.links:
             found = link.partition("#")[0].partition("?")[0]
             if found not in urls and is_page(found):
