@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Sequence
 from archiver.core.reasons import (
     BUSY_HOST,
     DEAD_HOST,
+    NO_ROBOTS,
     NOT_WEB,
     OTHER_LOCALE,
     OTHER_VERSION,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ADVICE = {
     ROBOTS: "The site's robots.txt forbids these. If you may archive them all the same, set robots: ignore in the spec.",
+    NO_ROBOTS: "The host's robots.txt could not be read, which forbids everything there. The next run asks for these.",
     DEAD_HOST: "Several URLs in a row got no connection, so the rest of the host was not tried.",
     BUSY_HOST: "The host wanted no more requests, again and again. The next run asks for these; fewer connections or a delay in the spec may help.",
     OUTSIDE: "Pages that belong to the site after all can be added to scope.include in the spec.",

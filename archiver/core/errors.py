@@ -311,6 +311,12 @@ class RobotsForbidden(FetchError):
     code = "fetch.robots"
 
 
+class RobotsUnread(FetchError):
+    """robots.txt cannot be had or read, which forbids everything for as long as that lasts (RFC 9309, section 2.3.1.4)."""
+
+    code = "fetch.norobots"
+
+
 class NamesCollide(UsageError):
     """Several images would get one name in the registry that they are pushed to; ``place`` is that name."""
 

@@ -30,6 +30,7 @@ _SAID = {
     reasons.OTHER_VERSION: "It belongs to a version of the documentation that was not archived.",
     reasons.OTHER_LOCALE: "It belongs to a language of the documentation that was not archived.",
     reasons.ROBOTS: "The site asks programs not to fetch it (robots.txt), so it was not archived.",
+    reasons.NO_ROBOTS: "Its server could not say whether programs may fetch it (robots.txt)",
     reasons.DEAD_HOST: "Its server could not be reached",
     reasons.BUSY_HOST: "Its server was too busy to give it out",
     reasons.NOT_THERE: "The site had no such page",

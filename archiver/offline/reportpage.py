@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from archiver.core.reasons import (
     BUSY_HOST,
     DEAD_HOST,
+    NO_ROBOTS,
     NOT_WEB,
     OTHER_LOCALE,
     OTHER_VERSION,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _EXPLAINED = {
     ROBOTS: "The site's robots.txt asks programs to leave these alone.",
+    NO_ROBOTS: "The host's robots.txt could not be read, which forbids everything there.",
     DEAD_HOST: "Several URLs in a row got no connection, so the rest of the host was not tried.",
     BUSY_HOST: "The host wanted no more requests, again and again.",
     OUTSIDE: "Linked to, and no part of what was to be archived.",

@@ -455,14 +455,18 @@ def test_robots_txt_is_obeyed_and_archived(paths: ProjectPaths) -> None:
 
 
 @pytest.mark.parametrize(
-    "robots", [Reply(b"User-agent: *\nDisallow: /\n", type="text/plain"), Reply(b"", 503)]
+    ("robots", "code"),
+    [
+        (Reply(b"User-agent: *\nDisallow: /\n", type="text/plain"), "fetch.robots"),
+        (Reply(b"", 503), "fetch.norobots"),
+    ],
 )
-def test_a_forbidden_seed_is_a_failure_with_a_way_out(paths: ProjectPaths, robots: Reply) -> None:
-    """Where robots.txt forbids the seed, or cannot be had, the failure says how to override that."""
+def test_a_forbidden_seed_is_a_failure_with_a_way_out(paths: ProjectPaths, robots: Reply, code: str) -> None:
+    """Where robots.txt forbids the seed, or cannot be had, the failure says which, and how to override that."""
     with serving({"/robots.txt": robots, "/docs/": html()}) as site:
         outcome = crawl_site(paths, doc_site(site))
         failures = {failure.subject: failure for failure in outcome.failures}
-        assert failures[site.url("/docs/")].code == "fetch.robots"
+        assert failures[site.url("/docs/")].code == code
         assert "robots: ignore" in failures[site.url("/docs/")].message
         assert "/docs/" not in site.targets()
         ignoring = crawl_site(paths, doc_site(site, robots="ignore"), snapshot=SECOND)
@@ -765,7 +769,7 @@ def test_a_robots_txt_that_cannot_be_read_forbids_everything(
         assert site.targets() == ["/robots.txt"]
         assert {failure.subject: failure.code for failure in outcome.failures} == {
             site.url("/robots.txt"): "fetch.unreadable",
-            site.url("/docs/"): "fetch.robots",
+            site.url("/docs/"): "fetch.norobots",
         }
 
 

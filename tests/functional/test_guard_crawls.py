@@ -157,3 +157,29 @@ def test_pages_without_their_text_are_told(paths: ProjectPaths) -> None:
     judgement = _judged(paths, empty)
     assert judgement.verdict == DEGRADED
     assert judgement.reason == "12 of the 13 pages that answer have lost most of their text"
+
+
+@pytest.mark.parametrize("without_robots", [False, True])
+def test_a_site_that_does_nothing_but_fail_is_told(paths: ProjectPaths, without_robots: bool) -> None:
+    """Errors for every URL, robots.txt too or not: the server fails, and forbids nothing; the examples are three URLs."""
+
+    def fail(asked: Asked) -> Reply:
+        return Reply(b"", 404 if asked.target == "/robots.txt" and without_robots else 503)
+
+    judgement = _judged(paths, _answering(fail))
+    assert judgement.verdict == GONE
+    assert "forbids" not in judgement.reason
+    assert ("robots.txt" in judgement.reason) is not without_robots
+    assert "server" in judgement.reason
+    assert len(set(judgement.examples)) == 3
+
+
+def test_a_robots_txt_that_forbids_what_it_allowed_is_told(paths: ProjectPaths) -> None:
+    """Only a line that was read forbids; what it forbids is not asked for, and the seed says so."""
+
+    def forbid(site: Site) -> None:
+        site.answers["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /docs/", type="text/plain")
+
+    judgement = _judged(paths, forbid)
+    assert judgement.verdict == GONE
+    assert judgement.reason == "the seed may not be asked for: robots.txt forbids it"

@@ -33,7 +33,8 @@ REASONS = {
     *(reasons.EXCLUDED, reasons.OUTSIDE, reasons.NOT_WEB, reasons.OTHER_VERSION, reasons.OTHER_LOCALE),
     *(traps.TOO_DEEP, traps.REPEATED, traps.CALENDAR, traps.QUERIES, traps.SESSION, traps.SORTED),
     *(reasons.REDIRECT_LOOP, reasons.TOO_MANY_REDIRECTS, reasons.NOT_THERE, reasons.TOO_LONG),
-    *(reasons.ROBOTS, reasons.PRIVATE, reasons.DEAD_HOST, reasons.BUSY_HOST, reasons.GONE_UPSTREAM),
+    *(reasons.ROBOTS, reasons.NO_ROBOTS, reasons.PRIVATE, reasons.DEAD_HOST, reasons.BUSY_HOST),
+    reasons.GONE_UPSTREAM,
     *limits.REASONS,
 }
 MARKS = {

@@ -21,6 +21,7 @@ from archiver.core.errors import (
     PageReplaced,
     RateLimited,
     RobotsForbidden,
+    RobotsUnread,
     ServerBusy,
     SoftNotFound,
     TagGone,
@@ -38,6 +39,7 @@ UNREACHABLE = "unreachable"
 SILENT = "silent"
 FAILING = "failing"
 FORBIDDEN = "forbidden"
+UNREAD = "robots unreadable"
 ERROR_PAGE = "error page"
 LOGIN_PAGE = "login page"
 PARKED_DOMAIN = "parked domain"
@@ -49,7 +51,7 @@ OTHER_HOST = "other host"
 ELSEWHERE = "elsewhere"
 COLLAPSED = "collapsed"
 
-PASSING = frozenset({BUSY, UNREACHABLE, SILENT, FAILING, FORBIDDEN})
+PASSING = frozenset({BUSY, UNREACHABLE, SILENT, FAILING, FORBIDDEN, UNREAD})
 """Kinds that say nothing of whether upstream has the thing still: it may be there again tomorrow."""
 
 _BY_STATUS: Mapping[str, str] = {"404": MISSING, "410": MISSING, "451": WITHHELD, "408": BUSY, "429": BUSY}
@@ -61,6 +63,7 @@ _BY_CODE: Mapping[str, str] = {
     AuthenticationFailed.code: DENIED,
     FetchTimeout.code: SILENT,
     RobotsForbidden.code: FORBIDDEN,
+    RobotsUnread.code: UNREAD,
     SoftNotFound.code: ERROR_PAGE,
     LoginRequired.code: LOGIN_PAGE,
     DomainParked.code: PARKED_DOMAIN,
@@ -78,8 +81,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     SILENT: ("is not answered in time", "are not answered in time"),
     FAILING: ("cannot be fetched", "cannot be fetched"),
     FORBIDDEN: (
-        "may not be asked for: robots.txt forbids it, or cannot be read",
-        "may not be asked for: robots.txt forbids it, or cannot be read",
+        "may not be asked for: robots.txt forbids it",
+        "may not be asked for: robots.txt forbids them",
+    ),
+    UNREAD: (
+        "may not be asked for: the server fails, and gives no robots.txt",
+        "may not be asked for: the server fails, and gives no robots.txt",
     ),
     ERROR_PAGE: ("shows an error page", "show an error page"),
     LOGIN_PAGE: ("asks to log in", "ask to log in"),
@@ -159,4 +166,4 @@ def losses(found: Iterable[tuple[str, str, str]]) -> tuple[Loss, ...]:
 def examples_of(found: Sequence[Loss]) -> tuple[str, ...]:
     """Return three examples of losses: one of each kind of loss first, so that all of them are shown where they can be."""
     turns = (loss.examples[turn : turn + 1] for turn in range(MOST_EXAMPLES) for loss in found)
-    return tuple(name for turn in turns for name in turn)[:MOST_EXAMPLES]
+    return tuple(dict.fromkeys(name for turn in turns for name in turn))[:MOST_EXAMPLES]

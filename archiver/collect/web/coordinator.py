@@ -32,12 +32,13 @@ from archiver.core.errors import (
     RecordCorrupt,
     ResponseBroken,
     RobotsForbidden,
+    RobotsUnread,
     ServerBusy,
     StoreError,
     Unreadable,
 )
 from archiver.core.printable import printable
-from archiver.core.reasons import BUSY_HOST, DEAD_HOST, PRIVATE, ROBOTS
+from archiver.core.reasons import BUSY_HOST, DEAD_HOST, NO_ROBOTS, PRIVATE, ROBOTS
 from archiver.core.retryafter import retry_after
 
 if TYPE_CHECKING:
@@ -252,6 +253,8 @@ class Coordinator:
             self._accounting.refuse(
                 url, BUSY_HOST, ServerBusy("its host wanted no more requests for too long", place=url)
             )
+        elif unread := host.policy.refusal:
+            self._accounting.refuse(url, NO_ROBOTS, RobotsUnread(unread, place=url, hint=_ROBOTS_HINT))
         elif forbidden := host.policy.forbids(url):
             self._accounting.refuse(url, ROBOTS, RobotsForbidden(forbidden, place=url, hint=_ROBOTS_HINT))
         elif job.is_first_try and self._is_page_too_many(url):

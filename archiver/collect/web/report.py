@@ -16,6 +16,7 @@ from archiver.core.reasons import (
     BUSY_HOST,
     DEAD_HOST,
     GONE_UPSTREAM,
+    NO_ROBOTS,
     OTHER_LOCALE,
     OTHER_VERSION,
     OUTSIDE,
@@ -47,7 +48,7 @@ MOST_OTHERS = 1_000
 MOST_EDITIONS = 200
 """Versions listed, and locales."""
 
-_MISSED = frozenset({ROBOTS, DEAD_HOST, BUSY_HOST, TOO_LONG, TOO_MANY_REDIRECTS, *REASONS})
+_MISSED = frozenset({ROBOTS, NO_ROBOTS, DEAD_HOST, BUSY_HOST, TOO_LONG, TOO_MANY_REDIRECTS, *REASONS})
 
 # Each selects what is listed as reason, url, note, referrer; the one parameter is the source.
 _FAILED = "SELECT code AS reason, url, message AS note, referrer FROM problems WHERE source = ?"

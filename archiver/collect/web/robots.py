@@ -51,7 +51,7 @@ class RobotsPolicy:
 
     Attributes:
         delay: seconds between requests that it asks for, at most 30.
-        refusal: why nothing may be fetched, where nothing may; else empty.
+        refusal: why nothing may be fetched, where the file could not be had; else empty.
         sitemaps: the addresses behind ``Sitemap:``, as they stand there, in order.
     """
 
