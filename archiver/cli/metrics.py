@@ -121,6 +121,11 @@ def _of_sources(statuses: Sequence[ProjectStatus]) -> Iterator[_Family]:
         tuple((labels, judgement.verdict == HEALTHY) for labels, judgement in judged),
     )
     yield _Family(
+        "archiver_source_retired",
+        "Whether the source is not asked any more, because the spec says so.",
+        tuple((labels, judgement.retired) for labels, judgement in judged),
+    )
+    yield _Family(
         "archiver_source_verdict",
         "1 for what was judged of the source, 0 for the other verdicts.",
         tuple(

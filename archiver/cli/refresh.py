@@ -247,5 +247,5 @@ class _Refreshing:
 
 def _outcome_json(outcome: RunResult | NotDue, seconds: float) -> dict[str, Any]:
     if isinstance(outcome, NotDue):
-        return {"state": "not due", "due": iso(outcome.until)}
+        return {"state": "not due", "due": iso(outcome.until) if outcome.until else ""}
     return {"state": "archived", **summary_json(outcome, seconds)}

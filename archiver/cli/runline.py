@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 from archiver.collect.refresh import NotDue
 from archiver.core.amounts import count_text, size_text
 from archiver.core.errors import LockHeld
-from archiver.core.judgement import HEALTHY
 from archiver.core.printable import printable
 
 if TYPE_CHECKING:
@@ -22,9 +21,11 @@ _LONGEST = 300  # characters of a reason or a failure
 def outcome_line(outcome: RunResult | NotDue, seconds: float) -> str:
     """Return what was refreshed, what is bad first."""
     if isinstance(outcome, NotDue):
+        if outcome.until is None:
+            return f"{outcome.project}: not due: all its sources are retired"
         return f"{outcome.project}: not due before {outcome.until:%Y-%m-%d %H:%M} UTC"
     snapshot = outcome.snapshot
-    ill = {judgement.source for judgement in snapshot.judgements if judgement.verdict != HEALTHY}
+    ill = {judgement.source for judgement in snapshot.judgements if judgement.is_alarm}
     failures = [
         failure for failure in snapshot.failures if failure.source not in ill
     ]  # the others are part of why
@@ -32,7 +33,7 @@ def outcome_line(outcome: RunResult | NotDue, seconds: float) -> str:
     parts = bad or ["healthy"]
     parts.append(f"snapshot {snapshot.id}: {', '.join(_amounts(snapshot))}")
     parts.append(f"{size_text(outcome.bytes)} received in {_took(seconds)}")
-    if snapshot.failures or any(judgement.verdict != HEALTHY for judgement in snapshot.judgements):
+    if snapshot.failures or ill:
         parts.append(f"report: {outcome.paths.report_page(snapshot.id)}")
     return f"{snapshot.project}: {'; '.join(parts)}"
 
@@ -53,7 +54,7 @@ def is_alarming(outcome: RunResult | NotDue) -> bool:
 
 def _ill(snapshot: Snapshot) -> Iterator[str]:
     for judgement in snapshot.judgements:
-        if judgement.verdict != HEALTHY:
+        if judgement.is_alarm:
             reason = printable(judgement.reason, _LONGEST)
             such = f" (such as {printable(judgement.examples[0], _LONGEST)})" if judgement.examples else ""
             kept = f", kept as of {judgement.good}" if judgement.keeps else ""

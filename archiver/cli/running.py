@@ -65,7 +65,7 @@ def exit_code_of(snapshot: Snapshot) -> int:
     Of a source that is not healthy the last good copy stands in. Where there never was one, as in a first run, what could
     not be had has only failed.
     """
-    if any(judgement.keeps for judgement in snapshot.judgements):
+    if any(judgement.keeps and judgement.is_alarm for judgement in snapshot.judgements):
         return SOURCE_GONE
     return FAILURES if snapshot.failures or snapshot.verdict != HEALTHY else COMPLETE
 
@@ -107,7 +107,7 @@ def _ended(loaded: LoadedSpec, outcome: RunResult | NotDue, times: _Times) -> La
             times.seconds,
             COMPLETE,
             PROGRAM,
-            due=iso(outcome.until),
+            due=iso(outcome.until) if outcome.until else "",
             failures=outcome.failures,
         )
     due = next_due(loaded, outcome.snapshot)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from archiver.store.status import ProjectStatus
 
 NEVER = "never good"
+RETIRED = "retired"
 _COLUMNS = (
     Column("HEALTH"),
     Column("LAST RUN", right=True),
@@ -101,7 +102,7 @@ def project_text(status: ProjectStatus, shared: Mapping[str, int], now: datetime
         rows = [_source_row(judgement, now) for judgement in status.judgements]
         heading, *told = table_lines(_SOURCE_COLUMNS, rows, width=terminal.width, indent=_INDENT)
         lines.append(terminal.styled(heading, BOLD))
-        ill = [judgement.verdict != HEALTHY for judgement in status.judgements]
+        ill = [judgement.is_alarm for judgement in status.judgements]
         lines += [terminal.styled(row, RED if bad else PLAIN) for row, bad in zip(told, ill)]
         lines += told[len(ill) :]
     troubles = list(_troubles(status, now, terminal, examples=True))
@@ -109,15 +110,17 @@ def project_text(status: ProjectStatus, shared: Mapping[str, int], now: datetime
 
 
 def health_text(status: ProjectStatus) -> str:
-    """Return a project's health in a word or two: ``healthy``, ``degraded``, ``gone``, or that nothing good was had."""
-    return status.verdict or NEVER
+    """Return a project's health in a word or two: ``healthy``, ``degraded``, ``gone``, ``retired``, or that nothing good was had."""
+    return RETIRED if status.is_retired else status.verdict or NEVER
 
 
 def due_text(status: ProjectStatus, now: datetime) -> str:
-    """Return when a project is due again: ``in 5 h``, ``now``, or for how long it has been; empty where it never ran."""
+    """Return when a project is due again: ``in 5 h``, ``now``, ``never``, or for how long it has been; empty where it never ran."""
     run = status.last_run
     if run is None:
         return ""
+    if status.is_retired:
+        return "never"
     due = _moment(run.due)
     if due is None or due <= now <= due + _LATE:
         return "now"
@@ -140,7 +143,7 @@ def _row(status: ProjectStatus, shared: Mapping[str, int], now: datetime) -> Seq
 
 def _source_row(judgement: Judgement, now: datetime) -> Sequence[str]:
     return (
-        _loud(judgement.verdict),
+        RETIRED if judgement.retired else _loud(judgement.verdict),
         _ago(judgement.checked, now),
         _ago(healthy_last(judgement), now) or "never",
         f"{judgement.alive:,}",
@@ -179,7 +182,7 @@ def _troubles(
 ) -> Iterator[str]:
     """Yield what is wrong with a project, in lines that fit."""
     for judgement in status.judgements:
-        if judgement.verdict != HEALTHY:
+        if judgement.is_alarm:
             since = f" since {judgement.since[:10]}" if judgement.since else ""
             kept = f"; kept as of {judgement.good}" if judgement.keeps else ""
             said = [
@@ -194,6 +197,10 @@ def _troubles(
 
 
 def _sayings(status: ProjectStatus, now: datetime) -> Iterator[str]:
+    for judgement in status.judgements:
+        if judgement.retired:
+            since = f" since {judgement.since[:10]}" if judgement.since else ""
+            yield f"{judgement.source} is retired: it stays as it is, and is not asked any more (last: {judgement.verdict}{since})"
     run = status.last_run
     if run is not None and run.error:
         yield f"the last run, {_ago(run.finished, now)}, ended with: {run.error} [{run.error_code}]"
@@ -223,7 +230,7 @@ def _ending(run: LastRun | None) -> str:
 
 def _loud(health: str) -> str:
     """Return a verdict so that a bad one is seen without colours."""
-    return health if health == HEALTHY else health.upper()
+    return health if health in (HEALTHY, RETIRED) else health.upper()
 
 
 def _when(text: str, now: datetime, ago: str = " ago") -> str:

@@ -27,7 +27,7 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
     snapshot = result.snapshot
     took = "" if seconds is None else f" in {seconds:.1f} s"
     lines = [f"{snapshot.project}: snapshot {snapshot.id}{took}, {size_text(result.bytes)} received"]
-    lines += [f"  {_site_line(site, snapshot.verdict_on(site.name))}" for site in snapshot.sites]
+    lines += [f"  {_site_line(site, snapshot.judgement(site.name))}" for site in snapshot.sites]
     images = [image for image in snapshot.images if not image.refers_to]
     referrers = len(snapshot.images) - len(images)
     lines += _set_line("image", images, f" and {referrers} that sign or describe them" if referrers else "")
@@ -60,7 +60,7 @@ def summary_text(result: RunResult, seconds: float | None = None) -> str:
 
 def _refused(snapshot: Snapshot, judged: Judgement) -> Iterator[str]:
     """Yield why what came of a source was refused, where it was."""
-    if judged.verdict == HEALTHY:
+    if not judged.is_alarm:
         return
     yield f"  {judged.source} is {judged.verdict.upper()}: {printable(judged.reason)}"
     yield from (f"    {printable(example)}" for example in judged.examples)
@@ -102,12 +102,14 @@ def _missing(report: Report) -> str:
     return f"{count_text(report.missing, 'thing')} missing{why}; "
 
 
-def _site_line(site: SiteResult, verdict: str) -> str:
+def _site_line(site: SiteResult, judged: Judgement | None) -> str:
+    retired = judged is not None and judged.retired
     notes = [f"{site.unchanged} unchanged"] if site.unchanged else []
     notes += [f"{site.carried} kept from before"] if site.carried else []
-    notes += [f"{site.not_due} not due yet"] if site.not_due else []
+    notes += [f"{site.not_due} not due yet"] if site.not_due and not retired else []
     notes += [f"{site.gone} gone upstream"] if site.gone else []
-    notes += [verdict.upper()] if verdict != HEALTHY else []
+    notes += ["retired"] if retired else []
+    notes += [judged.verdict.upper()] if judged is not None and judged.is_alarm else []
     forbidden = site.skipped.get("robots", 0)
     notes += [f"robots.txt keeps {count_text(forbidden, 'URL')} out"] if forbidden else []
     notes += [

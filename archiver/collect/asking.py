@@ -270,7 +270,7 @@ def intervals(spec: Spec) -> dict[str, Interval]:
 
 
 def waits(spec: Spec, before: Snapshot | None) -> dict[str, Interval]:
-    """Return how long each source of a spec is left alone, by its name: a day at most where something may come yet.
+    """Return how long each source that is asked is left alone, by its name: a day at most where something may come yet.
 
     What could not be had for an error of the server, of the network or of a registry may be there the next day; a week
     is long to be without it. It is little that is asked for then: each page still has its own time.
@@ -280,10 +280,26 @@ def waits(spec: Spec, before: Snapshot | None) -> dict[str, Interval]:
         before: the last good snapshot; None where there is none.
     """
     missed = {each.source for each in before.failures if each.code not in _SETTLED} if before else set()
+    retired = retired_sources(spec, before)
     return {
         source: replace(interval, every=min(interval.every, _RETRY)) if source in missed else interval
         for source, interval in intervals(spec).items()
+        if source not in retired
     }
+
+
+def retired_sources(spec: Spec, before: Snapshot | None) -> frozenset[str]:
+    """Return the names of the sources of a spec that are not to be asked, whatever a run asks for.
+
+    One of which there is nothing is asked all the same: a copy that was never made cannot be kept.
+
+    Args:
+        spec: the spec.
+        before: the last good snapshot; None where there is none.
+    """
+    return frozenset(
+        name for name in spec.retired if before is not None and before.judgement(name) is not None
+    )
 
 
 def due_sources(
@@ -303,7 +319,8 @@ def due_sources(
         for source, interval in waits(spec, before).items()
         if asking.is_source_due(before.judgement(source) if before else None, interval, moment)
     }
-    return changed_sources(record, before.spec if before else {}) | due
+    changed = changed_sources(record, before.spec if before else {})
+    return (changed | due) - retired_sources(spec, before)
 
 
 def due_at(judgement: Judgement, interval: Interval) -> datetime | None:

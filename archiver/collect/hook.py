@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Iterator, Mapping, Sequence
 
 from archiver.core import jsontext
 from archiver.core.errors import HookFailed, SpecError
-from archiver.core.judgement import HEALTHY, worst_verdict
+from archiver.core.judgement import worst_verdict
 from archiver.spec.environment import substituted
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def call_hook(
             what it printed last.
         KeyboardInterrupt: the run was stopped; so is the command.
     """
-    ill = [judgement for judgement in snapshot.judgements if judgement.verdict != HEALTHY]
+    ill = [judgement for judgement in snapshot.judgements if judgement.is_alarm]
     if not (loaded.spec.on_degraded and ill):
         return ""
     try:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 
-from archiver.collect.asking import due_at, due_sources, waits
+from archiver.collect.asking import due_at, due_sources, retired_sources, waits
 from archiver.collect.preflight import check_environment, checked_spec
 from archiver.collect.run import archive_project
 from archiver.core.clock import utc_now
@@ -52,12 +52,12 @@ class NotDue:
 
     Attributes:
         project: its name.
-        until: when something is.
+        until: when something is; None where all its sources are retired.
         failures: how many things could not be had when they were last asked for.
     """
 
     project: str
-    until: datetime
+    until: datetime | None
     failures: int
 
 
@@ -123,7 +123,7 @@ def refresh_project(
     before = _last_good(paths)
     if before is not None and unfinished_since(paths) is None and not _is_due(loaded, before, asking):
         until = next_due(loaded, before)
-        if until is not None:
+        if until is not None or all(judgement.retired for judgement in before.judgements):
             return NotDue(paths.name, until, len(before.failures))
     return archive_project(
         loaded, archive, asking=asking, stop=stop, progress=progress, environment=environment
@@ -131,7 +131,7 @@ def refresh_project(
 
 
 def next_due(loaded: LoadedSpec, snapshot: Snapshot) -> datetime | None:
-    """Return when the first source of a spec is due again after a snapshot; None where one is whenever it is refreshed."""
+    """Return when the first source of a spec is due again after a snapshot; None where one is whenever it is refreshed, or none ever."""
     found = []
     for source, interval in waits(loaded.spec, snapshot).items():
         judgement = snapshot.judgement(source)
@@ -143,7 +143,9 @@ def next_due(loaded: LoadedSpec, snapshot: Snapshot) -> datetime | None:
 
 
 def _is_due(loaded: LoadedSpec, before: Snapshot, asking: Asking) -> bool:
-    return bool(due_sources(loaded.spec, loaded.record, before, asking, utc_now()))
+    told_retired = {judgement.source for judgement in before.judgements if judgement.retired}
+    due = due_sources(loaded.spec, loaded.record, before, asking, utc_now())
+    return bool(due) or told_retired != retired_sources(loaded.spec, before)
 
 
 def _last_good(paths: ProjectPaths) -> Snapshot | None:

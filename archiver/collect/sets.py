@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Mapping, TypeVar
 
 from archiver.collect.asking import due_sources
@@ -141,7 +141,10 @@ class MirrorSets:
     def _left_alone(self, source: str, earlier: tuple[_Result, ...], before: Before) -> Guarded[_Result]:
         """Return what the last good snapshot has of a set that is not due, as it is."""
         failures = failing_still(before.failures(source), earlier)
-        return Guarded(earlier, failures, 0, before.judgement(source))
+        judgement = before.judgement(source)
+        assert judgement is not None, "what was never judged is due"
+        retired = source in self.loaded.spec.retired
+        return Guarded(earlier, () if retired else failures, 0, replace(judgement, retired=retired))
 
     @property
     def _mirror(self) -> Mirror:

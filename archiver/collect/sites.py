@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
-from archiver.collect.asking import due_sources, intervals, leftovers
+from archiver.collect.asking import due_sources, intervals, leftovers, retired_sources
 from archiver.collect.guard.judging import judge_site
 from archiver.collect.guard.sight import site_evidence
 from archiver.collect.guard.thresholds import thresholds
@@ -96,6 +96,8 @@ class DocSites:
 
     def _is_due(self, site: DocSite, before: Before) -> bool:
         """Say whether a site is to be asked: an unfinished run goes on with those that it has begun with."""
+        if site.name in retired_sources(self.loaded.spec, before.snapshot):
+            return before.site(site.name) is None
         due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, self.moment)
         return before.site(site.name) is None or site.name in due or Frontier(self.state, site.name).known > 0
 
@@ -112,6 +114,9 @@ class DocSites:
         known_gone = {url for url, capture in earlier.items() if capture.gone}
         failures = tuple(each for each in before.failures(site.name) if each.subject not in known_gone)
         links = before.broken_links(site.name)
+        if retired := site.name in self.loaded.spec.retired:  # what could not be had will not be had
+            told, failures = replace(told, failed=()), ()
+        judgement = replace(judgement, retired=retired)
         return Sites((result,), tuple(earlier.values()), failures, links, (told,), (judgement,))
 
     def _asked(

@@ -33,6 +33,7 @@ class Judgement:
             where none ever did.
         alive: how many pages, images or files upstream was last known to have.
         peak: the most that ever was, since the keeper last accepted a snapshot.
+        retired: whether the spec says that upstream is not to be asked any more; then the verdict is the last one.
     """
 
     source: str
@@ -44,6 +45,12 @@ class Judgement:
     good: str = ""
     alive: int = 0
     peak: int = 0
+    retired: bool = False
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether the keeper is to hear of it: the source is not healthy, and asked all the same."""
+        return self.verdict != HEALTHY and not self.retired
 
     @property
     def keeps(self) -> bool:
@@ -52,6 +59,6 @@ class Judgement:
 
 
 def worst_verdict(judgements: Iterable[Judgement]) -> str:
-    """Return the gravest of the verdicts; ``healthy`` where there are none."""
-    found = {judgement.verdict for judgement in judgements}
+    """Return the gravest of the verdicts on what is asked still; ``healthy`` where there are none."""
+    found = {judgement.verdict for judgement in judgements if not judgement.retired}
     return next((verdict for verdict in VERDICTS if verdict in found), HEALTHY)

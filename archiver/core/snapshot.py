@@ -13,7 +13,7 @@ from archiver.core import jsontext
 from archiver.core.clock import is_snapshot_id
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, InvalidReference, InvalidURL
-from archiver.core.judgement import HEALTHY, VERDICTS, Judgement, worst_verdict
+from archiver.core.judgement import VERDICTS, Judgement, worst_verdict
 from archiver.core.reference import Reference
 from archiver.core.shape import read_record
 from archiver.core.urlkey import Origin
@@ -187,13 +187,8 @@ class Snapshot:
 
     @property
     def verdict(self) -> str:
-        """The worst verdict on any source."""
+        """The worst verdict on any source that is asked still."""
         return worst_verdict(self.judgements)
-
-    def verdict_on(self, source: str) -> str:
-        """Return the verdict on a source; ``healthy`` where the record has nothing of it."""
-        judged = self.judgement(source)
-        return judged.verdict if judged else HEALTHY
 
     def judgement(self, source: str) -> Judgement | None:
         """Return what was judged of a source; None where the record has nothing of it."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from archiver.core.digest import Digest
 from archiver.core.errors import SpecError
+from archiver.core.judgement import FILES, IMAGES
 from archiver.spec.model import Spec
 from archiver.spec.registries import location
 
@@ -75,9 +76,9 @@ def load_spec(path: Path) -> LoadedSpec:
         spec = Spec.model_validate_json(json.dumps(data))
     except ValidationError as error:
         raise _in_order(_problem(detail, lines, path) for detail in _telling(error.errors())) from None
-    repeated = _repeated_names(spec, lines, path)
-    if repeated:
-        raise _in_order(repeated)
+    problems = [*_repeated_names(spec, lines, path), *_unknown_retired(spec, lines, path)]
+    if problems:
+        raise _in_order(problems)
     lines.update(_by_canonical_names(lines))
     crawled = [site.model_dump(mode="json", include=_DECIDES_CRAWL) for site in spec.docs]
     return LoadedSpec(spec, path, Digest.of(json.dumps(crawled, sort_keys=True).encode()), lines)
@@ -227,6 +228,21 @@ def _repeated_names(spec: Spec, lines: dict[_At, int], path: Path) -> list[SpecE
             )
         first_line.setdefault(site.name, line)
     return problems
+
+
+def _unknown_retired(spec: Spec, lines: dict[_At, int], path: Path) -> list[SpecError]:
+    sources = [site.name for site in spec.docs]
+    sources += [IMAGES] if spec.asked_images is not None else []
+    sources += [FILES] if spec.files else []
+    return [
+        SpecError(
+            f"{name!r:.80} is none of the spec's sources",
+            place=f"{path}:{lines[('retired', index)]}",
+            hint=f"it has {', '.join(sources)}",
+        )
+        for index, name in enumerate(spec.retired)
+        if name not in sources
+    ]
 
 
 def _dotted(at: _At) -> str:

@@ -140,6 +140,10 @@ class Spec(Model):
     )
     every: Interval = Field("1d", description="how often refresh asks a source, such as 7d")
     at_least_every: Interval = Field("90d", description="how often it asks for a page that never changes")
+    retired: tuple[str, ...] = Field(
+        (),
+        description="sources of which upstream is gone for good, by name: they are asked no more, and stay as they are",
+    )
     guard: GuardRules = Field(Guard(), description="when what came of a source is refused; or the word off")
     keep: Keep | None = Field(None, description="which snapshots prune keeps; all where it is left out")
     on_degraded: Command = Field(

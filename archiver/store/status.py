@@ -73,13 +73,22 @@ class ProjectStatus:
         return worst_verdict(self.judgements) if self.good else ""
 
     @property
+    def is_retired(self) -> bool:
+        """Whether none of its sources is asked any more."""
+        return bool(self.judgements) and all(judgement.retired for judgement in self.judgements)
+
+    @property
     def last_good(self) -> str:
-        """When all sources were last healthy: of each the last time, and the earliest of these; empty where one never was."""
+        """When all sources were last healthy: of each the last time, and the earliest of these; empty where one never was.
+
+        Those that are not asked any more count where there is none that is.
+        """
         if not self.good or self.newest is None:
             return ""
         if not self.judgements:
             return iso(parse_snapshot_id(self.good))
-        return min(healthy_last(judgement) for judgement in self.judgements)
+        asked = [judgement for judgement in self.judgements if not judgement.retired]
+        return min(map(healthy_last, asked or self.judgements))
 
     @property
     def blob_bytes(self) -> int:

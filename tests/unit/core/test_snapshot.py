@@ -48,7 +48,7 @@ def test_records_of_earlier_versions_can_be_read():
             del file[member]
     read = Snapshot.from_json(json.dumps(document).encode(), what="x")
     assert read == replace(SNAPSHOT, judgements=())
-    assert read.verdict_on("docs") == read.verdict == HEALTHY
+    assert read.verdict == HEALTHY
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,7 @@ def test_the_worst_source_gives_the_verdict():
     """One source that is gone makes the snapshot's verdict, whatever the others are; each has its own."""
     assert SNAPSHOT.verdict == HEALTHY
     both = replace(SNAPSHOT, judgements=(*SNAPSHOT.judgements, Judgement("images", GONE)))
-    assert both.verdict == both.verdict_on("images") == GONE
-    assert both.verdict_on("docs") == HEALTHY
+    assert both.verdict == GONE
 
 
 def test_captures_round_trip_through_cdxj():
