@@ -12,6 +12,7 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping
 
 from servers import registry as registries
@@ -145,7 +146,8 @@ def revision(number: int, day: int) -> int:
     return 0 if number % 7 == 0 else (day + 11 * number) // (30 + (number * 37) % 170)
 
 
-def pages(day: int) -> dict[str, bytes]:
+@lru_cache(maxsize=8)  # the site asks for them at each request
+def pages(day: int) -> Mapping[str, bytes]:
     """Return the site's pages on a day, by path."""
     there = {number: path_of(number, day) for number in numbers(day)}
     made = {path: _page(number, day).encode() for number, path in there.items()}
