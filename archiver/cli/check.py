@@ -1,4 +1,4 @@
-"""``archiver check SPEC...``: say whether specs are valid, and what they ask for, without any network."""
+"""``archiver check SPEC|DIR...``: say whether specs are valid, and what they ask for, without any network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver.cli.options import add_json
-from archiver.collect.preflight import advice, check_list_lines, checked_spec
+from archiver.collect.preflight import advice, check_list_lines
+from archiver.collect.specs import BadSpec, read_specs
 from archiver.core.amounts import count_text
-from archiver.core.errors import SpecError
 from archiver.core.printable import printable
 from archiver.offline.commands import report
 from archiver.spec.files import FileIndex
@@ -36,7 +36,9 @@ _COUNTED = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Define the command."""
-    parser.add_argument("specs", metavar="SPEC", nargs="+", type=Path, help="a spec file")
+    parser.add_argument(
+        "specs", metavar="SPEC|DIR", nargs="+", type=Path, help="a spec file, or a folder of them"
+    )
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -45,22 +47,19 @@ def run(args: argparse.Namespace) -> int:
     """Check each spec; the exit code is the worst of them."""
     code = 0
     summaries = []
-    for path in args.specs:
-        try:
-            loaded = checked_spec(path)
-            check_list_lines(loaded)
-        except SpecError as error:
-            code = report(error)
-            summaries.append(_problems(path, error))
+    for each in read_specs(args.specs, check_list_lines).found:
+        if isinstance(each, BadSpec):
+            code = report(each.error)
+            summaries.append(_problems(each.path, each.error))
         else:
-            warnings = list(advice(loaded, os.environ))
-            summary = {**_summary(loaded), "warnings": [_told(warning) for warning in warnings]}
+            warnings = list(advice(each, os.environ))
+            summary = {**_summary(each), "warnings": [_told(warning) for warning in warnings]}
             summaries.append(summary)
             for warning in warnings:
                 print(f"warning: {printable(str(warning))} ({warning.hint})", file=sys.stderr)
             if not args.json:
                 print(
-                    f"{path}: valid; "
+                    f"{each.path}: valid; "
                     + ", ".join(
                         count_text(summary[key], noun) for key, noun in _COUNTED.items() if summary[key]
                     )
@@ -89,7 +88,7 @@ def _summary(loaded: LoadedSpec) -> dict[str, Any]:
     }
 
 
-def _problems(path: Path, error: SpecError) -> dict[str, Any]:
+def _problems(path: Path, error: ArchiverError) -> dict[str, Any]:
     problems = [_told(problem) for problem in (error, *error.more)]
     return {"spec": str(path), "valid": False, "problems": problems, "warnings": []}
 

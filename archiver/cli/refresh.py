@@ -20,7 +20,9 @@ from archiver.cli.stopping import stopping
 from archiver.cli.summary import summary_json, summary_text
 from archiver.collect.asking import DUE, EVERYTHING, UNCONDITIONAL
 from archiver.collect.hook import call_hook, hook_problems
-from archiver.collect.refresh import NotDue, Specs, read_specs, refresh_project
+from archiver.collect.preflight import check_environment
+from archiver.collect.refresh import NotDue, refresh_project
+from archiver.collect.specs import Specs, read_specs
 from archiver.core.amounts import count_text
 from archiver.core.clock import iso, utc_now
 from archiver.core.errors import ArchiverError, HookFailed, InternalError, LockHeld, StoreError
@@ -125,7 +127,7 @@ class _Refreshing:
         self._is_watched = sys.stderr.isatty() and not args.json
         self._is_talkative = args.verbose or sys.stdout.isatty()
         self._archive: ArchivePaths | None = None
-        self._specs = Specs((), ())
+        self._specs = Specs()
         self.document: dict[str, Any] = {"projects": [], "problems": []}
 
     def codes(self) -> list[int]:
@@ -135,7 +137,7 @@ class _Refreshing:
             KeyboardInterrupt: it was stopped; ``document`` has what came before.
         """
         with stopping() as stop:
-            self._specs = read_specs(self._args.specs)
+            self._specs = read_specs(self._args.specs, lambda loaded: check_environment(loaded, os.environ))
             self._log.write(INFO, f"refresh begins, with {count_text(len(self._specs.good), 'spec')}")
             codes = self._told_of(self._specs)
             if not self._specs.good:

@@ -239,3 +239,27 @@ def test_help_and_version_succeed(console: Console) -> None:
     for verb in ("check", "schema", "archive", "bundle", "verify", "serve", "search", "demo"):
         assert re.search(rf"^ +{verb} ", listed, re.MULTILINE), verb
     assert re.search(r"\d+\.\d+", console.succeed("--version").out)
+
+
+def test_a_folder_of_specs_is_checked_as_a_refresh_would(console: Console) -> None:
+    """Each spec in it by itself, and that no two have one project; a folder without any is told as such."""
+    for name in ("b.yaml", "a.yml", "c.txt", ".hidden.yaml"):
+        console.write(f"specs/{name}", GOOD.replace("sample", name[0] if name[0] != "." else "d"))
+    checked = console.run("check", "specs/")
+    assert checked.code == 0
+    assert [line.partition(":")[0] for line in checked.out.splitlines()] == ["specs/a.yml", "specs/b.yaml"]
+    console.write("specs/a.yml", GOOD.replace("project: sample", "project: b"))
+    console.write("specs/d.yaml", "projekt: d\n")
+    checked = console.run("check", "specs", "missing", "--json")
+    assert checked.code == 2
+    assert [(each["spec"], each["valid"]) for each in checked.json] == [
+        ("specs/a.yml", False),
+        ("specs/b.yaml", False),
+        ("specs/d.yaml", False),
+        ("missing", False),
+    ]
+    assert "specs/a.yml:1" in checked.err
+    assert "is also that of specs/b.yaml" in checked.err
+    (console.folder / "empty").mkdir()
+    checked = console.run("check", "empty")
+    assert (checked.code, "there are no specs in this folder" in checked.err) == (2, True)

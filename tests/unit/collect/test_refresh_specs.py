@@ -1,4 +1,4 @@
-"""Which specs a refresh finds, and when something of a project is due."""
+"""When something of a project is due."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from archiver.collect import refresh
 from archiver.collect.asking import DUE, EVERYTHING
-from archiver.collect.refresh import NotDue, next_due, read_specs, refresh_project
+from archiver.collect.refresh import NotDue, next_due, refresh_project
 from archiver.core.clock import iso, snapshot_id, utc_now
 from archiver.core.judgement import DEGRADED, HEALTHY, Judgement
 from archiver.spec.load import load_spec
@@ -36,53 +36,6 @@ def _spec(folder: Path, name: str, project: str = "", **keys: Any) -> Path:
     files = [{"url": FILE_URL}]
     path.write_text(json.dumps({"project": project or path.stem, "files": files, **keys}))
     return path
-
-
-def _names(folder: Path, *named: Path) -> tuple[list[str], list[str]]:
-    specs = read_specs(named or [folder], {})
-    return [loaded.path.name for loaded in specs.good], [bad.path.name for bad in specs.bad]
-
-
-def test_a_folders_specs_are_found_in_order(tmp_path: Path) -> None:
-    """All .yaml and .yml files that are not hidden, by name; folders below are not looked into."""
-    for name in ("b.yaml", "a.yml", "c.json", ".d.yaml", "e/f.yaml"):
-        _spec(tmp_path, name)
-    assert _names(tmp_path) == (["a.yml", "b.yaml"], [])
-
-
-def test_what_is_named_keeps_its_order_and_counts_once(tmp_path: Path) -> None:
-    """A file that is named, and is in a named folder as well, or is linked to, is one spec at its first place."""
-    for name in ("a.yaml", "b.yaml"):
-        _spec(tmp_path / "specs", name)
-    (tmp_path / "link.yaml").symlink_to(tmp_path / "specs/b.yaml")
-    found = _names(tmp_path, tmp_path / "link.yaml", tmp_path / "specs", tmp_path / "specs/../specs/a.yaml")
-    assert found == (["link.yaml", "a.yaml"], [])
-
-
-def test_a_file_may_be_called_anything(tmp_path: Path) -> None:
-    """What is named itself is a spec, whatever its name ends in."""
-    assert _names(tmp_path, _spec(tmp_path, "spec")) == (["spec"], [])
-
-
-def test_the_bad_are_told_apart(tmp_path: Path) -> None:
-    """Missing, malformed, unreadable, a link to itself, an empty folder: each is told, and the good one is there."""
-    good = _spec(tmp_path, "good.yaml")
-    (tmp_path / "malformed.yaml").write_text("{")
-    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "folder.yaml").mkdir()
-    found = _names(tmp_path, tmp_path, tmp_path / "missing", tmp_path / "empty", good)
-    assert found == (["good.yaml"], ["folder.yaml", "loop.yaml", "malformed.yaml", "missing", "empty"])
-
-
-def test_three_specs_of_one_project_are_all_bad(tmp_path: Path) -> None:
-    """Each is told with the others' names; a fourth, of another project, is good."""
-    for name in ("a", "b", "c"):
-        _spec(tmp_path, f"{name}.yaml", "same")
-    _spec(tmp_path, "d.yaml")
-    assert _names(tmp_path) == (["d.yaml"], ["a.yaml", "b.yaml", "c.yaml"])
-    first = read_specs([tmp_path], {}).bad[0].error
-    assert f"{tmp_path / 'b.yaml'}, {tmp_path / 'c.yaml'}" in first.message
 
 
 def _archived(folder: Path, *judgements: Judgement, **keys: Any) -> tuple[LoadedSpec, ArchivePaths, Snapshot]:

@@ -187,7 +187,6 @@ def _answer(**values):
         (_answer(status="404"), True),
         (_answer(status="410", code="fetch.status"), True),
         (_answer(status="451", code="fetch.status"), True),
-        (_answer(status="403", code="fetch.status"), False),
         (_answer(status="404", earlier=None), False),
         (_answer(status="404", earlier=replace(PAGE, kind="requisite")), True),
         (_answer(status="403", code="fetch.status"), False),
