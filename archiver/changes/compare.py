@@ -8,17 +8,21 @@ from archiver.changes.items import compare_files, compare_images
 from archiver.changes.model import Changes, Endpoint, FileChanges, ImageChanges, SourceNote
 from archiver.changes.pages import compare_pages
 from archiver.changes.texts import PageTexts
-from archiver.core.errors import NotArchived, NothingToCompare, UsageError
+from archiver.core.errors import NothingToCompare
 from archiver.core.judgement import HEALTHY
 from archiver.core.progress import NullProgress
-from archiver.store.snapshots import good_snapshot, list_snapshots, read_snapshot
+from archiver.store.snapshots import (
+    good_snapshot,
+    list_snapshots,
+    read_snapshot,
+    resolve_snapshot,
+    snapshot_names,
+)
 
 if TYPE_CHECKING:
     from archiver.core.progress import Progress
     from archiver.core.snapshot import Snapshot
     from archiver.store.paths import ProjectPaths
-
-_MOST_NAMED = 400  # characters of snapshot ids in a hint
 
 
 def choose_snapshots(paths: ProjectPaths, earlier: str = "", later: str = "") -> tuple[Snapshot, Snapshot]:
@@ -35,9 +39,9 @@ def choose_snapshots(paths: ProjectPaths, earlier: str = "", later: str = "") ->
         UsageError: several begin so.
     """
     known = list_snapshots(paths)
-    second = _resolved(paths, known, later) if later else good_snapshot(paths)
+    second = resolve_snapshot(paths, later, known) if later else good_snapshot(paths)
     if earlier:
-        first = _resolved(paths, known, earlier)
+        first = resolve_snapshot(paths, earlier, known)
     else:
         first = next((each for each in reversed(known) if each < second), "")
         if not first:
@@ -48,7 +52,7 @@ def choose_snapshots(paths: ProjectPaths, earlier: str = "", later: str = "") ->
     if first == second:
         raise NothingToCompare(
             f"{first} of {paths.name} is the same snapshot on both sides",
-            hint=f"name another one: {_named(known)}",
+            hint=f"name another one: {snapshot_names(known)}",
         )
     return read_snapshot(paths, first), read_snapshot(paths, second)
 
@@ -91,21 +95,3 @@ def compare_snapshots(
                 paths, earlier, later, texts.passages, under=under, progress=progress or NullProgress()
             ),
         )
-
-
-def _resolved(paths: ProjectPaths, known: tuple[str, ...], text: str) -> str:
-    """Return the one snapshot whose id begins so."""
-    found = [each for each in known if each.startswith(text)]
-    if len(found) == 1 or text in found:
-        return text if text in found else found[0]
-    if found:
-        raise UsageError(
-            f"several snapshots of {paths.name} begin with {text!r:.60}", hint=f"they are: {_named(found)}"
-        )
-    raise NotArchived(
-        f"no snapshot {text!r:.60} of {paths.name}", hint=f"snapshots there are: {_named(known) or 'none'}"
-    )
-
-
-def _named(ids: tuple[str, ...] | list[str]) -> str:
-    return f"{', '.join(ids):.{_MOST_NAMED}}"

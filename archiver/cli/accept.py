@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "snapshot",
         metavar="SNAPSHOT",
-        help="the snapshot in which something was refused, such as 20261123T004400Z",
+        help="the snapshot in which something was refused, such as 20261123T004400Z, or how its id begins",
     )
     add_archives(parser)
     add_json(parser)

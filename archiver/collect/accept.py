@@ -21,13 +21,20 @@ from archiver.core.progress import NullProgress
 from archiver.store.atomic import sweep_temporaries
 from archiver.store.images import ImageLayout
 from archiver.store.locks import locked
-from archiver.store.quarantine import read_refusal, read_refused_captures, refused_sources
+from archiver.store.quarantine import (
+    list_quarantine,
+    read_refusal,
+    read_refused_captures,
+    refused_sources,
+)
 from archiver.store.runs import unfinished_since
 from archiver.store.snapshots import (
     list_snapshots,
     next_snapshot_id,
     read_snapshot,
+    resolve_snapshot,
     set_good,
+    snapshot_names,
     write_captures,
     write_report,
     write_snapshot,
@@ -42,6 +49,9 @@ if TYPE_CHECKING:
     from archiver.core.report import SiteReport
     from archiver.core.snapshot import BrokenLink, Failure, FileResult, ImageResult, Snapshot
     from archiver.store.paths import ArchivePaths, ProjectPaths
+
+
+_REFUSED_IN = "snapshots in which something was refused"
 
 
 @dataclass(frozen=True)
@@ -64,11 +74,12 @@ def accept_refused(
     Args:
         archive: the archive folder, open for writing.
         project: the project's name.
-        run: the id of the snapshot in which it was refused.
+        run: the id of the snapshot in which it was refused, or how it begins.
         progress: where to report to.
 
     Raises:
         NotArchived: there is no such project or snapshot.
+        UsageError: several snapshots in which something was refused begin so.
         NothingRefused: every source was healthy in it, or has been since.
         EvidencePruned: what was refused is not kept any more.
         RunUnfinished: a run was begun and not finished.
@@ -77,7 +88,7 @@ def accept_refused(
         StoreError: or a subclass, when the archive cannot be written.
     """
     paths = archive.archived_project(project)
-    refused = read_snapshot(paths, run)
+    refused = read_snapshot(paths, _meant(paths, run))
     with ExitStack() as held:
         held.enter_context(locked(paths.lock, paths.name))
         layout = ImageLayout(archive.images)
@@ -94,6 +105,18 @@ def accept_refused(
         before = last_good(paths, progress or NullProgress())
         refusals = _refusals(paths, refused, before)
         return _accepted(paths, layout, before, _Refused(refused, refusals))
+
+
+def _meant(paths: ProjectPaths, run: str) -> str:
+    """Return the snapshot that is meant: one that is named, or the one of those to be accepted that begins so."""
+    known = list_snapshots(paths)
+    return run if run in known else resolve_snapshot(paths, run, _refused_in(paths), named=_REFUSED_IN)
+
+
+def _refused_in(paths: ProjectPaths) -> tuple[str, ...]:
+    """Return the ids of the snapshots in which something was refused that is kept, oldest first."""
+    known = set(list_snapshots(paths))
+    return tuple(run for run in list_quarantine(paths) if run in known)
 
 
 def _written_before(paths: ProjectPaths, refused: Snapshot) -> Accepted | None:
@@ -118,7 +141,10 @@ def _refusals(paths: ProjectPaths, refused: Snapshot, before: Before) -> dict[st
     """
     sources = [each.source for each in refused.judgements if each.verdict != HEALTHY]
     if not sources:
-        raise NothingRefused(f"nothing was refused in snapshot {refused.id}: all its sources were healthy")
+        raise NothingRefused(
+            f"nothing was refused in snapshot {refused.id}: all its sources were healthy",
+            hint=f"{_REFUSED_IN}: {snapshot_names(_refused_in(paths))}",
+        )
     left = [source for source in sources if _is_open(before.judgement(source), refused.id)]
     if not left:
         raise NothingRefused(

@@ -6,11 +6,11 @@ A snapshot's record is written last: whatever it names is durable before it exis
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Iterable, Iterator
+from typing import TYPE_CHECKING, Iterable, Iterator, Sequence
 
 from archiver.core.clock import is_snapshot_id, parse_snapshot_id, snapshot_id, utc_now
 from archiver.core.digest import Digest
-from archiver.core.errors import NotArchived, RecordCorrupt
+from archiver.core.errors import NotArchived, RecordCorrupt, UsageError
 from archiver.core.snapshot import Snapshot
 from archiver.store.atomic import atomic_file, storage_errors, write_atomically
 from archiver.store.blockindex import write_lines
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from archiver.core.capture import Capture
     from archiver.store.paths import ProjectPaths
+
+_MOST_NAMED = 400  # characters of snapshot ids in a hint
 
 
 def write_captures(paths: ProjectPaths, snapshot: str, captures: Iterable[Capture]) -> tuple[int, str]:
@@ -115,11 +117,45 @@ def read_snapshot(paths: ProjectPaths, snapshot: str) -> Snapshot:
     path = paths.record(snapshot)
     with storage_errors(path):
         if not is_snapshot_id(snapshot) or not path.is_file():
-            known = ", ".join(list_snapshots(paths)) or "none"
-            raise NotArchived(
-                f"no snapshot {snapshot!r:.60} of {paths.name}", hint=f"snapshots there are: {known:.400}"
-            )
+            raise _not_archived(paths, snapshot, list_snapshots(paths))
         return Snapshot.from_json(path.read_bytes(), what=str(path))
+
+
+def resolve_snapshot(
+    paths: ProjectPaths, text: str, known: Sequence[str], *, named: str = "snapshots there are"
+) -> str:
+    """Return the one snapshot whose id is a text, or begins with it.
+
+    Args:
+        paths: the project's files.
+        text: what the keeper wrote.
+        known: the ids of those that may be meant.
+        named: what these are, for a hint.
+
+    Raises:
+        NotArchived: there is none.
+        UsageError: several begin so.
+    """
+    found = [each for each in known if text and each.startswith(text)]
+    if len(found) > 1 and text not in found:
+        raise UsageError(
+            f"several snapshots of {paths.name} begin with {text!r:.60}",
+            hint=f"they are: {snapshot_names(found)}",
+        )
+    if not found:
+        raise _not_archived(paths, text, known, named)
+    return text if text in found else found[0]
+
+
+def snapshot_names(ids: Iterable[str]) -> str:
+    """Return the ids of snapshots for a hint, which does not get long."""
+    return f"{', '.join(ids) or 'none':.{_MOST_NAMED}}"
+
+
+def _not_archived(
+    paths: ProjectPaths, text: str, known: Sequence[str], named: str = "snapshots there are"
+) -> NotArchived:
+    return NotArchived(f"no snapshot {text!r:.60} of {paths.name}", hint=f"{named}: {snapshot_names(known)}")
 
 
 def good_snapshot(paths: ProjectPaths) -> str:

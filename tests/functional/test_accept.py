@@ -11,7 +11,14 @@ import pytest
 
 from archiver.collect.accept import accept_refused
 from archiver.collect.web.frontier import RunState
-from archiver.core.errors import EvidencePruned, NotArchived, NothingRefused, RecordCorrupt, RunUnfinished
+from archiver.core.errors import (
+    EvidencePruned,
+    NotArchived,
+    NothingRefused,
+    RecordCorrupt,
+    RunUnfinished,
+    UsageError,
+)
 from archiver.core.judgement import HEALTHY
 from archiver.core.reportjson import read_report
 from archiver.spec.load import load_spec
@@ -156,6 +163,28 @@ def test_there_must_be_something_to_accept(world: Dying) -> None:
     with pytest.raises(NotArchived, match="no snapshot"):
         accept_refused(world.archive, "sample", "20200101T000000Z")
     assert len(list_snapshots(world.paths)) == 3
+
+
+def test_the_beginning_of_an_id_will_do(world: Dying) -> None:
+    """As for diff; only what was refused is meant, and named where that is nothing or several."""
+    healthy = world.run("docs")
+    world.take_down(*MOST)
+    first = world.run("docs")
+    assert accept_refused(world.archive, "sample", first.id[:-1]).snapshot.accepted == first.id
+    world.publish()
+    world.run("docs")
+    world.take_down(*MOST)
+    second = world.run("docs")
+    with pytest.raises(UsageError, match="several") as several:
+        accept_refused(world.archive, "sample", "2")
+    assert several.value.hint == f"they are: {first.id}, {second.id}"
+    for unknown in ("1999", ""):
+        with pytest.raises(NotArchived, match=f"no snapshot '{unknown}'") as caught:
+            accept_refused(world.archive, "sample", unknown)
+        assert caught.value.hint == f"snapshots in which something was refused: {first.id}, {second.id}"
+    with pytest.raises(NothingRefused) as nothing:
+        accept_refused(world.archive, "sample", healthy.id)
+    assert f"refused: {first.id}, {second.id}" in str(nothing.value.hint)
 
 
 def test_evidence_that_was_pruned_or_is_damaged_cannot_be_accepted(world: Dying) -> None:
