@@ -46,7 +46,7 @@ IMPATIENT = FetchSettings(
     read_timeout=1,
     warm_up=0.3,
     slowest=2000,
-    longest=2,
+    longest=1,
 )
 
 
