@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence
 
 from archiver.collect.asking import due_sources, intervals, leftovers, retired_sources
+from archiver.collect.guard.comparison import Comparison
 from archiver.collect.guard.judging import judge_site
 from archiver.collect.guard.sight import site_evidence
 from archiver.collect.guard.thresholds import thresholds
@@ -19,6 +20,7 @@ from archiver.collect.web.documents.pool import DocumentPool
 from archiver.collect.web.frontier import Frontier
 from archiver.collect.web.report import site_report
 from archiver.collect.web.scope import Scope
+from archiver.collect.web.storedtexts import StoredTexts
 from archiver.core.capture import PAGE, distinct_pages
 from archiver.core.clock import timestamp14, utc_now
 from archiver.core.errors import PageReplaced
@@ -156,10 +158,14 @@ class DocSites:
             earlier.values(), outcome.captures, is_asked_for, lost, timestamp14(utc_now()), astray=astray
         )
         result = _result(site, outcome, view, kept - outcome.not_due)
-        evidence = site_evidence(
-            answers(self.state, site.name, earlier, current), earlier.values(), is_asked_for
-        )
         limits = thresholds(self.loaded.spec)[site.name]
+        with StoredTexts(self.paths) as texts:
+            evidence = site_evidence(
+                answers(self.state, site.name, earlier, current),
+                earlier.values(),
+                is_asked_for,
+                Comparison(self.run, limits, texts.text_of),
+            )
         judgement = judge_site(site.name, evidence, limits, judged, self.run, moment=self.moment)
         failures = outcome.failures
         if judgement.verdict == HEALTHY:

@@ -30,11 +30,14 @@ class Guard(Model):
     lost: Share = Field("20%", description="of what was asked for, lost and not made up for: degraded")
     decayed: Share = Field("30%", description="of the most that there ever was, lost over time: degraded")
     collapsed: Share = Field("50%", description="of the pages that answer, with most text lost: degraded")
+    replaced: Share = Field(
+        "50%", description="of the pages that answer, with nothing left of what they said: degraded"
+    )
     gone: Share = Field("90%", description="of what was asked for, lost and not made up for: gone")
     least: int = Field(3, ge=1, le=_MOST, description="so many must be lost for any of that")
 
 
-_NO_GUARD = dict.fromkeys(("lost", "decayed", "collapsed", "gone"), OFF)
+_NO_GUARD = dict.fromkeys(("lost", "decayed", "collapsed", "replaced", "gone"), OFF)
 
 
 def _rules(value: object) -> object:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
+from archiver.collect.guard.comparison import Comparison
 from archiver.collect.guard.judging import judge_site
 from archiver.collect.guard.sight import site_evidence
 from archiver.collect.guard.thresholds import Thresholds
 from archiver.collect.web.answers import answers
 from archiver.collect.web.frontier import RunState
+from archiver.collect.web.storedtexts import StoredTexts
 from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
 from archiver.store.paths import create_archive
 from servers.crawling import SECOND, crawl_site, doc_site
+from servers.prose import prose
 from servers.site import Reply, Site, html, serving
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ def paths(tmp_path: Path) -> ProjectPaths:
 
 def _page(name: str) -> bytes:
     links = "".join(f'<li><a href="{each}">{each}</a>' for each in NAMES) if not name else ""
-    text = f"How {name or 'all of it'} works, told at some length. " * 40
+    text = f"How {name or 'all of it'} works, told at some length. {prose('cluster', name)}"
     return f"<title>{name or 'Manual'}</title><main><h1>{name or 'Manual'}</h1><ul>{links}</ul><p>{text}</main>".encode()
 
 
@@ -57,8 +60,12 @@ def _judged(paths: ProjectPaths, befall: Callable[[Site], None]) -> Judgement:
         now = crawl_site(paths, spec, snapshot=SECOND, previous=before).captures
         with closing(RunState(paths.state)) as state:
             had, got = ({capture.url: capture for capture in captures} for captures in (before, now))
-            evidence = site_evidence(answers(state, "docs", had, got), before, lambda _: True)
-        judgement = judge_site("docs", evidence, Thresholds(), None, SECOND)
+            limits = Thresholds()
+            with StoredTexts(paths) as texts:
+                comparison = Comparison(SECOND, limits, texts.text_of)
+                came = answers(state, "docs", had, got)
+                evidence = site_evidence(came, before, lambda _: True, comparison)
+        judgement = judge_site("docs", evidence, limits, None, SECOND)
         assert all(example.startswith(site.url("/docs/")) for example in judgement.examples)
     return judgement
 
@@ -183,3 +190,49 @@ def test_a_robots_txt_that_forbids_what_it_allowed_is_told(paths: ProjectPaths) 
     judgement = _judged(paths, forbid)
     assert judgement.verdict == GONE
     assert judgement.reason == "the seed may not be asked for: robots.txt forbids it"
+
+
+@pytest.mark.parametrize("trade", ["casino", "游戏"])
+def test_a_domain_that_was_sold_and_filled_with_other_texts_is_told(paths: ProjectPaths, trade: str) -> None:
+    """Every URL answers 200, each with a text of its own, as long as a page ever was: nothing else gives it away."""
+
+    def other(asked: Asked) -> Reply:
+        name, text = asked.target.rpartition("/")[2], prose(trade, asked.target, 900)
+        links = "".join(f'<a href="/docs/{each}">{each}</a> ' for each in NAMES)
+        return Reply(
+            f"<title>{text[:30]}</title><h1>{name}</h1>{links}<p>{text}".encode(),
+            type="text/html; charset=utf-8",
+        )
+
+    judgement = _judged(paths, _answering(other))
+    assert judgement.verdict == DEGRADED
+    assert (
+        judgement.reason
+        == "all 13 pages that were compared have nothing in common with what they said before"
+    )
+    assert len(judgement.examples) == 3
+
+
+def test_a_redesign_with_a_new_version_of_all_texts_is_healthy(paths: ProjectPaths) -> None:
+    """No ``<main>`` any more but a menu and a banner on every page, and a third of each text is another one."""
+
+    def redesign(site: Site) -> None:
+        menu = "".join(f'<li><a href="/docs/{name}">{name}</a>' for name in NAMES)
+        for name in ("", *NAMES):
+            kept = prose("cluster", name).split()
+            text = " ".join([*kept[:90], *prose("cluster", f"new {name}", 120).split(), *kept[130:]])
+            page = f"<title>{name} | New</title><div>Version 2 is out. Read what is new.<ul>{menu}</ul></div><div><h2>{name}</h2>"
+            site.answers[f"/docs/{name}"] = Reply(f"{page}<p>{text}</div>".encode())
+
+    assert _judged(paths, redesign).verdict == HEALTHY
+
+
+def test_a_manual_that_counts_its_pages_anew_is_healthy(paths: ProjectPaths) -> None:
+    """Each URL has what another one had, in a new frame."""
+
+    def renumber(site: Site) -> None:
+        pages = {name: _page(name).replace(b"<main>", b"<main><p>Revised.") for name in NAMES}
+        for name, following in zip(NAMES, NAMES[1:] + NAMES[:1]):
+            site.answers[f"/docs/{name}"] = Reply(pages[following])
+
+    assert _judged(paths, renumber).verdict == HEALTHY

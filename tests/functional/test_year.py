@@ -179,6 +179,9 @@ STORIES = [
     ),
     pytest.param(year.login, "gone", id="a login wall", marks=pytest.mark.thorough),
     pytest.param(year.parked, "gone", id="a domain for sale", marks=pytest.mark.thorough),
+    pytest.param(
+        year.hijacked, "degraded", id="a domain sold, and full of other texts", marks=pytest.mark.thorough
+    ),
     pytest.param(year.overloaded, "gone", id="nothing but 503", marks=pytest.mark.thorough),
     pytest.param(year.emptied, "degraded", id="pages without their text", marks=pytest.mark.thorough),
     pytest.param(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping
 from servers import registry as registries
 from servers import site as sites
 from servers.content import packed
+from servers.prose import prose
 from servers.site import Asked, Reply
 
 if TYPE_CHECKING:
@@ -255,6 +256,18 @@ def parked(_: Upstream, asked: Asked) -> Reply:
     """Be a domain that is for sale."""
     return Reply(
         b"<title>sample.example</title><h1>sample.example</h1><p>This domain is for sale. Buy this domain now!</p>"
+    )
+
+
+def hijacked(_: Upstream, asked: Asked) -> Reply:
+    """Have new owners: every URL there ever was, and any other, shows a long text of its own."""
+    title = prose("casino", f"title of {asked.target}", 5)
+    text = "".join(f"<p>{prose('casino', f'{n} {asked.target}', 80)}</p>" for n in range(6))
+    others = "".join(
+        f'<a href="/docs/offer-{zlib.crc32(text.encode()) % 97 + n}.html">More</a>' for n in range(3)
+    )
+    return Reply(
+        f'<!DOCTYPE html><html lang="en"><title>{title}</title><h1>{title}</h1>{text}{others}</html>'.encode()
     )
 
 

@@ -90,6 +90,8 @@ class SiteEvidence(Evidence):
         unchanged, changed: how many of the pages that were asked for are as before, or have become others.
         measured: of how many of these it is known how much text they had, and have.
         collapsed: those of them that have lost most of it; None where none has.
+        compared: of how many of them, drawn by lot, it is known whether they still say anything of what they said.
+        replaced: those of these that say nothing of it; None where none does.
         seeds: how many seeds gave a page.
         seeds_asked: how many there are that do not lead to others.
         seeds_lost: what became of the others, and of those that show a notice in place of what they had.
@@ -99,6 +101,8 @@ class SiteEvidence(Evidence):
     changed: int = 0
     measured: int = 0
     collapsed: Loss | None = None
+    compared: int = 0
+    replaced: Loss | None = None
     seeds: int = 0
     seeds_asked: int = 0
     seeds_lost: tuple[Loss, ...] = ()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, Sequence
 
-from archiver.collect.guard.chance import share_at_least
 from archiver.collect.guard.kinds import (
     LOGIN_PAGE,
     NOTICE,
@@ -64,7 +63,12 @@ def judge_site(
     case = _Case("page", evidence, thresholds, _peak(evidence, earlier))
     return case.judgement(
         source,
-        [*_of_seeds(case, evidence), *case.findings(), *_of_text(case, evidence)],
+        [
+            *_of_seeds(case, evidence),
+            *case.findings(),
+            *_of_text(case, evidence),
+            *_of_wording(case, evidence),
+        ],
         earlier,
         run,
         moment,
@@ -130,24 +134,15 @@ class _Case:
         return limit is not None and self.peak - left >= self.limits.least and left < (1 - limit) * self.peak
 
     def exceeds(self, hits: int, asked: int, limit: float | None) -> bool:
-        """Say whether the share of what was hit is over a limit, chance allowed for where not all were asked for.
-
-        Few never count, except where there never were more: a manual of one page is lost with that.
-        """
-        if limit is None or hits < min(self.limits.least, max(1, self.evidence.before)):
-            return False
-        return share_at_least(min(hits, asked), asked, max(asked, self.evidence.before)) >= limit
+        """Say whether the share of what was hit is over a limit."""
+        return self.limits.exceeded(limit, hits, asked, self.evidence.before)
 
     @property
     def told(self) -> str:
         """A clause that says how much is lost, and what became of it."""
         evidence, lost = self.evidence, self.evidence.lost
         in_all = f", of {evidence.before:,} in all," if evidence.asked < evidence.before else ""
-        if evidence.lost_count < evidence.asked:
-            which = f"{evidence.lost_count:,} of the {evidence.asked:,} {self.noun}s"
-        else:
-            all_of_them = {1: f"the only {self.noun}", 2: f"both {self.noun}s"}
-            which = all_of_them.get(evidence.asked, f"all {evidence.asked:,} {self.noun}s")
+        which = _of_them(evidence.lost_count, evidence.asked, (self.noun, f"{self.noun}s"))
         which = f"{which} asked for{in_all}"
         said = lost[0].clause if len(lost) == 1 else f"are lost: {_listed(lost)}"
         instead = f"; {count_text(evidence.new, 'new one')} do not make up for that" if evidence.new else ""
@@ -182,7 +177,7 @@ class _Case:
             since=(earlier.since if earlier else "") or checked,
             good=earlier.good if earlier else "",
             alive=alive,
-            peak=max(earlier.peak if earlier else 0, alive),
+            peak=earlier.peak if earlier else alive,  # what is refused is no more than there ever was
         )
 
 
@@ -216,14 +211,21 @@ def _of_text(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
     if collapsed is None:
         return
     if case.exceeds(collapsed.count + lost, evidence.measured + lost, case.limits.collapsed):
-        if collapsed.count < evidence.measured:
-            which = f"{collapsed.count:,} of the {evidence.measured:,} pages that answer"
-        else:
-            all_of_them = {1: "the only page that answers", 2: "both pages that answer"}
-            which = all_of_them.get(evidence.measured, f"all {evidence.measured:,} pages that answer")
-        reason = f"{which} {collapsed.clause}"
+        which = _of_them(collapsed.count, evidence.measured, ("page that answers", "pages that answer"))
         further = f"; {case.told}" if evidence.lost else ""
-        yield _Finding(DEGRADED, f"{reason}{further}", (collapsed, *evidence.lost))
+        yield _Finding(DEGRADED, f"{which} {collapsed.clause}{further}", (collapsed, *evidence.lost))
+
+
+def _of_wording(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
+    """Yield what the pages come to that answer, and say other things: whose site is it now?"""
+    replaced = evidence.replaced
+    if replaced is None or not case.exceeds(replaced.count, evidence.compared, case.limits.replaced):
+        return
+    which = _of_them(
+        replaced.count, evidence.compared, ("page that was compared", "pages that were compared")
+    )
+    further = f"; {case.told}" if evidence.lost else ""
+    yield _Finding(DEGRADED, f"{which} {replaced.clause}{further}", (replaced, *evidence.lost))
 
 
 def _of_hosts(case: _Case, evidence: SetEvidence) -> Iterator[_Finding]:
@@ -237,6 +239,13 @@ def _of_hosts(case: _Case, evidence: SetEvidence) -> Iterator[_Finding]:
     elif case.limits.lost is not None and any(loss.count >= case.limits.least for loss in silent):
         what = f"{len(silent):,} of {count_text(evidence.hosts, noun)} cannot be reached"
         yield _Finding(DEGRADED, f"{what}; {case.told}", (*silent, *evidence.lost))
+
+
+def _of_them(count: int, of: int, nouns: tuple[str, str]) -> str:
+    """Return which of some pages are meant, or that all are; the nouns are for one of them and for several."""
+    if count < of:
+        return f"{count:,} of the {of:,} {nouns[1]}"
+    return {1: f"the only {nouns[0]}", 2: f"both {nouns[1]}"}.get(of, f"all {of:,} {nouns[1]}")
 
 
 def _peak(evidence: Evidence, earlier: Judgement | None) -> float:

@@ -50,6 +50,7 @@ ONE_PLACE = "one place"
 OTHER_HOST = "other host"
 ELSEWHERE = "elsewhere"
 COLLAPSED = "collapsed"
+REPLACED = "replaced"
 
 PASSING = frozenset({BUSY, UNREACHABLE, SILENT, FAILING, FORBIDDEN, UNREAD})
 """Kinds that say nothing of whether upstream has the thing still: it may be there again tomorrow."""
@@ -98,6 +99,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     OTHER_HOST: ("leads to another host", "lead to another host"),
     ELSEWHERE: ("leads elsewhere", "lead elsewhere"),
     COLLAPSED: ("has lost most of its text", "have lost most of their text"),
+    REPLACED: (
+        "has nothing in common with what it said before",
+        "have nothing in common with what they said before",
+    ),
 }
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Callable, Collection, Iterable, Mapping
 
+from archiver.collect.guard.comparison import NOTHING_COMPARED, Kept
 from archiver.collect.guard.evidence import SiteEvidence, is_page
 from archiver.collect.guard.kinds import (
     COLLAPSED,
@@ -16,6 +17,7 @@ from archiver.collect.guard.kinds import (
     ONE_PAGE,
     ONE_PLACE,
     OTHER_HOST,
+    REPLACED,
     SILENT,
     UNREACHABLE,
     kind_of_absence,
@@ -28,6 +30,7 @@ from archiver.core.urlidentity import twins_key
 from archiver.core.urlkey import Origin
 
 if TYPE_CHECKING:
+    from archiver.collect.guard.comparison import Compared, Comparison
     from archiver.collect.guard.evidence import Answer
     from archiver.collect.guard.kinds import Loss
     from archiver.core.capture import Capture
@@ -44,7 +47,10 @@ _LEADING = frozenset(
 
 
 def site_evidence(
-    answers: Iterable[Answer], before: Iterable[Capture], asked_for: Callable[[str], bool]
+    answers: Iterable[Answer],
+    before: Iterable[Capture],
+    asked_for: Callable[[str], bool],
+    comparison: Comparison | None = None,
 ) -> SiteEvidence:
     """Return what a run saw of a doc site.
 
@@ -52,11 +58,12 @@ def site_evidence(
         answers: what came of each URL that was asked for.
         before: the site's captures in the last good snapshot.
         asked_for: whether the spec still asks for a page.
+        comparison: compares what pages say with what they said; None where that is not to be looked at.
     """
     sight = _Sight(before, asked_for)
     for answer in answers:
         sight.take(answer)
-    return sight.evidence()
+    return sight.evidence(comparison)
 
 
 class _Sight:
@@ -65,6 +72,7 @@ class _Sight:
     def __init__(self, before: Iterable[Capture], asked_for: Callable[[str], bool]) -> None:
         self._known: dict[str, list[str]] = {}  # the URLs of each content that there was
         self._texts: dict[str, int] = {}  # how much text each had
+        self._earlier: dict[str, Capture] = {}  # one capture of each
         self._vanished: list[str] = []
         self._hosts: set[str] = set()
         unwanted: set[str] = set()
@@ -75,6 +83,7 @@ class _Sight:
                 self._vanished.append(capture.url)
             else:
                 self._known.setdefault(capture.digest, []).append(capture.url)
+                self._earlier.setdefault(capture.digest, capture)
                 self._hosts.add(Origin.of(capture.url).netloc)
                 if capture.text.isdecimal():
                     self._texts[capture.digest] = int(capture.text)
@@ -102,7 +111,7 @@ class _Sight:
         elif known:
             self._lost[answer.url] = answer
 
-    def evidence(self) -> SiteEvidence:
+    def evidence(self, comparison: Comparison | None) -> SiteEvidence:
         """Return what all of it shows."""
         here = {page.digest for page in self._pages.values()} | self._new.keys()
         one_page = self._one_page()
@@ -126,6 +135,7 @@ class _Sight:
         collapsed = [
             page.url for digest, page in measured if _has_collapsed(self._texts[digest], int(page.text))
         ]
+        compared = self._compared(comparison, unchanged, changed)
         seeds = [answer for answer in self._seeds if not _leads_on(answer)]
         dead = [answer for answer in seeds if answer.capture is None or answer.url in self._noticed]
         fates = self._fates((*(self._lost[url] for url in lost if url in self._lost), *dead))
@@ -139,11 +149,24 @@ class _Sight:
             new=self._replacing({page.digest for page in changed.values()}),
             measured=len(measured) + sum(digest in self._texts for digest in unchanged),
             collapsed=_one_loss(COLLAPSED, collapsed),
+            compared=compared.count,
+            replaced=_one_loss(REPLACED, compared.replaced),
             vanished=_one_loss(MISSING, self._vanished),
             seeds=sum(answer.capture is not None for answer in seeds),
             seeds_asked=len(seeds),
             seeds_lost=losses((*self._fate(answer.url, fates), answer.url) for answer in dead),
         )
+
+    def _compared(
+        self, comparison: Comparison | None, unchanged: Iterable[str], changed: Mapping[str, Capture]
+    ) -> Compared:
+        """Compare what pages say with what they said, where they had something to say, and have."""
+        if comparison is None:
+            return NOTHING_COMPARED
+        pages = [Kept(self._earlier[digest], self._earlier[digest]) for digest in unchanged]
+        pages += [Kept(self._earlier[digest], page) for digest, page in changed.items() if _has_text(page)]
+        kept = [page for page in pages if _has_text(page.earlier)]
+        return comparison.of(kept, (*self._pages.values(), *self._new.values()), len(self._known))
 
     def _one_page(self) -> frozenset[str]:
         """Return the contents that several pages have now which had different ones."""
@@ -212,6 +235,10 @@ def _origin(url: str) -> Origin | None:
         return Origin.of(url)
     except InvalidURL:
         return None
+
+
+def _has_text(page: Capture) -> bool:
+    return page.text.isdecimal() and int(page.text) >= _MEANT
 
 
 def _has_collapsed(before: int, now: int) -> bool:

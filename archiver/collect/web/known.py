@@ -7,11 +7,11 @@ what is not stays held back for the whole run, however often it is found again. 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
+from archiver.collect.lots import lot
 from archiver.collect.web.documents.mediatype import reader_of
 from archiver.collect.web.frontier import SITEMAP, Found
 from archiver.collect.web.urls import LONGEST, is_web, origin_of
@@ -173,7 +173,7 @@ class Known:
             for url, modified in told.items()
             if not self._is_due(self._previous[url], modified) and self._is_due(self._previous[url], "")
         )
-        lots = sorted((self._lot(url), url) for url in called_unchanged)
+        lots = sorted((lot(self._run, url), url) for url in called_unchanged)
         self._sample = [url for _, url in lots[: max(_LEAST_SAMPLED, len(lots) // _SAMPLED)]]
         at_once = {*self._leftovers, *self._sample}
         return [
@@ -195,9 +195,6 @@ class Known:
         if now is None:
             return True
         return now.digest != earlier.digest and (not now.text or now.text != earlier.text)
-
-    def _lot(self, url: str) -> bytes:
-        return hashlib.sha256(f"{self._run} {url}".encode()).digest()
 
 
 def pages_that_list(urls: Iterable[str]) -> frozenset[str]:

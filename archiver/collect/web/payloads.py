@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import sys
 import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -16,7 +17,7 @@ from warcio.statusandheaders import StatusAndHeadersParserException
 from archiver.collect.web.documents.mediatype import READ
 from archiver.collect.web.fetch import header_value
 from archiver.core.digest import CHUNK
-from archiver.core.errors import NotArchived, RecordCorrupt
+from archiver.core.errors import NotArchived, RecordCorrupt, SizeMismatch
 from archiver.store.atomic import storage_errors
 
 if TYPE_CHECKING:
@@ -70,20 +71,25 @@ class PayloadReader:
         """Say whether a record should be readable."""
         return self._locator.get(record) is not None
 
-    def read(self, record: str) -> StoredRecord:
+    def read(self, record: str, longest: int = sys.maxsize) -> StoredRecord:
         """Read a record, and check that it is what was written.
+
+        Args:
+            record: its WARC-Record-ID.
+            longest: how many bytes its block may have.
 
         Raises:
             NotArchived: no WARC file is known to have it.
             RecordCorrupt: it is damaged, or there is something else in its place.
+            SizeMismatch: it is longer.
         """
         at = self._locator.get(record)
         if at is None:
             raise NotArchived("no WARC file has this record", place=record)
-        return self.read_at(at)
+        return self.read_at(at, longest)
 
-    def read_at(self, at: Location) -> StoredRecord:
-        """Read the record at a known place, as ``read`` does. Raises RecordCorrupt."""
+    def read_at(self, at: Location, longest: int = sys.maxsize) -> StoredRecord:
+        """Read the record at a known place, as ``read`` does. Raises RecordCorrupt, SizeMismatch."""
         path = self._folder / at.file
         with storage_errors(path):
             if not path.is_file():
@@ -91,7 +97,7 @@ class PayloadReader:
             with path.open("rb") as stream:
                 try:
                     with gzip.GzipFile(fileobj=_Part(stream, at.offset, at.length)) as member:
-                        return _parsed(member, at)
+                        return _parsed(member, at, longest)
                 except _UNREADABLE as error:
                     raise RecordCorrupt("no WARC record here", place=f"{path}:{at.offset}") from error
 
@@ -114,13 +120,15 @@ class _Part(io.RawIOBase):
         return len(data)
 
 
-def _parsed(member: gzip.GzipFile, at: Location) -> StoredRecord:
+def _parsed(member: gzip.GzipFile, at: Location, longest: int) -> StoredRecord:
     """Read a record to its end. The unpacking is not left to warcio, which takes damage for the end of the file."""
     place = f"{at.file}:{at.offset}"
     record = ArcWarcRecordLoader().parse_record_stream(member, known_format="warc")
     head, http = record.rec_headers, record.http_headers
     if head.get_header("WARC-Record-ID") != at.id or http is None:
         raise RecordCorrupt("another record is in its place", place=place)
+    if record.length > longest:
+        raise SizeMismatch(f"the record has {record.length:,} bytes", place=place)
     body, size, hasher = bytearray(), 0, hashlib.sha256()
     while chunk := record.raw_stream.read(CHUNK):
         size += len(chunk)

@@ -38,7 +38,7 @@ def test_a_source_overrides_what_it_names(load: Load) -> None:
     assert found == {
         "one": Thresholds(lost=0.125, decayed=None),
         "two": Thresholds(lost=0.4, decayed=None, least=10),
-        "images": Thresholds(None, None, None, None),
+        "images": Thresholds(None, None, None, None, None),
         "files": Thresholds(lost=0.125, decayed=None),
     }
 

@@ -79,7 +79,8 @@ NOTICE = "notice"
 _LONGEST_TITLE = 200
 _WINDOWS = (6 << 10, 24 << 10, 64 << 10)  # characters of markup: mostly the first ones have text enough
 _HEAD = 32 << 10  # where the title, the body and a main element begin
-_MOST_SPACED = 4 * MOST_TEXT  # white space not folded yet
+_WIDEST = 256 << 10  # of which a long text is taken
+_SPACED = 4  # times as many characters as are wanted: white space is not folded yet
 _LONGEST_NOTICE = 4 * MOST_TEXT  # of a page whose beginning is looked at for one
 _PLACES = (
     48  # of a long text: they tell its length well enough to see that most of it is gone, in 20 microseconds
@@ -184,15 +185,19 @@ def without_url(text: str, url: str) -> str:
     return text
 
 
+def main_text(html: str, most: int) -> str:
+    """Return the beginning of a page's main text, white space folded: at most so many characters."""
+    begin, ending, unseen = _main(html)
+    end = html.find(ending, begin, begin + _WIDEST) if ending else -1
+    return _text(html[begin : end if end >= 0 else begin + _WIDEST], unseen, most)[:most]
+
+
 # Text.
 
 
 def _main_text(html: str) -> tuple[str, str, int]:
     """Return the beginning of a page's main text, its first heading, and how many characters the whole text has."""
-    begin, ending = _main(html)
-    markup = _WITHIN if begin else _AROUND
-    if not begin:
-        begin = max(html.find("<body", 0, _HEAD), 0)
+    begin, ending, markup = _main(html)
     text, heading, end, seen = "", "", -1, begin
     for size in _WINDOWS:
         seen = begin + size
@@ -230,21 +235,24 @@ def _without_asides(markup: str) -> str:
     return markup
 
 
-def _main(html: str) -> tuple[int, str]:
-    """Return where a page's main element begins, 0 where there is none, and what its end tag begins with."""
+def _main(html: str) -> tuple[int, str, re.Pattern[str]]:
+    """Return where a page's main part begins, what its end tag begins with, and what is not shown in it or around it."""
     begin = html.find("main", 1, _HEAD)
     while begin >= 0:
         if html[begin - 1] == "<":
-            return begin - 1, "</main"
+            return begin - 1, "</main", _WITHIN
         if html[begin - len(_ROLE) : begin] == _ROLE:
-            return html.rfind("<", 0, begin), ""
+            return html.rfind("<", 0, begin), "", _WITHIN
         begin = html.find("main", begin + 4, _HEAD)
     begin = html.find("<article", 0, _HEAD)
-    return (begin, "</article") if begin >= 0 else (0, "")
+    if begin >= 0:
+        return begin, "</article", _WITHIN
+    return max(html.find("<body", 0, _HEAD), 0), "", _AROUND
 
 
-def _text(markup: str, unseen: re.Pattern[str]) -> str:
-    text = " ".join(_SEEN.findall(unseen.sub("<>", markup)))[:_MOST_SPACED]
+def _text(markup: str, unseen: re.Pattern[str], most: int = MOST_TEXT) -> str:
+    """Return the text in a piece of markup: at least so many characters, if there are."""
+    text = " ".join(_SEEN.findall(unseen.sub("<>", markup)))[: _SPACED * most]
     return " ".join((unescape(text) if "&" in text else text).split())
 
 

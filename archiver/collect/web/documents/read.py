@@ -10,6 +10,7 @@ from zlib_ng import zlib_ng
 from archiver.collect.web.documents.css import read_css
 from archiver.collect.web.documents.data import read_data, read_manifest
 from archiver.collect.web.documents.document import AS_DOCUMENT, AS_SITEMAP, NOTHING, Document
+from archiver.collect.web.documents.facts import main_text
 from archiver.collect.web.documents.feeds import read_feed
 from archiver.collect.web.documents.html import read_html
 from archiver.collect.web.documents.mediatype import READ, reader_of
@@ -18,6 +19,7 @@ from archiver.collect.web.documents.sitemap import read_sitemap
 from archiver.core.charset import declared_codec
 from archiver.core.contentcoding import Beginning, beginning, codings
 
+_MOST_MARKUP = 1 << 20  # bytes of a page of which a text is taken
 _TEXT_READERS = {
     "css": read_css,
     "script": read_script,
@@ -42,6 +44,19 @@ def read_document(payload: bytes, url: str, content_type: str, content_encoding:
     start = _content(payload, content_encoding)
     document = _read(start.content, url, content_type, reader)
     return replace(document, damage=start.damage) if start.damage else document
+
+
+def read_main_text(payload: bytes, content_type: str, content_encoding: str, most: int) -> str:
+    """Return the beginning of an HTML page's main text.
+
+    Args:
+        payload: the page as it came.
+        content_type: the Content-Type header; empty where there was none.
+        content_encoding: the Content-Encoding header; empty where there was none.
+        most: how many characters at most.
+    """
+    body = beginning([payload], content_encoding, _MOST_MARKUP).content
+    return main_text(body.decode(declared_codec(body, content_type) or "utf-8", "replace"), most)
 
 
 def _content(payload: bytes, content_encoding: str) -> Beginning:

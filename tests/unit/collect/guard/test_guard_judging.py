@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from archiver.collect.guard.evidence import SiteEvidence
 from archiver.collect.guard.judging import judge_site
+from archiver.collect.guard.kinds import REPLACED, Loss
 from archiver.collect.guard.sight import site_evidence
 from archiver.collect.guard.thresholds import Thresholds
 from archiver.core.judgement import DEGRADED, GONE, HEALTHY, VERDICTS, Judgement
@@ -235,6 +237,14 @@ def test_what_is_judged_goes_on_from_what_was_judged_before() -> None:
     assert (back.verdict, back.since, back.peak) == (HEALTHY, "", 120)
 
 
+def test_what_is_refused_is_not_missed_later() -> None:
+    """Whoever had the domain meanwhile had twice as many pages: they are not the most that there ever was of the manual."""
+    first = Judgement("docs", HEALTHY, alive=100, peak=100)
+    refused = World(seed=noticed, new=300, earlier=first).judgement
+    assert (refused.verdict, refused.alive > 300, refused.peak) == (DEGRADED, True, 100)
+    assert World(earlier=refused).judgement.verdict == HEALTHY
+
+
 def test_what_fails_for_now_is_not_known_to_be_lost() -> None:
     """A flaky day does not add to a slow decay: what fails counts as alive, what is not there any more does not."""
     earlier = Judgement("docs", HEALTHY, alive=100, peak=110)
@@ -269,13 +279,53 @@ def test_a_spec_that_asks_for_less_has_lost_nothing() -> None:
         (Thresholds(least=1), World(pages=3, fates=((1, missing),)), DEGRADED),
         (Thresholds(collapsed=None), World(fates=((99, emptied),)), HEALTHY),
         (Thresholds(collapsed=0.1), World(fates=((10, emptied),)), DEGRADED),
-        (Thresholds(None, None, None, None), World(fates=((99, missing),), seed=noticed), HEALTHY),
-        (Thresholds(None, None, None, None), World(fates=((99, missing),), seed=missing), GONE),
+        (Thresholds(None, None, None, None, None), World(fates=((99, missing),), seed=noticed), HEALTHY),
+        (Thresholds(None, None, None, None, None), World(fates=((99, missing),), seed=missing), GONE),
     ],
 )
 def test_the_lines_are_where_the_spec_draws_them(limits: Thresholds, world: World, verdict: str) -> None:
     """Each share can be moved or turned off; that no seed answers counts always."""
     assert replace(world, thresholds=limits).judgement.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("replaced", "compared", "before", "reason"),
+    [
+        (24, 50, 100, ""),
+        (
+            45,
+            50,
+            100,
+            "45 of the 50 pages that were compared have nothing in common with what they said before",
+        ),
+        (50, 50, 100, "all 50 pages that were compared have nothing in common with what they said before"),
+        (2, 2, 2, "both pages that were compared have nothing in common with what they said before"),
+        (1, 1, 1, "the only page that was compared has nothing in common with what it said before"),
+        (2, 2, 100, ""),
+        (5, 8, 1000, ""),
+        (8, 8, 1000, "all 8 pages that were compared have nothing in common with what they said before"),
+    ],
+)
+def test_a_site_that_says_other_things_is_degraded(
+    replaced: int, compared: int, before: int, reason: str
+) -> None:
+    """Where it is more than half of the site for sure, with three examples; a few pages never are."""
+    names = tuple(f"{SITE}{n}" for n in range(3))
+    evidence = SiteEvidence(
+        before=before,
+        asked=before,
+        changed=before,
+        compared=compared,
+        replaced=Loss(REPLACED, replaced, names[:replaced]),
+        seeds=1,
+        seeds_asked=1,
+    )
+    judgement = judge_site("docs", evidence, Thresholds(), None, RUN)
+    assert judgement.reason == reason
+    assert judgement.verdict == (DEGRADED if reason else HEALTHY)
+    assert judgement.examples == (names[:replaced] if reason else ())
+    ignored = judge_site("docs", evidence, Thresholds(replaced=None), None, RUN)
+    assert ignored.verdict == HEALTHY
 
 
 def test_verdicts_are_ordered_by_gravity() -> None:
