@@ -19,6 +19,8 @@ from archiver.store.snapshots import find_good, list_snapshots, read_snapshot
 from archiver.store.warcrewrite import Shrinkable, find_shrinkable, shrink
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archiver.store.neededrecords import RecordIDs
     from archiver.store.paths import ProjectPaths
 
@@ -112,7 +114,7 @@ def find_project_garbage(paths: ProjectPaths) -> ProjectGarbage:
         ),
         temporaries=tuple(
             Stale(path, status.st_size)
-            for folder in (paths.root, paths.snapshots, paths.warc)
+            for folder in _written_in(paths, lasting.intersection(list_quarantine(paths)).union(evidence))
             for path, status in files_in(folder)
             if path.name.startswith(TEMPORARY_PREFIX)
         ),
@@ -145,7 +147,7 @@ def remove_project_garbage(garbage: ProjectGarbage) -> int:
         if run not in garbage.quarantine_kept:
             with suppress(OSError):  # what is not ours is in it, or an unfinished run's
                 (paths.quarantine / run).rmdir()
-    for folder in (paths.root, paths.snapshots, paths.warc):
+    for folder in _written_in(paths, list_quarantine(paths)):
         sweep_temporaries(folder)
     freed = sum(stale.size for stale in garbage.files)
     if garbage.warcs:
@@ -154,6 +156,11 @@ def remove_project_garbage(garbage: ProjectGarbage) -> int:
             for file in sorted(garbage.warcs, key=lambda file: file.dead < file.size):
                 freed += shrink(paths, file, needed, locator)
     return freed
+
+
+def _written_in(paths: ProjectPaths, refused: Iterable[str]) -> tuple[Path, ...]:
+    """Return the folders in which a writer that was killed may leave a file; of quarantine, those of these runs."""
+    return (paths.root, paths.snapshots, paths.warc, *(paths.quarantine / run for run in sorted(refused)))
 
 
 def _files_of_others(paths: ProjectPaths, lasting: set[str]) -> Iterator[Stale]:

@@ -73,7 +73,7 @@ class Garbage:
 
     @property
     def files(self) -> tuple[Stale, ...]:
-        """All files of the layout that go."""
+        """All files of no project that go."""
         return (*self.blobs, *self.partials, *self.temporaries)
 
     @property
@@ -119,7 +119,7 @@ def find_garbage(archive: ArchivePaths) -> Garbage:
             Stale(store.path(digest), status.st_size) for digest, status in found if digest not in needed
         ),
         partials=tuple(_stale_partials(root / PARTIALS, since)),
-        temporaries=tuple(_temporaries(root)),
+        temporaries=tuple(_temporaries(archive.root, root, root / PARTIALS, *entries_in(root / "blobs"))),
         projects=projects,
     )
 
@@ -225,8 +225,8 @@ def _stale_partials(folder: Path, since: float) -> Iterator[Stale]:
             yield Stale(path, status.st_size)
 
 
-def _temporaries(root: Path) -> Iterator[Stale]:
-    for folder in (root, root / PARTIALS, *entries_in(root / "blobs")):
+def _temporaries(*folders: Path) -> Iterator[Stale]:
+    for folder in folders:
         for path, status in files_in(folder) if folder.is_dir() else ():
             if path.name.startswith(TEMPORARY_PREFIX):
                 yield Stale(path, status.st_size)

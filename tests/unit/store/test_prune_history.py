@@ -372,6 +372,19 @@ def test_what_was_left_of_snapshots_without_a_record_goes(history: History) -> N
     assert not [path for path in history.paths.root.rglob("*") if "2025" in path.name or ".tmp" in path.name]
 
 
+def test_what_was_left_beside_evidence_that_stays_goes(history: History) -> None:
+    """A temporary file in the quarantine of a run goes, as merging leaves it when it is killed; the evidence stays."""
+    run = history.refuse()
+    prune(history.archive)
+    evidence = sorted(path.name for path in (history.paths.quarantine / run).iterdir())
+    left = history.paths.quarantine / run / ".tmp-abc"
+    left.write_bytes(b"left")
+    [project] = find_garbage(history.archive).projects
+    assert [stale.path for stale in project.temporaries] == [left]
+    assert prune(history.archive).freed == 4
+    assert sorted(path.name for path in (history.paths.quarantine / run).iterdir()) == evidence
+
+
 @pytest.mark.parametrize("damaged", ["record", "index", "policy", "quarantine"])
 def test_damage_removes_nothing(history: History, damaged: str) -> None:
     """Where it cannot be told what is needed, or what the policy is, everything stays."""

@@ -204,11 +204,12 @@ def test_when_a_run_is_finished_only_its_snapshot_counts(two):
 
 
 def test_what_crashed_writers_left_goes(two):
-    """Temporary files go from every folder of the layout; what is not ours stays."""
+    """Temporary files go from the archive's own folder and every one of the layout; what is not ours stays."""
     small, _ = two
     images = small.archive.images
     begin_downloads(small.layout)
     left = [
+        small.archive.root / ".tmp-marker",
         images / ".tmp-index",
         images / "blobs/sha256/.tmp-blob",
         images / ".partial/.tmp-note",
