@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, Mapping, Sequence
 
-from archiver.core.clock import parse_iso, parse_snapshot_id
+from archiver.core.clock import parse_iso
 from archiver.core.judgement import HEALTHY, VERDICTS
-from archiver.store.status import healthy_last
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,13 +98,12 @@ def _project_values(status: ProjectStatus) -> dict[str, float]:
             **_time("last_run_timestamp_seconds", run.finished),
             "last_run_duration_seconds": run.seconds,
             "last_run_exit_code": run.exit_code,
-            "last_run_failures": run.failures,
+            "last_run_failures": status.failures,
             "last_run_received_bytes": run.received,
             **_time("next_due_timestamp_seconds", run.due),
         }
     if status.newest is not None:
-        begun = parse_snapshot_id(status.newest.id)
-        values["newest_snapshot_timestamp_seconds"] = begun.timestamp()
+        values |= _time("newest_snapshot_timestamp_seconds", status.newest.started)
     return {**values, **_time("good_timestamp_seconds", status.last_good)}
 
 
@@ -139,7 +137,7 @@ def _of_sources(statuses: Sequence[ProjectStatus]) -> Iterator[_Family]:
         (
             "good",
             "When the source was last asked and healthy.",
-            [healthy_last(judgement) for _, judgement in judged],
+            [status.healthy_last(judgement) for status in statuses for judgement in status.judgements],
         ),
     ):
         family = f"archiver_source_{name}_timestamp_seconds"

@@ -17,7 +17,7 @@ from archiver.core.errors import NotArchived
 from archiver.offline.exitcodes import COMPLETE
 from archiver.store.atomic import storage_errors
 from archiver.store.paths import open_archive
-from archiver.store.status import healthy_last, known_projects, project_status, shares
+from archiver.store.status import known_projects, project_status, shares
 
 if TYPE_CHECKING:
     import argparse
@@ -79,6 +79,7 @@ def _json(status: ProjectStatus, shared: Mapping[str, int], now: datetime) -> di
         "age": int((now - parse_iso(status.last_good)).total_seconds()) if status.last_good else None,
         "next_due": run.due if run else "",
         "good": status.good,
+        "accepted": status.newest.id if status.has_accepted and status.newest else "",
         "refused": list(status.refused),
         "snapshots": list(status.snapshots),
         "sizes": {
@@ -89,7 +90,8 @@ def _json(status: ProjectStatus, shared: Mapping[str, int], now: datetime) -> di
             "share": share,
         },
         "sources": [
-            {**asdict(judgement), "last_good": healthy_last(judgement)} for judgement in status.judgements
+            {**asdict(judgement), "last_good": status.healthy_last(judgement)}
+            for judgement in status.judgements
         ],
         "problems": list(status.problems),
     }

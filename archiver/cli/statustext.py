@@ -21,7 +21,6 @@ from archiver.offline.exitcodes import (
     USAGE,
     VERIFICATION_FAILED,
 )
-from archiver.store.status import healthy_last
 
 if TYPE_CHECKING:
     from archiver.cli.wrapping import Terminal
@@ -99,7 +98,7 @@ def project_text(status: ProjectStatus, shared: Mapping[str, int], now: datetime
         lines += terminal.lines([(text, PLAIN)], first=f"{_INDENT}{label:12} ")
     if status.judgements:
         lines.append("")
-        rows = [_source_row(judgement, now) for judgement in status.judgements]
+        rows = [_source_row(status, judgement, now) for judgement in status.judgements]
         heading, *told = table_lines(_SOURCE_COLUMNS, rows, width=terminal.width, indent=_INDENT)
         lines.append(terminal.styled(heading, BOLD))
         ill = [judgement.is_alarm for judgement in status.judgements]
@@ -115,13 +114,15 @@ def health_text(status: ProjectStatus) -> str:
 
 
 def due_text(status: ProjectStatus, now: datetime) -> str:
-    """Return when a project is due again: ``in 5 h``, ``now``, ``never``, or for how long it has been; empty where it never ran."""
+    """Return when a project is due again: ``in 5 h``, ``now``, ``never``, or for how long it has been; empty where nobody knows."""
     run = status.last_run
     if run is None:
         return ""
     if status.is_retired:
         return "never"
     due = _moment(run.due)
+    if due is None and status.has_accepted:  # the next run finds it healthy, and says until when
+        return ""
     if due is None or due <= now <= due + _LATE:
         return "now"
     return f"in {span_text((due - now).total_seconds())}" if due > now else f"{_span(due, now)} late"
@@ -132,7 +133,7 @@ def _row(status: ProjectStatus, shared: Mapping[str, int], now: datetime) -> Seq
     return (
         _loud(health_text(status)),
         _ago(status.last_run.finished if status.last_run else "", now),
-        _ending(status.last_run),
+        _ending(status),
         f"{good:%Y-%m-%d %H:%M}" if good else "",
         _span(good, now) if good else "",
         size_text(status.folder + shared[status.name]),
@@ -141,11 +142,11 @@ def _row(status: ProjectStatus, shared: Mapping[str, int], now: datetime) -> Seq
     )
 
 
-def _source_row(judgement: Judgement, now: datetime) -> Sequence[str]:
+def _source_row(status: ProjectStatus, judgement: Judgement, now: datetime) -> Sequence[str]:
     return (
         RETIRED if judgement.retired else _loud(judgement.verdict),
         _ago(judgement.checked, now),
-        _ago(healthy_last(judgement), now) or "never",
+        _ago(status.healthy_last(judgement), now) or "never",
         f"{judgement.alive:,}",
         f"{judgement.peak:,}",
         printable(judgement.source),
@@ -159,13 +160,20 @@ def _facts(status: ProjectStatus, shared: Mapping[str, int], now: datetime) -> I
         took = f"took {span_text(run.seconds)}" + (
             f", {size_text(run.received)} received" if run.received else ""
         )
-        yield "last run", f"{_when(run.finished, now)}: {_ending(run)} (exit code {run.exit_code}), {took}"
+        yield (
+            "last run",
+            f"{_when(run.finished, now)}: {_run_ending(run)} (exit code {run.exit_code}), {took}",
+        )
+    if status.has_accepted and status.newest is not None:
+        said = f"what was refused in {status.newest.accepted}, as snapshot {status.newest.id}"
+        yield "accepted", f"{_when(status.newest.finished, now)}: {said}"
     yield "last good", _when(status.last_good, now) or "never"
     if status.good:
         yield "handed over", f"snapshot {status.good}, of {count_text(len(status.snapshots), 'snapshot')}"
     if run is not None:
         due = _when(run.due, now, "")
-        yield "next due", f"{due_text(status, now)}{f' ({due})' if due else ''}"
+        text = f"{due_text(status, now)}{f' ({due})' if due else ''}"
+        yield "next due", text or "the next refresh says when"
     share, all_blobs = shared[status.name], status.blob_bytes
     others = f", and {size_text(all_blobs - share)} that other projects carry" if all_blobs > share else ""
     rest = status.folder - status.warc
@@ -204,8 +212,8 @@ def _sayings(status: ProjectStatus, now: datetime) -> Iterator[str]:
     run = status.last_run
     if run is not None and run.error:
         yield f"the last run, {_ago(run.finished, now)}, ended with: {run.error} [{run.error_code}]"
-    elif run is not None and run.failures:
-        yield f"{count_text(run.failures, 'thing')} could not be had: the newest report in snapshots/ lists them"
+    elif status.failures:
+        yield f"{count_text(status.failures, 'thing')} could not be had: the newest report in snapshots/ lists them"
     due = _moment(run.due) if run is not None else None
     if due is not None and now > due + _LATE:
         yield f"nothing has run since something was due, {_span(due, now)} ago: look whether refresh is still called"
@@ -220,9 +228,13 @@ def _sayings(status: ProjectStatus, now: datetime) -> Iterator[str]:
     yield from status.problems
 
 
-def _ending(run: LastRun | None) -> str:
-    if run is None:
-        return ""
+def _ending(status: ProjectStatus) -> str:
+    if status.has_accepted:
+        return "accepted"
+    return _run_ending(status.last_run) if status.last_run else ""
+
+
+def _run_ending(run: LastRun) -> str:
     if run.exit_code == COMPLETE:
         return "complete" if run.snapshot else "not due"
     return _ENDINGS.get(run.exit_code, f"exit code {run.exit_code}")

@@ -43,6 +43,7 @@ class ProjectStatus:
         folder: what its whole folder takes, WARC files included.
         blobs: what its images and files need in the store that all projects share: size in bytes by digest.
         problems: what is damaged, in a sentence each.
+        begun: when the runs of its snapshots began, ISO 8601 UTC by id: ids only order them, where a clock was wrong.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ProjectStatus:
     folder: int
     blobs: Mapping[Digest, int] = field(repr=False)
     problems: tuple[str, ...] = ()
+    begun: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def title(self) -> str:
@@ -86,22 +88,46 @@ class ProjectStatus:
         if not self.good or self.newest is None:
             return ""
         if not self.judgements:
-            return iso(parse_snapshot_id(self.good))
+            return self._begun(self.good)
         asked = [judgement for judgement in self.judgements if not judgement.retired]
-        return min(map(healthy_last, asked or self.judgements))
+        return min(map(self.healthy_last, asked or self.judgements))
+
+    @property
+    def has_accepted(self) -> bool:
+        """Whether the keeper, after the last run, accepted what the guard had refused."""
+        newest, run = self.newest, self.last_run
+        is_later = newest is not None and (run is None or (not run.error and run.finished <= newest.finished))
+        return newest is not None and is_later and bool(newest.accepted)
+
+    @property
+    def failures(self) -> int:
+        """How many things could not be had when they were last asked for, without those that are known to be gone."""
+        if self.has_accepted and self.newest is not None:
+            return len(self.newest.failures)
+        return self.last_run.failures if self.last_run else 0
 
     @property
     def blob_bytes(self) -> int:
         """What its images and files take, in bytes, were they there for this project alone."""
         return sum(self.blobs.values())
 
-
-def healthy_last(judgement: Judgement) -> str:
-    """Return when a source was last asked and found healthy, ISO 8601 UTC; empty where it never was, or nobody knows."""
-    try:
+    def healthy_last(self, judgement: Judgement) -> str:
+        """Return when a source was last asked and found healthy, ISO 8601 UTC; empty where it never was, or nobody knows."""
         if judgement.verdict == HEALTHY:
-            return iso(parse_iso(judgement.checked))
-        return iso(parse_snapshot_id(judgement.good))
+            return _moment(judgement.checked)
+        return self._begun(judgement.good)
+
+    def _begun(self, snapshot: str) -> str:
+        """Return when the run of a snapshot began; what its id says where the record is not there any more."""
+        try:
+            return _moment(self.begun.get(snapshot, "")) or iso(parse_snapshot_id(snapshot))
+        except ValueError:
+            return ""
+
+
+def _moment(text: str) -> str:
+    try:
+        return iso(parse_iso(text))
     except ValueError:  # empty, or of a damaged record
         return ""
 
@@ -129,6 +155,7 @@ def project_status(archive: ArchivePaths, name: str) -> ProjectStatus:
         refused=list_quarantine(paths),
         blobs=_blobs(archive.images, snapshots, _refusals(paths, problems), problems),
         problems=tuple(problems),
+        begun={snapshot.id: snapshot.started for snapshot in snapshots},
     )
 
 

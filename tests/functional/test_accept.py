@@ -117,6 +117,7 @@ def test_what_is_accepted_is_handed_over_as_any_other_snapshot(console: Console)
         done = console.succeed("accept", "sample", refused.json["snapshot"])
         assert f"site docs: {PAGES + 1} pages ({len(MOST)} gone upstream)" in done.out
         again = console.succeed("accept", "sample", refused.json["snapshot"], "--json")
+        _assert_status_tells_of(console, again.json["snapshot"], refused.json["snapshot"])
         assert (again.json["again"], again.json["sources"]) == (True, ["docs"])
         assert good_snapshot(world.paths) == again.json["snapshot"] == list_snapshots(world.paths)[-1]
         assert len(list_snapshots(world.paths)) == 3
@@ -127,6 +128,20 @@ def test_what_is_accepted_is_handed_over_as_any_other_snapshot(console: Console)
         with console.serving(bundle) as reader:
             assert b"<h1>Page 7</h1>" in fetch(f"{reader.docs('docs')}/7")
         assert console.succeed("archive", spec, "--json").json["verdict"] == "healthy"
+        assert "accepted" not in console.succeed("status").out
+
+
+def _assert_status_tells_of(console: Console, snapshot: str, refused: str) -> None:
+    """Assert that nothing of the refused run is told as if it were so still."""
+    status = console.succeed("status")
+    (row,) = (line for line in status.out.splitlines() if line.endswith("sample"))
+    assert row.startswith("healthy")
+    assert " accepted " in row
+    assert "could not be had" not in status.out
+    told = console.succeed("status", "sample").out
+    assert f"what was refused in {refused}, as snapshot {snapshot}" in told
+    (document,) = console.succeed("status", "--json").json["projects"]
+    assert (document["accepted"], document["health"]) == (snapshot, "healthy")
 
 
 def test_accepting_twice_changes_nothing(world: Dying) -> None:

@@ -220,6 +220,7 @@ def test_the_guides_example_has_the_columns() -> None:
         "not due",
         "failures",
         "refused",
+        "accepted",
         "storage",
         "interrupted",
         "bad spec",

@@ -12,8 +12,8 @@ from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
 from archiver.store.lastrun import LastRun, note_last_run
 from archiver.store.paths import create_archive
 from archiver.store.runs import note_begun
-from archiver.store.snapshots import write_snapshot
-from archiver.store.status import healthy_last, known_projects, project_status, shares
+from archiver.store.snapshots import read_snapshot, write_snapshot
+from archiver.store.status import known_projects, project_status, shares
 from servers.small_archive import FILE_URL, IMAGE, SITE, SNAPSHOT, ArchiveBuilder, html
 
 if TYPE_CHECKING:
@@ -134,6 +134,38 @@ def test_files_count_like_images(tmp_path: Path) -> None:
         replace(GONE_DOCS, good="20261399T000000Z"),
     ],
 )
-def test_times_that_are_none_are_unknown(judgement: Judgement) -> None:
+def test_times_that_are_none_are_unknown(tmp_path: Path, judgement: Judgement) -> None:
     """A damaged record's judgement has no time, and nothing fails over it."""
-    assert healthy_last(judgement) == ""
+    assert project_status(made(tmp_path, judgements=(judgement,)), "small").last_good == ""
+
+
+def test_ages_go_by_the_time_of_runs_and_not_by_ids(tmp_path: Path) -> None:
+    """After a clock that was ahead ids only order snapshots: how old the last good copy is, its own record says."""
+    archive = made(tmp_path, judgements=(DOCS,))
+    paths = archive.project("small")
+    good = replace(read_snapshot(paths, SNAPSHOT), id="20360301T120000Z", started="2026-03-02T12:00:00Z")
+    ill = replace(GONE_DOCS, good=good.id, since="2026-03-03T12:00:00Z")
+    newer = replace(good, id="20360301T120001Z", started="2026-03-03T12:00:00Z", judgements=(ill,))
+    for snapshot in (good, newer):
+        write_snapshot(paths, snapshot)
+    status = project_status(archive, "small")
+    assert (status.last_good, status.healthy_last(ill)) == ("2026-03-02T12:00:00Z",) * 2
+    paths.record(good.id).unlink()
+    assert project_status(archive, "small").last_good == "2036-03-01T12:00:00Z", "its id is all there is"
+
+
+def test_what_was_accepted_since_the_last_run_counts(tmp_path: Path) -> None:
+    """The failures are those of what was taken over, until the next run tells; an error is one all the same."""
+    archive = made(tmp_path)
+    paths = archive.project("small")
+    run = LastRun("2026-03-01T12:00:00Z", "2026-03-01T12:00:09Z", 9, 4, "archiver", SNAPSHOT, failures=7)
+    note_last_run(paths, run)
+    first = read_snapshot(paths, SNAPSHOT)
+    times = {"started": "2026-03-02T12:00:00Z", "finished": "2026-03-02T12:00:01Z"}
+    write_snapshot(paths, replace(first, id="20260302T120000Z", accepted=SNAPSHOT, **times))
+    status = project_status(archive, "small")
+    assert (status.has_accepted, status.failures) == (True, len(first.failures))
+    for later in (replace(run, finished="2026-03-03T12:00:00Z"), replace(run, error="No space left")):
+        note_last_run(paths, later)
+        status = project_status(archive, "small")
+        assert (status.has_accepted, status.failures) == (False, 7)
