@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Iterable, Mapping
 
 from archiver.collect.before import last_good, report_of
+from archiver.collect.ending import finish_written
 from archiver.collect.images.names import name_again
 from archiver.collect.reportpage import report_page
 from archiver.collect.runreport import run_report
@@ -95,6 +96,7 @@ def accept_refused(
         held.enter_context(layout.writing())
         for folder in (paths.root, paths.snapshots):
             sweep_temporaries(folder)
+        finish_written(paths, progress or NullProgress())
         if unfinished_since(paths) is not None:
             raise RunUnfinished(
                 f"a run of {project} is not finished",

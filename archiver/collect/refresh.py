@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Mapping
 
 from archiver.collect.asking import due_at, due_sources, retired_sources, waits
+from archiver.collect.ending import finish_written
 from archiver.collect.run import archive_project
 from archiver.core.clock import utc_now
 from archiver.core.errors import InvalidDocument, NotArchived
 from archiver.core.judgement import HEALTHY
-from archiver.store.runs import unfinished_since
+from archiver.core.progress import NullProgress
+from archiver.store.locks import locked
+from archiver.store.runs import unfinished_since, written_run
 from archiver.store.snapshots import good_snapshot, read_snapshot
 
 if TYPE_CHECKING:
@@ -66,6 +69,9 @@ def refresh_project(
         ArchiverError, KeyboardInterrupt: as ``archive_project``.
     """
     paths = archive.project(loaded.spec.project)
+    if written_run(paths) is not None:
+        with locked(paths.lock, paths.name):
+            finish_written(paths, progress or NullProgress())
     before = _last_good(paths)
     if before is not None and unfinished_since(paths) is None and not _is_due(loaded, before, asking):
         until = next_due(loaded, before)

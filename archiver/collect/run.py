@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Mapping
 
 from archiver.collect.asking import EVERYTHING
 from archiver.collect.before import last_good
+from archiver.collect.ending import finish_written, make_good
 from archiver.collect.reportpage import report_page
 from archiver.collect.runreport import run_report
 from archiver.collect.sets import MirrorSets
@@ -31,7 +32,6 @@ from archiver.store.runs import note_begun, note_finished
 from archiver.store.snapshots import (
     list_snapshots,
     next_snapshot_id,
-    set_good,
     write_captures,
     write_report,
     write_snapshot,
@@ -102,6 +102,7 @@ def archive_project(
         for folder in (paths.root, paths.snapshots):
             sweep_temporaries(folder)
         held.enter_context(layout.writing())
+        finish_written(paths, progress)
         state = held.enter_context(closing(RunState(paths.state)))
         before = last_good(paths, progress)
         interrupted = state.unfinished
@@ -111,9 +112,10 @@ def archive_project(
         if resumed:
             progress.note(f"{paths.name}: continuing the run of {run}")
         elif interrupted:
+            newer = any(name > interrupted for name in list_snapshots(paths))
+            why = "there is a newer snapshot" if newer else "the spec's doc sites have changed since"
             progress.note(
-                f"{paths.name}: the interrupted run of {interrupted} is not continued: the spec's doc sites have changed "
-                "since, or there is a newer snapshot; beginning anew"
+                f"{paths.name}: the interrupted run of {interrupted} is not continued: {why}; beginning anew"
             )
         moment = _moment(run)
         collector = _Collector(
@@ -238,6 +240,5 @@ def _written(
     told = run_report(snapshot, sites.reports)
     snapshot = replace(snapshot, report_digest=write_report(paths, run, told.to_json(), report_page(told)))
     write_snapshot(paths, snapshot)
-    if snapshot.captures or snapshot.images or snapshot.files:
-        set_good(paths, run)
+    make_good(paths, snapshot)
     return snapshot, told

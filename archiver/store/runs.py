@@ -39,6 +39,16 @@ def unfinished_run(paths: ProjectPaths) -> str | None:
         return None if run is None or paths.record(run).is_file() else run
 
 
+def written_run(paths: ProjectPaths) -> str | None:
+    """Return the id of a run that was killed once its snapshot was written, before all the rest; None where there is none.
+
+    Raises:
+        StoreError: or a subclass, for what the file system refuses.
+    """
+    run = _noted(paths)
+    return run if run is not None and unfinished_run(paths) is None else None
+
+
 def unfinished_since(paths: ProjectPaths) -> float | None:
     """Return when the project's unfinished run began, as a file's modification time; None where there is none.
 

@@ -6,7 +6,7 @@ import pytest
 
 from archiver.core.clock import parse_snapshot_id
 from archiver.store.paths import create_archive
-from archiver.store.runs import note_begun, note_finished, unfinished_since
+from archiver.store.runs import note_begun, note_finished, unfinished_since, written_run
 
 RUN = "20260301T120000Z"
 
@@ -65,3 +65,14 @@ def test_a_note_with_an_impossible_date_has_its_own(paths):
     note_begun(paths, "20269999T999999Z")
     os.utime(paths.unfinished, (1_700_000_000, 1_700_000_000))
     assert unfinished_since(paths) == 1_700_000_000
+
+
+def test_a_run_that_has_its_snapshot_is_written_and_not_unfinished(paths):
+    """Killed in between, it left its note; once that is gone there is nothing left of it."""
+    note_begun(paths, RUN)
+    assert written_run(paths) is None
+    paths.snapshots.mkdir(parents=True, exist_ok=True)
+    paths.record(RUN).write_text("{}")
+    assert (written_run(paths), unfinished_since(paths)) == (RUN, None)
+    note_finished(paths)
+    assert written_run(paths) is None
