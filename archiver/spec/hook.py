@@ -25,13 +25,13 @@ def _word(text: str) -> str:
 
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
-    if words and not words[0]:
+    if not words[0]:
         raise wrong("the command has no name", "begin the list with the name or path of a program")
     return words
 
 
 Command = Annotated[
     tuple[Annotated[str, AfterValidator(_word)], ...],
-    Field(max_length=_MOST_WORDS),
+    Field(min_length=1, max_length=_MOST_WORDS),
     AfterValidator(_command),
 ]

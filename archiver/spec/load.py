@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from archiver.core.amounts import parse_duration
 from archiver.core.digest import Digest
 from archiver.core.errors import SpecError
 from archiver.core.judgement import FILES, IMAGES
@@ -76,7 +77,11 @@ def load_spec(path: Path) -> LoadedSpec:
         spec = Spec.model_validate_json(json.dumps(data))
     except ValidationError as error:
         raise _in_order(_problem(detail, lines, path) for detail in _telling(error.errors())) from None
-    problems = [*_repeated_names(spec, lines, path), *_unknown_retired(spec, lines, path)]
+    problems = [
+        *_repeated_names(spec, lines, path),
+        *_unknown_retired(spec, lines, path),
+        *_contradicting_intervals(spec, lines, path),
+    ]
     if problems:
         raise _in_order(problems)
     lines.update(_by_canonical_names(lines))
@@ -242,6 +247,28 @@ def _unknown_retired(spec: Spec, lines: dict[_At, int], path: Path) -> list[Spec
         )
         for index, name in enumerate(spec.retired)
         if name not in sources
+    ]
+
+
+def _contradicting_intervals(spec: Spec, lines: dict[_At, int], path: Path) -> list[SpecError]:
+    """Return where a bound that is written down lies below the interval that it is a bound of."""
+    bounded: list[tuple[_At, str, str]] = []
+    if "at_least_every" in spec.model_fields_set:
+        bounded.append((("at_least_every",), spec.every, spec.at_least_every))
+    for index, site in enumerate(spec.docs):
+        if site.at_least_every is not None:
+            at: _At = ("docs", index, "at_least_every")
+            bounded.append((at, site.every or spec.every, site.at_least_every))
+        elif site.every is not None and "at_least_every" in spec.model_fields_set:
+            bounded.append((("docs", index, "every"), site.every, spec.at_least_every))
+    return [
+        SpecError(
+            f"{_dotted(at)}: pages are to be asked for at least every {most}, and not before {every} have passed",
+            place=f"{path}:{lines[at]}",
+            hint="at_least_every is for pages that never change: give it a longer time than every, or leave it out",
+        )
+        for at, every, most in bounded
+        if parse_duration(most) < parse_duration(every)
     ]
 
 

@@ -263,9 +263,9 @@ def test_the_command_for_bad_news_is_the_keepers_own(tmp_path: Path) -> None:
     assert "on_degraded" not in loaded.record
 
 
-@pytest.mark.parametrize("command", ["echo hello", "[3]", "['']", "['a${', b]", '["a\\0"]'])
+@pytest.mark.parametrize("command", ["echo hello", "[]", "[3]", "['']", "['a${', b]", '["a\\0"]'])
 def test_a_command_that_is_no_list_of_words_is_refused(tmp_path: Path, command: str) -> None:
-    """A line for a shell, numbers, an empty name, a broken reference and NUL are told with their line."""
+    """A line for a shell, no word at all, numbers, an empty name, a broken reference and NUL are told with their line."""
     path = tmp_path / "sample.yaml"
     path.write_text(
         f"project: sample\nfiles: [{{url: 'https://example.org/a.zip'}}]\non_degraded: {command}\n", "utf-8"
@@ -273,3 +273,54 @@ def test_a_command_that_is_no_list_of_words_is_refused(tmp_path: Path, command: 
     with pytest.raises(SpecError) as caught:
         load_spec(path)
     assert caught.value.place == f"{path}:3"
+
+
+SITES = """\
+project: sample
+{top}
+docs:
+  - name: a
+    seeds: [https://a.example.org/]
+{site}
+  - name: b
+    seeds: [https://b.example.org/]
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "site", "line"),
+    [
+        ("at_least_every: 1h", "", 2),
+        ("at_least_every: 6d\nevery: 7d", "", 2),
+        ("every: 7d", "    at_least_every: 6d", 6),
+        ("every: 1d", "    at_least_every: 29d\n    every: 30d", 6),
+        ("at_least_every: 30d", "    every: 31d", 6),
+    ],
+)
+def test_a_bound_below_what_it_bounds_is_refused(tmp_path: Path, top: str, site: str, line: int) -> None:
+    """Whoever asks for pages more often than for their site is told in which line, and what is meant."""
+    path = tmp_path / "sample.yaml"
+    path.write_text(SITES.format(top=top, site=site), "utf-8")
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    assert caught.value.place == f"{path}:{line}"
+    assert "every" in caught.value.message
+    assert caught.value.more == ()
+    assert "longer time than every" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("top", "site"),
+    [
+        ("every: 180d", ""),
+        ("every: 7d\nat_least_every: 7d", ""),
+        ("every: 7d\nat_least_every: 30d", "    at_least_every: 7d"),
+        ("at_least_every: 30d", "    every: 60d\n    at_least_every: 60d"),
+        ("", "    every: 365d"),
+    ],
+)
+def test_bounds_that_nobody_wrote_contradict_nothing(tmp_path: Path, top: str, site: str) -> None:
+    """The usual bound gives way to a longer interval; equal ones are asked for at that."""
+    path = tmp_path / "sample.yaml"
+    path.write_text(SITES.format(top=top, site=site), "utf-8")
+    assert load_spec(path).spec.docs
