@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from archiver.bundle.output.volumes import Output, Volume
     from archiver.bundle.signing import SigningKey
     from archiver.bundle.since import Base
+    from archiver.core.judgement import Judgement
     from archiver.core.snapshot import Snapshot
     from archiver.store.blobs import BlobReader
     from archiver.store.paths import ArchivePaths
@@ -49,6 +50,7 @@ class Bundled:
 
     ``path`` is the file, or the list of the ``volumes`` where it is made in such. ``sums`` is the digest of SHA256SUMS, which
     vouches for all that is in the bundle; ``key`` is what it was signed with, if it was.
+    ``alarms`` are the sources that were not healthy, of which the last good captures are packed.
     ``referrers`` sign or describe the images; ``failures`` are those of the archiving run, and ``left_out`` counts images that
     are archived for none of the platforms that were packed. ``new`` says of a delta what is in it; all other counts are of
     the whole snapshot.
@@ -64,6 +66,7 @@ class Bundled:
     referrers: int
     captures: int
     files: int
+    alarms: tuple[Judgement, ...]
     failures: int
     left_out: int
     new: NewSince | None
@@ -166,6 +169,7 @@ def build_bundle(
         sum(image.result.refers_to != "" for image in contents.images),
         sum(len(wacz.site.captures) for wacz in contents.docs),
         len(contents.files),
+        tuple(judgement for judgement in record.judgements if judgement.is_alarm),
         len(record.failures),
         len(contents.failures) - len(record.failures),
         _new(contents, base) if base else None,

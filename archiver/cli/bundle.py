@@ -15,11 +15,13 @@ from archiver.cli.progress import default_progress
 from archiver.core.amounts import count_text, parse_size, size_text
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, UsageError
+from archiver.core.printable import printable
 from archiver.store.atomic import make_folder, storage_errors
 from archiver.store.paths import open_archive
 
 if TYPE_CHECKING:
     from archiver.bundle.build import Bundled, NewSince
+    from archiver.core.judgement import Judgement
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +107,7 @@ def _document(bundled: Bundled) -> dict[str, Any]:
         "images": bundled.images,
         "referrers": bundled.referrers,
         "files": bundled.files,
+        "alarms": [asdict(judgement) for judgement in bundled.alarms],
         "failures": bundled.failures,
         "left_out": bundled.left_out,
         "since": asdict(bundled.new) if bundled.new else None,
@@ -126,6 +129,8 @@ def _print_summary(bundled: Bundled, args: argparse.Namespace) -> None:
     )
     held = [f"{count_text(number, noun)}{more}" for number, noun, more in contents if number]
     print("  " + (", ".join(held) or "nothing but its description"))
+    for judgement in bundled.alarms:
+        print(f"  {_alarm(judgement)}")
     if bundled.failures:
         print(
             f"  {count_text(bundled.failures, 'failure')} of the archiving run; the bundle's README lists them"
@@ -149,6 +154,12 @@ def _print_summary(bundled: Bundled, args: argparse.Namespace) -> None:
     print("  hand it over: its README.html tells whoever gets it what to do")
     if bundled.key:
         print("  and give them your public key by another way, for their file of allowed signers")
+
+
+def _alarm(judgement: Judgement) -> str:
+    since = f" since {judgement.since[:10]}" if judgement.since else ""
+    held = f"what is packed is as of {judgement.good}" if judgement.keeps else "it never was healthy"
+    return f"{judgement.source} is {judgement.verdict.upper()}{since}, {held}: {printable(judgement.reason)}"
 
 
 def _print_new(new: NewSince) -> None:

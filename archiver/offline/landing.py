@@ -161,7 +161,7 @@ def _when(holding: Holding, shown: Shown) -> str:
     )
     return (
         f'<p class="lead">Archived {time_tag(holding.created)} {_age(holding.created, shown)}</p>'
-        f'<p class="badges">{_state(holding, "#missing")}{checked}</p>'
+        f'<p class="badges">{_lacks(holding) or badge("complete", "good")}{checked}</p>'
     )
 
 
@@ -170,10 +170,15 @@ def _age(iso: str, shown: Shown) -> str:
     return f'<span class="age">{esc(age)}</span>' if age else ""
 
 
-def _state(holding: Holding, href: str) -> str:
-    if not holding.failures:
-        return badge("complete", "good")
-    return badge(f"{count_text(len(holding.failures), 'thing')} not here, or not renewed", "warn", href)
+def _lacks(holding: Holding, address: str = "") -> str:
+    """Return what keeps a copy from being complete and new; nothing where it is. ``address`` is its page's, from elsewhere."""
+    kept = sum(judgement.keeps for judgement in holding.judgements)
+    missing = len(holding.failures)
+    return (badge(f"{count_text(kept, 'source')} kept as before", "warn", address) if kept else "") + (
+        badge(f"{count_text(missing, 'thing')} not here, or not renewed", "warn", f"{address}#missing")
+        if missing
+        else ""
+    )
 
 
 def _foot(shown: Shown) -> str:
@@ -216,7 +221,7 @@ def _card(holding: Holding, shown: Shown, choices: Choices | None) -> str:
     more = len(links) - _MOST_LINKS
     rest = f'<li><a href="{esc(address)}#docs">{more:,} more</a></li>' if more > 0 else ""
     docs = f'<ul class="links" role="list" aria-label="Documentation">{items}{rest}</ul>' if items else ""
-    state = _state(holding, f"{address}#missing") if holding.failures else ""
+    state = _lacks(holding, address)
     if choices and choices.current != choices.newest:
         state += badge(f"newest: {moment_of(choices.newest)[:10]}", "warn", address)
     badges = f'<p class="badges">{state}</p>' if state else ""

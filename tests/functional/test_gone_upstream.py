@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from servers.history import History
 from servers.registry import serving as registry_serving
 from servers.site import Reply, put, serving
 
@@ -35,6 +36,22 @@ def _assert_told(served: Served, url: str, day: str) -> None:
     landing = served.get("/").decode()
     assert "1 gone upstream" in landing
     assert f"gone upstream since {day}" in landing
+
+
+def test_a_copy_of_which_a_source_was_refused_is_not_called_complete(console: Console) -> None:
+    """Nothing needs to have failed: pages that lost their text were all answered. Other copies are complete."""
+    history = History(console.folder / "archives")
+    history.days(2)
+    with console.serving("archives") as served:
+        assert b">complete<" in served.get("/")
+    history.refuse()
+    with console.serving("archives") as served:
+        landing = served.get("/")
+        assert b"1 source kept as before" in landing
+        assert b">complete<" not in landing
+    assert "docs is DEGRADED, what is packed is as of 20260102T120000Z: most pages lost" in (
+        console.succeed("bundle", "sample").out
+    )
 
 
 @pytest.mark.parametrize("bundled", [True, False], ids=["bundle", "archive"])

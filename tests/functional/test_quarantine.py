@@ -326,12 +326,17 @@ def test_a_refused_snapshot_is_bundled_served_and_verified_like_any_other(consol
         assert "docs is DEGRADED" in refused.out
         assert "archiver accept sample 2" in refused.out
         console.succeed("verify", "archives")
-        bundle = console.succeed("bundle", "sample", "--json").json["path"]
+        bundled = console.succeed("bundle", "sample", "--json").json
+        assert [(one["source"], one["verdict"]) for one in bundled["alarms"]] == [("docs", "degraded")]
+        bundle = bundled["path"]
+        assert "docs is DEGRADED since 2" in console.succeed("bundle", "sample").out
         console.succeed("verify", bundle)
         for served in ("archives", bundle):
             with console.serving(served) as reader:
                 assert b"<h1>Page 7</h1>" in fetch(f"{reader.docs('docs')}/7")
-                assert b"in trouble at the last visit" in reader.get("/")
+                landing = reader.get("/")
+                assert b"in trouble at the last visit" in landing
+                assert b"1 source kept as before" in landing
 
 
 _ARCHIVE = """
