@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-from servers.console import Console
+from servers.console import HASTY, Console
 from servers.dying import Dying, dying
 from servers.real import Images, Registry, Site, docker_registry, fill, nginx, python_docs
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 def console(tmp_path: Path) -> Console:
     """The program, in an empty folder."""
     return Console(tmp_path)
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Console:
+    """The program, in an empty folder, that hardly waits before it asks again."""
+    return Console(tmp_path, HASTY)
 
 
 @pytest.fixture

@@ -152,23 +152,23 @@ def test_a_missing_seed_is_a_failure(console: Console, site: Site) -> None:
     assert [failure["subject"] for failure in _record(console)["failures"]] == [f"{site.origin}/nowhere.html"]
 
 
-def test_a_dead_host_does_not_stop_the_rest(console: Console, site: Site) -> None:
+def test_a_dead_host_does_not_stop_the_rest(hasty: Console, site: Site) -> None:
     """A site whose host is dead is a failure, listed on screen and in the record; the other site is archived."""
     dead = f"http://127.0.0.1:{free_port()}/"
-    spec = _spec(console, docs=[_docs(dead, name="dead"), _docs(f"{site.origin}/index.html", name="alive")])
-    outcome = console.run("archive", spec)
+    spec = _spec(hasty, docs=[_docs(dead, name="dead"), _docs(f"{site.origin}/index.html", name="alive")])
+    outcome = hasty.run("archive", spec)
     assert outcome.code == 3, outcome.said
     assert dead in outcome.said
-    record = _record(console)
+    record = _record(hasty)
     assert any(failure["subject"].startswith(dead) for failure in record["failures"])
     assert {entry["name"]: entry["pages"] for entry in record["sites"]}["alive"] == 2
 
 
-def test_a_dead_registry_does_not_stop_the_rest(console: Console, site: Site) -> None:
+def test_a_dead_registry_does_not_stop_the_rest(hasty: Console, site: Site) -> None:
     """An image whose registry is dead is a failure; the docs are archived."""
     reference = f"127.0.0.1:{free_port()}/some/app:1"
-    spec = _spec(console, docs=[_docs(f"{site.origin}/index.html")], images={"refs": [reference]})
-    outcome = console.run("archive", spec, "--json")
+    spec = _spec(hasty, docs=[_docs(f"{site.origin}/index.html")], images={"refs": [reference]})
+    outcome = hasty.run("archive", spec, "--json")
     assert outcome.code == 3
     assert _blames(outcome, reference)
     assert outcome.json["pages"] == 2

@@ -272,7 +272,7 @@ def test_a_server_that_never_answers_is_a_timeout(paths: ProjectPaths) -> None:
         release.wait(30)
         return Reply(html())
 
-    settings = replace(IMPATIENT, tries=1, read_timeout=0.05)
+    settings = replace(IMPATIENT, tries=1, connect_timeout=0.2, read_timeout=0.05)
     with serving({"/docs/": hang}) as site:
         outcome = crawl_site(paths, doc_site(site, robots="ignore"), settings=settings)
         release.set()

@@ -240,7 +240,7 @@ def _ranged(told: str) -> Callable[[Asked, Reply], Reply]:
     return bend
 
 
-def test_servers_that_misbehave(console: Console) -> None:
+def test_servers_that_misbehave(hasty: Console) -> None:
     """Connections that break, lying ranges, pages and errors in place of files: each file by itself, the rest goes on."""
     data = {name: content(name, 500_000) for name in ("broken", "lying", "ignoring", "changing", "dated")}
     old = "Mon, 23 Nov 2026 08:00:00 GMT"
@@ -272,8 +272,8 @@ def test_servers_that_misbehave(console: Console) -> None:
     }
     with serving({f"/{name}": answer for name, answer in files.items()}) as site:
         site.answers["/storage/moved"] = content("moved", 100)
-        outcome = console.run(
-            "archive", spec_of(console, *({"url": site.url(f"/{name}")} for name in files)), "--json"
+        outcome = hasty.run(
+            "archive", spec_of(hasty, *({"url": site.url(f"/{name}")} for name in files)), "--json"
         )
     assert outcome.code == 3
     assert failures(outcome) == {
@@ -282,13 +282,13 @@ def test_servers_that_misbehave(console: Console) -> None:
         "tiny.tgz": "fetch.content",
         "forbidden.tgz": "fetch.status",
     }
-    got = by_name(console)
+    got = by_name(hasty)
     for name, expected in data.items():
-        assert blob(console, got[f"{name}.tgz"]["digest"]) == expected
+        assert blob(hasty, got[f"{name}.tgz"]["digest"]) == expected
     assert broken.sent == len(data["broken"]) + 3
     assert {"page.html", "mistyped.tgz", "moved.tgz"} < set(got)
-    manifest = json.loads(blob(console, got["moved.tgz"]["manifest"]))
-    provenance = json.loads(blob(console, manifest["config"]["digest"]))
+    manifest = json.loads(blob(hasty, got["moved.tgz"]["manifest"]))
+    provenance = json.loads(blob(hasty, manifest["config"]["digest"]))
     assert provenance["location"] == site.url("/storage/moved")
 
 

@@ -68,9 +68,9 @@ def at(fronts: dict[str, Front]) -> Iterator[dict[str, Front]]:
 
 
 @pytest.fixture
-def project(console: Console) -> Project:
+def project(hasty: Console) -> Project:
     """A project with an archive of its own."""
-    return Project(console)
+    return Project(hasty)
 
 
 def _mirrored(host: str, *mirrors: str, fallbacks: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:

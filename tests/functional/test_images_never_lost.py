@@ -31,9 +31,9 @@ def front(upstream: Registry) -> Iterator[Front]:
 
 
 @pytest.fixture
-def project(console: Console) -> Project:
+def project(hasty: Console) -> Project:
     """A project with an archive of its own."""
-    return Project(console)
+    return Project(hasty)
 
 
 def test_a_moved_tag_keeps_what_it_meant(project: Project, upstream: Registry) -> None:
@@ -133,9 +133,9 @@ def test_a_tag_that_comes_back_is_gone_no_more(project: Project, upstream: Regis
     assert (project.images()[name]["gone"], project.images()[name]["carried"]) == ("", False)
 
 
-def test_a_registry_that_is_down_is_not_gone(console: Console, upstream: Registry) -> None:
+def test_a_registry_that_is_down_is_not_gone(hasty: Console, upstream: Registry) -> None:
     """A registry that cannot be reached says nothing about its tags: they are carried, and not told as gone."""
-    project = Project(console)
+    project = Project(hasty)
     upstream.image("down/app:1", b"to stay")
     with fronting(upstream) as front:
         name = f"{front.host}/down/app:1"

@@ -66,9 +66,9 @@ def front(running_front: Front) -> Iterator[Front]:
 
 
 @pytest.fixture
-def project(console: Console) -> Project:
+def project(hasty: Console) -> Project:
     """A project with an archive of its own."""
-    return Project(console)
+    return Project(hasty)
 
 
 def _layer(made: Made) -> str:

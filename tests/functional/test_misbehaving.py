@@ -329,11 +329,11 @@ def test_https_with_an_authority_of_ones_own_is_archived(
 
 
 def test_https_with_an_unknown_authority_is_a_clear_failure(
-    console: Console, certificates: Certificates
+    hasty: Console, certificates: Certificates
 ) -> None:
     """Nothing is asked of a server whose certificate nobody vouches for; the failure says so, and exit code 3."""
     with raw_serving({"/docs/": reply(b"<p>x")}, certificates.context) as site:
-        outcome = console.run("archive", _spec(console, site.url("/docs/")), "--json")
+        outcome = hasty.run("archive", _spec(hasty, site.url("/docs/")), "--json")
         assert site.targets() == []
     assert outcome.code == 3, outcome.said
     failures = {failure["subject"]: failure for failure in outcome.json["failures"]}
@@ -345,16 +345,16 @@ def test_https_with_an_unknown_authority_is_a_clear_failure(
 
 
 def test_a_certificate_that_is_not_trusted_any_more_takes_nothing_along(
-    console: Console, certificates: Certificates
+    hasty: Console, certificates: Certificates
 ) -> None:
     """It expired, or the domain is someone else's now: the site is gone, exit code 4, and what was there stays."""
     answers: dict[str, Saying] = {"/docs/": reply(html("a")), "/docs/a": reply(b"<p>a")}
-    console.environment["REQUESTS_CA_BUNDLE"] = str(certificates.authority)
+    hasty.environment["REQUESTS_CA_BUNDLE"] = str(certificates.authority)
     with raw_serving(answers, certificates.context) as site:
-        spec = _spec(console, site.url("/docs/"))
-        good = console.succeed("archive", spec, "--json").json
-        del console.environment["REQUESTS_CA_BUNDLE"]
-        outcome = console.run("archive", spec, "--json")
+        spec = _spec(hasty, site.url("/docs/"))
+        good = hasty.succeed("archive", spec, "--json").json
+        del hasty.environment["REQUESTS_CA_BUNDLE"]
+        outcome = hasty.run("archive", spec, "--json")
     assert outcome.code == 4, outcome.said
     (judged,) = outcome.json["judgements"]
     assert (judged["verdict"], judged["good"]) == ("gone", good["snapshot"])
@@ -362,16 +362,16 @@ def test_a_certificate_that_is_not_trusted_any_more_takes_nothing_along(
     assert outcome.json["pages"] == good["pages"] == 2
 
 
-def test_a_server_that_resets_every_connection_is_a_failure_and_stops_nothing(console: Console) -> None:
+def test_a_server_that_resets_every_connection_is_a_failure_and_stops_nothing(hasty: Console) -> None:
     """A requisite's host that resets connections, one that is not there, and one that speaks no HTTP: named, the rest kept."""
     with resetting() as reset, raw_serving({"/i.png": Raw(b"SSH-2.0-x\r\n")}) as other:
         dead = f"http://127.0.0.1:{free_port()}"
         images = "".join(f'<img src="{origin}/i.png">' for origin in (reset, dead, other.origin))
         answers: dict[str, Saying] = {"/docs/": reply(html("a", text=images)), "/docs/a": reply(b"<p>a")}
         with raw_serving(answers) as site:
-            outcome = console.run("archive", _spec(console, site.url("/docs/"), robots="ignore"), "--json")
+            outcome = hasty.run("archive", _spec(hasty, site.url("/docs/"), robots="ignore"), "--json")
     assert outcome.code == 3, outcome.said
     assert outcome.json["pages"] == 2
     named = {failure["subject"] for failure in outcome.json["failures"]}
     assert {f"{origin}/i.png" for origin in (reset, dead, other.origin)} <= named
-    judge_warcs(console.folder / "archives" / "sample" / "warc")
+    judge_warcs(hasty.folder / "archives" / "sample" / "warc")

@@ -278,14 +278,14 @@ def test_chosen_tags_are_expanded(console: Console, registry: Registry, reposito
 
 
 def test_failures_do_not_keep_the_rest_from_being_planned(
-    console: Console, registry: Registry, repository: str
+    hasty: Console, registry: Registry, repository: str
 ) -> None:
     """A dead registry, a platform that is not there and a bad line of a list are told; what works is planned; exit 3."""
     registry.image(f"{repository}:one", _noise(1000, 1))
     dead = f"127.0.0.1:{free_port()}/team/tool:1.0"
     good = f"{registry.host}/{repository}:one"
     images = {"platforms": ["linux/amd64", "linux/s390x"], "refs": [dead, good], "referrers": False}
-    plan = _planned(console, _spec(console, images=images), code=3)
+    plan = _planned(hasty, _spec(hasty, images=images), code=3)
     assert [image["state"] for image in plan["images"]] == ["failed", "new"]
     assert {failure["subject"]: failure["code"] for failure in plan["failures"]}[dead] == "fetch.unreachable"
 

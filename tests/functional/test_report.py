@@ -11,7 +11,7 @@ import pytest
 
 from archiver.core.digest import Digest
 from servers.browser import browser
-from servers.console import Console, Outcome
+from servers.console import HASTY, Console, Outcome
 from servers.processes import need
 from servers.site import Reply, Site, html, serving
 
@@ -78,7 +78,7 @@ class Run:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A run that had something of everything."""
-    console = Console(tmp_path_factory.mktemp("report"))
+    console = Console(tmp_path_factory.mktemp("report"), HASTY)
     with serving({}) as site:
         site.answers.update(_answers(site))
         spec = console.write(

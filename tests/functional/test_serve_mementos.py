@@ -20,7 +20,7 @@ from archiver.store.paths import open_archive
 from archiver.store.prune import prune
 from archiver.store.snapshots import set_good
 from servers.browser import browser
-from servers.console import Console, fetch
+from servers.console import HASTY, Console, fetch
 from servers.processes import need
 from servers.serving import Answer, Running, serving
 from servers.site import Reply
@@ -404,7 +404,7 @@ def test_the_keepers_program_makes_a_new_snapshot_searchable(tmp_path: Path) -> 
 
 def test_an_archive_is_served_while_it_is_renewed(tmp_path: Path) -> None:
     """The whole program: crawled, served, changed, gone in part and crawled again; every state says what it is."""
-    console = Console(tmp_path)
+    console = Console(tmp_path, HASTY)
     answers = {
         "/robots.txt": Reply(status=404),
         "/docs/": page_of("/docs/old.html", "/docs/broken", "/elsewhere.html", text="first state"),

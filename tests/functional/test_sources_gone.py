@@ -20,43 +20,43 @@ def _captures(console: Console) -> int:
     return int(json.loads(newest.read_text("utf-8"))["captures"])
 
 
-def test_a_site_that_died_keeps_its_last_good_copy(console: Console) -> None:
+def test_a_site_that_died_keeps_its_last_good_copy(hasty: Console) -> None:
     """With no seed answering, every page stays in the view, exit 4, and bundle and serve use it."""
     with serving({}) as site:
         put(site, "index.html", "<title>Start</title><a href=two.html>two</a><p>words to find")
         put(site, "two.html", "<title>Two</title>")
-        spec = console.write(
+        spec = hasty.write(
             "sample.yaml",
             json.dumps({"project": "sample", "docs": [{"seeds": [f"{site.origin}/index.html"]}]}),
         )
-        assert console.run("archive", spec).code == 0
-        before = _captures(console)
-    gone = console.run("archive", spec, "--json")
+        assert hasty.run("archive", spec).code == 0
+        before = _captures(hasty)
+    gone = hasty.run("archive", spec, "--json")
     assert gone.code == 4
     assert gone.json["verdict"] == "gone"
-    assert gone.json["carried"]["captures"] == before == _captures(console)
+    assert gone.json["carried"]["captures"] == before == _captures(hasty)
     assert gone.json["failures"]
-    bundle = console.succeed("bundle", "sample", "--json").json["path"]
-    assert console.run("verify", bundle).code == 0
-    assert "Start" in console.succeed("search", bundle, "words").out
+    bundle = hasty.succeed("bundle", "sample", "--json").json["path"]
+    assert hasty.run("verify", bundle).code == 0
+    assert "Start" in hasty.succeed("search", bundle, "words").out
 
 
-def test_a_registry_that_died_keeps_its_images(console: Console, tmp_path: Path) -> None:
+def test_a_registry_that_died_keeps_its_images(hasty: Console, tmp_path: Path) -> None:
     """With every image of the set carried, exit 4; with only some, exit 3."""
     (tmp_path / "registry").mkdir()
     with docker_registry(tmp_path / "registry") as registry:
         tiny_layout(tmp_path / "layout", "app", "an image's text")
         registry.push(tmp_path / "layout", "app", "team/app:1")
         names = [f"{registry.host}/team/app:1"]
-        spec = console.write("sample.yaml", json.dumps({"project": "sample", "images": {"refs": names}}))
-        assert console.run("archive", spec).code == 0
+        spec = hasty.write("sample.yaml", json.dumps({"project": "sample", "images": {"refs": names}}))
+        assert hasty.run("archive", spec).code == 0
         more = {"project": "sample", "images": {"refs": [*names, f"{registry.host}/team/app:none"]}}
-        assert console.run("archive", console.write("sample.yaml", json.dumps(more))).code == 3
-    spec = console.write("sample.yaml", json.dumps({"project": "sample", "images": {"refs": names}}))
-    gone = console.run("archive", spec)
+        assert hasty.run("archive", hasty.write("sample.yaml", json.dumps(more))).code == 3
+    spec = hasty.write("sample.yaml", json.dumps({"project": "sample", "images": {"refs": names}}))
+    gone = hasty.run("archive", spec)
     assert gone.code == 4
     assert "1 image (1 kept from before)" in gone.out
-    assert console.run("bundle", "sample").code == 0
+    assert hasty.run("bundle", "sample").code == 0
 
 
 def test_a_lost_search_index_is_made_again_when_it_is_needed(console: Console) -> None:

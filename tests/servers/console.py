@@ -25,6 +25,21 @@ if TYPE_CHECKING:
 
 TIMEOUT = 300  # seconds for one command
 INSTALLED = (sys.executable, "-m", "archiver")
+_HASTY = """
+import sys
+from functools import partial
+from archiver.cli.main import main
+from archiver.collect import retry
+from archiver.collect.web import crawl
+object.__setattr__(retry.DEFAULT_PATIENCE, "first_wait", 0.01)
+crawl.FetchSettings = partial(crawl.FetchSettings, backoff=0.01)
+sys.exit(main())
+"""
+HASTY = (
+    sys.executable,
+    "-c",
+    _HASTY,
+)  # waits hundredths of seconds where it would wait for seconds before it tries again
 # A process begins its account of peak memory with that of the one that starts it: so a small one does.
 _MEASURING = """
 import os, sys
