@@ -109,7 +109,8 @@ class _Check:
         self._artifacts: set[tuple[object, ...]] = set()
 
     def run(self) -> None:
-        if self._archive.images.is_dir():
+        begun = (self._archive.images / "index.json").exists() or bool(self._archive.projects())
+        if self._archive.images.is_dir() and begun:  # the first run may have ended before it wrote an index
             try:
                 read_index(self._archive.images)
             except _DAMAGED as error:

@@ -12,7 +12,7 @@ import pytest
 from archiver.core.digest import Digest
 from archiver.offline.verifyarchive import verify_archive
 from archiver.store.blobs import BlobReader
-from archiver.store.paths import open_archive
+from archiver.store.paths import create_archive, open_archive
 from archiver.store.snapshots import list_snapshots, read_captures, read_snapshot
 from archiver.store.warcfiles import scan_members
 from servers.console import Console
@@ -192,6 +192,18 @@ def test_every_record_of_a_snapshot_is_read(merged: Path, tmp_path: Path) -> Non
         _flip(path, at)
         assert not verify_archive(folder).ok, at
         path.write_bytes(sound)
+
+
+def test_an_archive_whose_first_run_was_killed_at_once_is_whole(tmp_path: Path) -> None:
+    """Nothing that was archived is missing where nothing was; once there is a snapshot, the index has to be there."""
+    root = tmp_path / "archives"
+    (root / "images" / "blobs" / "sha256").mkdir(parents=True)
+    create_archive(root)
+    assert verify_archive(root).ok
+    History(root).day()
+    assert verify_archive(root).ok
+    (root / "images" / "index.json").unlink()
+    assert [problem.code for problem in verify_archive(root).problems] == ["archive.snapshot"]
 
 
 def test_folders_have_no_signers_and_come_alone(merged: Path) -> None:
