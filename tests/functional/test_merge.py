@@ -23,7 +23,7 @@ from archiver.store.prune import find_garbage, prune
 from archiver.store.quarantine import list_quarantine
 from archiver.store.snapshots import good_snapshot, list_snapshots
 from judges.warcs import judge_warcs
-from servers.history import TAG, History, run_id
+from servers.history import TAG, History, bundles, run_id
 from servers.site import Reply, html, serving
 from servers.stepping import killed_at
 
@@ -48,17 +48,6 @@ def content(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.name.endswith("lock")
     }
-
-
-def bundles(console: Console, archive: ArchivePaths, project: str = "sample") -> dict[str, bytes]:
-    """Return the bundle of each snapshot that there is, byte for byte."""
-    made = {}
-    for name in list_snapshots(archive.project(project)):
-        target = console.folder / "bundle.tar"
-        console.succeed("bundle", project, "--snapshot", name, "--archives", archive.root, "-o", target)
-        made[name] = target.read_bytes()
-        target.unlink()
-    return made
 
 
 def meaning(archive: ArchivePaths, reference: str = TAG) -> str:
@@ -90,7 +79,7 @@ def apart(tmp_path: Path) -> tuple[History, History]:
 def test_two_archives_become_one(apart: tuple[History, History], console: Console, tmp_path: Path) -> None:
     """All snapshots of both are there, each bundled byte for byte as in its own archive; records of both are there once."""
     here, there = apart
-    expected = {**bundles(console, there.archive), **bundles(console, here.archive)}
+    expected = {**bundles(there.archive, console.folder), **bundles(here.archive, console.folder)}
     before = content(there.archive.root)
     told = console.succeed("merge", there.archive.root, "--json").json
     assert content(there.archive.root) == before, "the other one is only read"
@@ -99,7 +88,7 @@ def test_two_archives_become_one(apart: tuple[History, History], console: Consol
     assert project["good"] == there.ids[-1] == good_snapshot(here.paths)
     assert list(list_snapshots(here.paths)) == sorted({*here.ids, *there.ids})
     assert list_quarantine(here.paths) == (there.ids[-1],)
-    assert bundles(console, here.archive) == expected
+    assert bundles(here.archive, console.folder) == expected
     sound(here.archive)
     with closing(ReadOnlyLocator(here.paths)) as locator:
         mapped = set(locator.locations())
@@ -152,7 +141,7 @@ def test_into_an_empty_folder_all_of_it_comes(
     _, there = apart
     console.succeed("merge", "other", "--archives", "empty")
     empty = open_archive(tmp_path / "empty")
-    assert bundles(console, empty) == bundles(console, there.archive)
+    assert bundles(empty, console.folder) == bundles(there.archive, console.folder)
     assert read_index(empty.images) == read_index(there.archive.images)
     sound(empty)
 
@@ -185,11 +174,11 @@ def test_one_that_was_pruned_brings_what_it_has(apart: tuple[History, History], 
     there.spec = {"keep": {"last": 2}}
     there.days(1)
     prune(there.archive)
-    expected = {**bundles(console, there.archive), **bundles(console, here.archive)}
+    expected = {**bundles(there.archive, console.folder), **bundles(here.archive, console.folder)}
     console.succeed("merge", "other")
-    assert bundles(console, here.archive) == expected
+    assert bundles(here.archive, console.folder) == expected
     console.succeed("merge", "archives", "--archives", "other")
-    assert bundles(console, there.archive) == expected
+    assert bundles(there.archive, console.folder) == expected
     for archive in (here.archive, there.archive):
         sound(archive)
 
@@ -332,7 +321,7 @@ def test_killed_at_any_step_and_again(
 ) -> None:
     """Killed before each rename, sync and change of the map in turn: what is here stays whole, and the next time all comes."""
     here, there = apart
-    expected = {**bundles(console, there.archive), **bundles(console, here.archive)}
+    expected = {**bundles(there.archive, console.folder), **bundles(here.archive, console.folder)}
     own, newest = here.ids, max(expected)
     shutil.copytree(here.archive.root, tmp_path / "origin")
     step, code = 0, -signal.SIGKILL
@@ -349,4 +338,4 @@ def test_killed_at_any_step_and_again(
         step += 1
     assert code == 0
     assert step > 40
-    assert bundles(console, here.archive) == expected
+    assert bundles(here.archive, console.folder) == expected

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from archiver.bundle.build import build_bundle
 from archiver.core.clock import iso, snapshot_id, timestamp14
 from archiver.core.judgement import Judgement
 from archiver.core.refusal import Refusal
 from archiver.store.quarantine import write_refusal, write_refused_captures
-from archiver.store.snapshots import set_good, write_snapshot
+from archiver.store.snapshots import list_snapshots, set_good, write_snapshot
 from servers.small_archive import SITE, ArchiveBuilder, html
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from archiver.core.capture import Capture
     from archiver.core.snapshot import Snapshot
+    from archiver.store.paths import ArchivePaths
 
 FIRST = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 TAG = "docker.io/library/tool:latest"
@@ -26,6 +28,23 @@ TAG = "docker.io/library/tool:latest"
 def run_id(day: int) -> str:
     """Return the id of the run of a day, counted from 0."""
     return snapshot_id(FIRST + timedelta(days=day))
+
+
+def bundles(archive: ArchivePaths, folder: Path, project: str = "sample") -> dict[str, bytes]:
+    """Return the bundle of each snapshot that a project has, byte for byte.
+
+    Args:
+        archive: the archive folder.
+        folder: where each of them is, for a moment.
+        project: the project's name.
+    """
+    made = {}
+    for name in list_snapshots(archive.project(project)):
+        target = folder / "bundle.tar"
+        build_bundle(archive, project, snapshot=name, output=target)
+        made[name] = target.read_bytes()
+        target.unlink()
+    return made
 
 
 class History(ArchiveBuilder):

@@ -31,7 +31,7 @@ from archiver.store.runs import note_begun
 from archiver.store.snapshots import good_snapshot, list_snapshots, read_captures, read_snapshot
 from archiver.store.warcfiles import scan_members
 from judges.warcs import fastwarc_findings, warcio_findings
-from servers.history import TAG, History, run_id
+from servers.history import TAG, History, bundles, run_id
 from servers.stepping import PRUNING, killed_at
 
 if TYPE_CHECKING:
@@ -40,17 +40,6 @@ if TYPE_CHECKING:
 KEEP = {"last": 2, "weekly": 2}
 SEED = int(os.environ.get("KILL_SEED", "20261123"))
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "12"))
-
-
-def bundles(archive: Any, folder: Path, project: str = "sample") -> dict[str, bytes]:
-    """Return the bundle of each snapshot that there is, byte for byte."""
-    made = {}
-    for name in list_snapshots(archive.project(project)):
-        target = folder / "bundle.tar"
-        build_bundle(archive, project, snapshot=name, output=target)
-        made[name] = target.read_bytes()
-        target.unlink()
-    return made
 
 
 def warcs(history: History) -> dict[str, int]:
