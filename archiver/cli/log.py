@@ -8,7 +8,7 @@ from archiver.core.amounts import size_text
 from archiver.core.clock import iso, utc_now
 from archiver.core.errors import ArchiverError, StoreError
 from archiver.core.printable import printable
-from archiver.store.atomic import make_folder, storage_errors
+from archiver.store.atomic import storage_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,6 @@ class LogFile:
         self._stream: IO[bytes] | None = None
         if path is not None:
             with storage_errors(path):
-                make_folder(path.parent)
                 self._stream = path.open("ab", buffering=0)
 
     def write(self, level: str, text: str) -> None:

@@ -25,7 +25,7 @@ from archiver.collect.refresh import NotDue, refresh_project
 from archiver.collect.specs import Specs, read_specs
 from archiver.core.amounts import count_text
 from archiver.core.clock import iso, utc_now
-from archiver.core.errors import ArchiverError, HookFailed, InternalError, LockHeld, StoreError
+from archiver.core.errors import ArchiverError, HookFailed, InternalError, LockHeld, StoreError, UsageError
 from archiver.core.progress import NullProgress
 from archiver.offline.exitcodes import COMPLETE, INTERRUPTED, USAGE, exit_code, worst
 from archiver.store.atomic import write_atomically
@@ -90,7 +90,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check all specs, then refresh each; the exit code is the worst of them."""
+    """Check all specs, then refresh each; the exit code is the worst of them.
+
+    Raises:
+        UsageError: the log or the metrics are to be in a folder that is not there.
+    """
+    for file in filter(None, (args.log, args.metrics)):
+        _check_folder(file)
     codes = []
     try:
         log = LogFile(args.log)
@@ -113,6 +119,14 @@ def run(args: argparse.Namespace) -> int:
     log.write(INFO, f"refresh ends with exit code {worst(codes)}")
     log.close()
     return worst(codes)
+
+
+def _check_folder(file: Path) -> None:
+    """Refuse a file in a folder that is not there: most likely its name is mistyped, and nobody would look there."""
+    if not os.path.lexists(file.parent):
+        raise UsageError(
+            "there is no such folder", place=str(file.parent), hint=f"make it first, for {file.name}"
+        )
 
 
 class _Refreshing:

@@ -57,7 +57,7 @@ class Machine:
         self.root = root
         self.log, self.state = root / "var/log/archiver", root / "var/lib/archiver"
         self.specs = root / "etc/archiver/specs"
-        for folder in (self.log, self.state, self.specs, root / "opt/archiver/bin"):
+        for folder in (self.log, self.state / "metrics", self.specs, root / "opt/archiver/bin"):
             folder.mkdir(parents=True)
         program = root / "opt/archiver/bin/archiver"
         program.write_text(f'#!/bin/sh\nexec {sys.executable} -m archiver "$@"\n')

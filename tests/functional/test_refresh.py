@@ -361,6 +361,7 @@ def test_the_log_has_a_line_an_event(console: Console, site: Site) -> None:
     title = "<title>x\n2026-01-01T00:00:00Z INFO    forged\x1b[31m</title>"
     put(site, "p0.html", title)
     _spec(console, site, files=[{"url": f"{site.origin}/{name}"} for name in ("nothing.zip", "p1.html")])
+    (console.folder / "log").mkdir()
     assert console.run("refresh", "--log", "log/refresh.log").code == 3
     console.run("refresh", "--log", "log/refresh.log")
     lines = (console.folder / "log" / "refresh.log").read_text().splitlines()
@@ -368,6 +369,20 @@ def test_the_log_has_a_line_an_event(console: Console, site: Site) -> None:
     assert [line for line in lines if "WARNING sample: 1 FAILED" in line]
     assert len([line for line in lines if "refresh begins" in line]) == 2
     assert lines[-1].endswith("refresh ends with exit code 0")
+
+
+@pytest.mark.parametrize("option", ["--log", "--metrics"])
+def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(
+    console: Console, site: Site, option: str
+) -> None:
+    """A mistyped folder is not made; a file that has no folder in front of its name is where refresh is called."""
+    _spec(console, site)
+    outcome = console.run("refresh", option, "lgo/refresh.txt")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "lgo: there is no such folder" in outcome.err
+    assert not (console.folder / "lgo").exists()
+    assert site.targets() == []
+    assert console.run("refresh", option, "refresh.txt").code == 0
 
 
 def test_a_log_that_cannot_be_opened_costs_the_log(console: Console, site: Site) -> None:

@@ -22,7 +22,8 @@ def _written(path: Path) -> str:
 
 @pytest.fixture
 def log(tmp_path: Path) -> LogFile:
-    """A log in a folder that has to be made."""
+    """A log in a folder of its own."""
+    (tmp_path / "new").mkdir()
     return LogFile(tmp_path / "new" / "log")
 
 
