@@ -199,7 +199,7 @@ def _moves(
 
 def _counted_text(capture: Capture) -> int:
     """Return how much text a crawl counted; 0 where it did not."""
-    return int(capture.text) if capture.text.isdecimal() and len(capture.text) < 20 else 0
+    return capture.characters or 0
 
 
 def _has_near(lengths: Sequence[int], capture: Capture) -> bool:

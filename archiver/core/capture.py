@@ -22,6 +22,8 @@ HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 LONGEST_LINE = 64 << 10
 """The most bytes that an index line has, its newline included: no longer one is written, or read."""
 
+_DIGITS = 12  # that a number may have in an index that nobody has checked
+
 
 @dataclass(frozen=True)
 class Capture:
@@ -73,6 +75,11 @@ class Capture:
     def page(self) -> tuple[str, str]:
         """What captures of one page under several URLs have in common: the URL's twins, and the content."""
         return twins_key(self.url), self.digest
+
+    @property
+    def characters(self) -> int | None:
+        """How many characters its main text has; None where that is not known."""
+        return int(self.text) if self.text.isdecimal() and len(self.text) <= _DIGITS else None
 
     @property
     def is_readable(self) -> bool:

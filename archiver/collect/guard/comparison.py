@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from archiver.collect.guard.thresholds import Thresholds
     from archiver.core.capture import Capture
 
-SAMPLED = 50
+SAMPLED = 30
 """Pages that are looked at: enough to tell half of a site from a tenth of it."""
 _MOST_SEARCHED = 1000  # pages that are looked through for texts that are elsewhere now
 NOTHING = 0.1  # of its phrases: a page that has less of them in common with what it said has been replaced

@@ -9,7 +9,7 @@ Source: Broder, "On the resemblance and containment of documents" (1997): shingl
 from __future__ import annotations
 
 import re
-from typing import Iterator
+from typing import Sequence
 
 Phrases = frozenset[tuple[str, str, str]]
 """All that follow each other in a text: three words each."""
@@ -28,7 +28,9 @@ _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 def phrases(text: str) -> Phrases:
     """Return the phrases of a text; figures, punctuation and case count for nothing."""
-    words = list(_words(text.lower()))
+    words = _WORD.findall(text.lower())
+    if not text.isascii():
+        words = [piece for word in words for piece in _pieces(word)]
     return frozenset(zip(words, words[1:], words[2:]))
 
 
@@ -41,9 +43,8 @@ def shared(one: Phrases, other: Phrases) -> float | None:
     return len(one & other) / fewer if fewer >= FEWEST else None
 
 
-def _words(text: str) -> Iterator[str]:
-    for word in _WORD.findall(text):
-        if word.isascii() or not _IS_UNSPACED.match(word):
-            yield word
-        else:
-            yield from (word[at : at + _PIECE] for at in range(max(1, len(word) - _PIECE + 1)))
+def _pieces(word: str) -> Sequence[str]:
+    """Return a word as it is, or the pieces of what may be many words."""
+    if word.isascii() or not _IS_UNSPACED.match(word):
+        return (word,)
+    return [word[at : at + _PIECE] for at in range(max(1, len(word) - _PIECE + 1))]

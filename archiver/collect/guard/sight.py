@@ -85,8 +85,8 @@ class _Sight:
                 self._known.setdefault(capture.digest, []).append(capture.url)
                 self._earlier.setdefault(capture.digest, capture)
                 self._hosts.add(Origin.of(capture.url).netloc)
-                if capture.text.isdecimal():
-                    self._texts[capture.digest] = int(capture.text)
+                if capture.characters is not None:
+                    self._texts[capture.digest] = capture.characters
         self._unwanted = len(unwanted - self._known.keys())
         self._pages: dict[str, Capture] = {}  # by URL: what came in place of what there was
         self._lost: dict[str, Answer] = {}  # by URL
@@ -128,12 +128,12 @@ class _Sight:
             elif all(url in self._pages or url in self._lost for url in urls):
                 lost.append(min(urls))
         measured = [
-            (digest, page)
+            (digest, page.url, page.characters)
             for digest, page in changed.items()
-            if digest in self._texts and page.text.isdecimal()
+            if digest in self._texts and page.characters is not None
         ]
         collapsed = [
-            page.url for digest, page in measured if _has_collapsed(self._texts[digest], int(page.text))
+            url for digest, url, characters in measured if _has_collapsed(self._texts[digest], characters)
         ]
         compared = self._compared(comparison, unchanged, changed)
         seeds = [answer for answer in self._seeds if not _leads_on(answer)]
@@ -211,7 +211,7 @@ class _Sight:
         return sum(
             digest not in self._known
             and digest not in changed
-            and (not page.text.isdecimal() or int(page.text) >= least)
+            and (page.characters is None or page.characters >= least)
             for digest, page in self._new.items()
         )
 
@@ -238,7 +238,7 @@ def _origin(url: str) -> Origin | None:
 
 
 def _has_text(page: Capture) -> bool:
-    return page.text.isdecimal() and int(page.text) >= _MEANT
+    return (page.characters or 0) >= _MEANT
 
 
 def _has_collapsed(before: int, now: int) -> bool:

@@ -131,7 +131,7 @@ class Examination:
 
     def _text_before(self, url: str) -> int:
         earlier = self._previous.get(url)
-        return int(earlier.text) if earlier is not None and earlier.text.isdecimal() else 0
+        return (earlier.characters or 0) if earlier is not None else 0
 
     def _is_estranged(self, seed: str, links: Links) -> bool:
         """Say whether a seed leads to none of the pages that there were beside the site's seeds."""

@@ -28,7 +28,6 @@ _SAMPLED, _LEAST_SAMPLED = (
     50,
     3,
 )  # one URL of so many that a sitemap calls unchanged is asked for, but so many at least
-_DIGITS = 12  # that a number may have in an index that nobody has checked
 _LONG_AGO = "0001-01-01T00:00:00Z"  # what is due though a list says so is due whatever a list says
 _ASSET = re.compile(
     r"\.(?:css|m?js|map|wasm|json|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|otf|eot|mp[34]|webm)\Z",
@@ -212,7 +211,7 @@ def pages_that_list(urls: Iterable[str]) -> frozenset[str]:
 
 def _has_hardly_any_text(capture: Capture) -> bool:
     """Say whether an HTML page has little main text, or it is not known how much."""
-    return not capture.text.isdecimal() or len(capture.text) > _DIGITS or int(capture.text) < HARDLY_ANY
+    return (capture.characters or 0) < HARDLY_ANY
 
 
 def _is_robots(url: str) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from archiver.store.paths import ProjectPaths
 
 _LONGEST = 8 << 20  # bytes of a record, its content coding not undone
-MOST_TEXT = 32_000
+MOST_TEXT = 16_000
 """Characters of a text. Longer beginnings told no better, of the manuals of ``make bench-alarms``."""
 
 

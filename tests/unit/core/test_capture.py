@@ -41,3 +41,12 @@ def test_a_page_of_several_urls_is_listed_once() -> None:
     found = [capture.url.removeprefix("http://x.org/") for capture in distinct_pages(captures)]
     assert found == ["a/", "b", "c", "c/", "d.html", "e?x=1", "e"]
     assert len(distinct_pages(reversed(captures))) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "characters"),
+    [("0", 0), ("4000", 4000), ("", None), ("-1", None), ("many", None), ("9" * 5000, None)],
+)
+def test_the_length_of_a_text_is_a_number_or_unknown(text: str, characters: int | None) -> None:
+    """Whatever a line of an index says that nobody has checked."""
+    assert replace(CAPTURE, text=text).characters == characters

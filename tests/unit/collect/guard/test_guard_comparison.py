@@ -98,10 +98,10 @@ def test_where_little_changed_nothing_is_read(texts: Texts) -> None:
 
 
 def test_what_is_as_it_was_counts(texts: Texts) -> None:
-    """Sixty pages of a hundred say other things: about as many of the sample."""
-    found = texts.compared([*texts.kept(60, "casino"), *_as_they_were(40)])
+    """Four pages in five say other things: about as many of the sample."""
+    found = texts.compared([*texts.kept(80, "casino"), *_as_they_were(20)])
     assert found.count == SAMPLED
-    assert 25 <= len(found.replaced) <= 35
+    assert 0.65 * SAMPLED < len(found.replaced) < 0.95 * SAMPLED
 
 
 def test_what_cannot_be_read_is_left_out(texts: Texts) -> None:

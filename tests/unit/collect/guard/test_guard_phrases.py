@@ -1,7 +1,5 @@
 """What two texts have in common."""
 
-
-
 from __future__ import annotations
 
 from itertools import combinations
