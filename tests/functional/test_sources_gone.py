@@ -6,6 +6,8 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
+from servers import registry as registries
+from servers.content import packed
 from servers.real import docker_registry, tiny_layout
 from servers.site import put, serving
 
@@ -57,6 +59,22 @@ def test_a_registry_that_died_keeps_its_images(hasty: Console, tmp_path: Path) -
     assert gone.code == 4
     assert "1 image (1 kept from before)" in gone.out
     assert hasty.run("bundle", "sample").code == 0
+
+
+def test_a_registry_that_only_fails_for_now_is_degraded(hasty: Console) -> None:
+    """503 for the only image says nothing of whether it was withdrawn: exit 4, and healthy as soon as it answers."""
+    with registries.serving() as registry:
+        registry.image("app:1", packed("an image's text"))
+        asked = {"project": "sample", "images": {"refs": [f"{registry.host}/app:1"]}}
+        spec = hasty.write("sample.yaml", json.dumps(asked))
+        assert hasty.run("archive", spec).code == 0
+        registry.answers["/v2/app/manifests/1"] = registries.Reply(b"", 503)
+        failing = hasty.run("archive", spec, "--json")
+        assert (failing.code, failing.json["verdict"]) == (4, "degraded")
+        (judgement,) = failing.json["judgements"]
+        assert judgement["reason"].startswith("the only image asked for fails with an error of the server")
+        del registry.answers["/v2/app/manifests/1"]
+        assert hasty.run("archive", spec, "--json").json["verdict"] == "healthy"
 
 
 def test_a_lost_search_index_is_made_again_when_it_is_needed(console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archiver.collect.guard.kinds import PASSING
+from archiver.collect.guard.kinds import BUSY, PASSING
 from archiver.core.capture import PAGE
 
 if TYPE_CHECKING:
@@ -81,6 +81,11 @@ class Evidence:
         """How many upstream has, as far as is known; what failed for now is not known to be lost."""
         return self.before + self.new - sum(loss.count for loss in self.lost if loss.kind not in PASSING)
 
+    @property
+    def may_be_gone(self) -> bool:
+        """Whether what did not come may be lost for good, if it is much."""
+        return True
+
 
 @dataclass(frozen=True)
 class SiteEvidence(Evidence):
@@ -121,6 +126,14 @@ class SetEvidence(Evidence):
     hosts: int = 0
     unreachable: tuple[Loss, ...] = ()
     unmet: tuple[Loss, ...] = ()
+
+    @property
+    def may_be_gone(self) -> bool:
+        """Whether what did not come may be lost for good: a server that only has no answer now (5xx, 429) says nothing of that.
+
+        Of a doc site it says enough: none of its seeds gives a page.
+        """
+        return any(loss.kind != BUSY for loss in (*self.lost, *self.unmet))
 
 
 def is_page(capture: Capture) -> bool:

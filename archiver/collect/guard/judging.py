@@ -117,7 +117,7 @@ class _Case:
         evidence, limits = self.evidence, self.limits
         lost = evidence.lost_count - evidence.new
         elsewhere = sum(loss.count for loss in evidence.lost if loss.kind == OTHER_HOST)
-        if self.exceeds(lost - elsewhere, evidence.asked, limits.gone):
+        if evidence.may_be_gone and self.exceeds(lost - elsewhere, evidence.asked, limits.gone):
             yield _Finding(GONE, self.told, evidence.lost)
         if self.exceeds(lost, evidence.asked, limits.lost):
             yield _Finding(
@@ -231,11 +231,12 @@ def _of_wording(case: _Case, evidence: SiteEvidence) -> Iterator[_Finding]:
 def _of_hosts(case: _Case, evidence: SetEvidence) -> Iterator[_Finding]:
     """Yield what the registries or servers come to: one that could not be reached at all, or all that gave nothing."""
     silent, noun = evidence.unreachable, "registry" if case.noun == "image" else "server"
+    nothing = GONE if evidence.may_be_gone else DEGRADED
     if evidence.unmet and not evidence.asked and not evidence.new:
-        yield _Finding(GONE, f"nothing of it could be had: {_listed(evidence.unmet)}", evidence.unmet)
+        yield _Finding(nothing, f"nothing of it could be had: {_listed(evidence.unmet)}", evidence.unmet)
     elif evidence.lost and evidence.lost_count == evidence.asked and not evidence.new:
         what = f"no {noun} can be reached; " if len(silent) == evidence.hosts else ""
-        yield _Finding(GONE, f"{what}{case.told}", evidence.lost)
+        yield _Finding(nothing, f"{what}{case.told}", evidence.lost)
     elif case.limits.lost is not None and any(loss.count >= case.limits.least for loss in silent):
         what = f"{len(silent):,} of {count_text(evidence.hosts, noun)} cannot be reached"
         yield _Finding(DEGRADED, f"{what}; {case.told}", (*silent, *evidence.lost))

@@ -121,6 +121,24 @@ FILES_TEN = [file(f"tool-{n}.tgz") for n in range(10)]
             ),
         ),
         (TWO_REGISTRIES, {17: "fetch.unreachable", 18: "registry.gone"}, HEALTHY, ""),
+        (
+            TEN[:1],
+            {0: "fetch.busy"},
+            DEGRADED,
+            "the only image asked for fails with an error of the server (registry.example)",
+        ),
+        (
+            TEN,
+            {**dict.fromkeys(range(9), "fetch.busy"), 9: "fetch.limited"},
+            DEGRADED,
+            "all 10 images asked for fail with errors of the server (registry.example)",
+        ),
+        (
+            TEN[:2],
+            {0: "fetch.busy", 1: "registry.gone"},
+            GONE,
+            "both images asked for are lost: 1 fails with an error of the server (registry.example), 1 is not there any more (registry.example)",
+        ),
         (FILES_TEN, {0: "files.gone", 1: "content.digest"}, HEALTHY, ""),
     ],
 )
@@ -204,3 +222,16 @@ def test_a_first_run_of_which_nothing_comes_has_failed() -> None:
     assert judgement.reason == "nothing of it could be had: 4 are not there, 1 is not answered in time"
     assert judgement.examples[1] == "https://example.org/list.txt"
     assert judge_set(IMAGES, set_evidence([], [], [], None), Thresholds(), None, RUN).verdict == HEALTHY
+    busy = [Failure(IMAGES, each.reference, "fetch.busy", "why") for each in TEN[:4]]
+    failing = judge_set(IMAGES, set_evidence([], [], busy, None), Thresholds(), None, RUN)
+    assert (failing.verdict, failing.good) == (DEGRADED, "")
+
+
+def test_a_set_that_fails_for_now_is_healthy_once_it_answers():
+    """Errors of a server say nothing of what it has: degraded for as long as they last, and nothing is counted as lost."""
+    earlier = Judgement(IMAGES, HEALTHY, good=RUN, alive=10, peak=10)
+    first = judged(TEN, dict.fromkeys(range(10), "fetch.busy"), earlier=earlier)
+    assert (first.verdict, first.alive, first.good) == (DEGRADED, 10, RUN)
+    second = judged(TEN, dict.fromkeys(range(10), "fetch.busy"), earlier=first)
+    assert (second.verdict, second.since, second.alive) == (DEGRADED, first.since, 10)
+    assert judged(TEN, {}, earlier=second).verdict == HEALTHY
