@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Callable
 
@@ -51,12 +52,15 @@ def _site() -> dict[str, Reply]:
     return {f"/docs/{name}": Reply(_page(name)) for name in ("", *NAMES)}
 
 
-def _judged(paths: ProjectPaths, befall: Callable[[Site], None]) -> Judgement:
-    """Archive the site, let something befall it, crawl it again, and judge what came."""
+def _judged(paths: ProjectPaths, befall: Callable[[Site], None], stops: int = 0) -> Judgement:
+    """Archive the site, let something befall it, crawl it again, ended and gone on with so often, and judge what came."""
     with serving(_site()) as site:
         spec = doc_site(site)
         before = crawl_site(paths, spec).captures
         befall(site)
+        for _ in range(stops):
+            with pytest.raises(KeyboardInterrupt):
+                crawl_site(paths, spec, snapshot=SECOND, previous=before, stop=_after_some_answers(site))
         now = crawl_site(paths, spec, snapshot=SECOND, previous=before).captures
         with closing(RunState(paths.state)) as state:
             had, got = ({capture.url: capture for capture in captures} for captures in (before, now))
@@ -68,6 +72,20 @@ def _judged(paths: ProjectPaths, befall: Callable[[Site], None]) -> Judgement:
         judgement = judge_site("docs", evidence, limits, None, SECOND)
         assert all(example.startswith(site.url("/docs/")) for example in judgement.examples)
     return judgement
+
+
+def _after_some_answers(site: Site) -> threading.Event:
+    """Return an event that is set once the site was asked for some pages more."""
+    stop, answer = threading.Event(), site.otherwise
+    left = iter(range(5))
+
+    def counted(asked: Asked) -> Reply | None:
+        if next(left, None) is None:
+            stop.set()
+        return answer(asked) if answer is not None else None
+
+    site.otherwise = counted
+    return stop
 
 
 def _answering(reply: Callable[[Asked], Reply]) -> Callable[[Site], None]:
@@ -192,25 +210,33 @@ def test_a_robots_txt_that_forbids_what_it_allowed_is_told(paths: ProjectPaths) 
     assert judgement.reason == "the seed may not be asked for: robots.txt forbids it"
 
 
-@pytest.mark.parametrize("trade", ["casino", "游戏"])
-def test_a_domain_that_was_sold_and_filled_with_other_texts_is_told(paths: ProjectPaths, trade: str) -> None:
-    """Every URL answers 200, each with a text of its own, as long as a page ever was: nothing else gives it away."""
+def _texts_of(trade: str) -> Callable[[Asked], Reply]:
+    """Return what answers every URL with a text of its own."""
 
     def other(asked: Asked) -> Reply:
         name, text = asked.target.rpartition("/")[2], prose(trade, asked.target, 900)
         links = "".join(f'<a href="/docs/{each}">{each}</a> ' for each in NAMES)
-        return Reply(
-            f"<title>{text[:30]}</title><h1>{name}</h1>{links}<p>{text}".encode(),
-            type="text/html; charset=utf-8",
-        )
+        page = f"<title>{text[:30]}</title><h1>{name}</h1>{links}<p>{text}"
+        return Reply(page.encode(), type="text/html; charset=utf-8")
 
-    judgement = _judged(paths, _answering(other))
+    return other
+
+
+@pytest.mark.parametrize("trade", ["casino", "游戏"])
+def test_a_domain_that_was_sold_and_filled_with_other_texts_is_told(paths: ProjectPaths, trade: str) -> None:
+    """Every URL answers 200, each with a text of its own, as long as a page ever was: nothing else gives it away."""
+    judgement = _judged(paths, _answering(_texts_of(trade)))
     assert judgement.verdict == DEGRADED
-    assert (
-        judgement.reason
-        == "all 13 pages that were compared have nothing in common with what they said before"
-    )
+    told = "all 13 pages that were compared have nothing in common with what they said before"
+    assert judgement.reason == told
     assert len(judgement.examples) == 3
+
+
+def test_a_run_that_is_gone_on_with_judges_as_one_that_was_not_ended(paths: ProjectPaths) -> None:
+    """What the first processes of the run got is compared, too."""
+    judgement = _judged(paths, _answering(_texts_of("casino")), stops=2)
+    told = "all 13 pages that were compared have nothing in common with what they said before"
+    assert (judgement.verdict, judgement.reason) == (DEGRADED, told)
 
 
 def test_a_redesign_with_a_new_version_of_all_texts_is_healthy(paths: ProjectPaths) -> None:
