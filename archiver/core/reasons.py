@@ -31,4 +31,4 @@ CATCH_ALL = "catch-all"
 TAKEN_DOWN = "taken down"
 """What is wrong with a page; an origin is a catch-all where every URL gets the same one, so nothing tells what exists.
 
-What is ``taken down`` is a page still: a notice, in place of what there was, that it is no more."""
+What is ``taken down`` is a notice, in place of what there was, that it is no more: a page still, unless every URL has it."""
