@@ -19,6 +19,7 @@ from archiver.core.reportjson import read_report
 from archiver.spec.load import load_spec
 from archiver.store.paths import create_archive
 from archiver.store.snapshots import read_captures
+from servers.crawling import IMPATIENT
 from servers.site import Asked, Reply, Site, html, put, serving
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
                 return cls.fromtimestamp(here.now().timestamp(), tz)
 
         monkeypatch.setattr(clock, "datetime", Turned)
+        monkeypatch.setattr("archiver.collect.web.crawl.FetchSettings", lambda: IMPATIENT)
         put(site, "docs/style.css", "p { color: navy }")
         put(site, "docs/", html(*map(str, range(PAGES))).decode())
         for number in range(PAGES):

@@ -334,6 +334,7 @@ def fronting(registry: Registry | Site) -> Iterator[Front]:
 def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer on a kept connection comes 40 ms late
 
         def setup(self) -> None:
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)

@@ -44,6 +44,7 @@ def proxying(port: int, user: str = "") -> Iterator[Proxy]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer on a kept connection comes 40 ms late
 
         def do_HEAD(self) -> None:
             self._pass_on()

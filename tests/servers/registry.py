@@ -262,6 +262,7 @@ def _error(status: int, code: str) -> Reply:
 def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer on a kept connection comes 40 ms late
 
         def do_GET(self) -> None:
             self._answer()

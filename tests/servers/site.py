@@ -146,6 +146,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer on a kept connection comes 40 ms late
 
         def do_GET(self) -> None:
             target = self.requestline.split()[1]  # self.path has leading slashes folded

@@ -194,7 +194,9 @@ def test_a_dead_registry_is_tried_again_where_everybody_is_dead(opened: Opened, 
         assert "/v2/app/manifests/1" in str(caught.value)
 
 
-def test_a_dead_registry_says_which_mirror_does_not_have_it(servers: list[Registry], opened: Opened) -> None:
+def test_a_dead_registry_says_which_mirror_does_not_have_it(
+    servers: list[Registry], opened: Opened, waits: Waits
+) -> None:
     """The failure is the registry's; but that the mirror was asked, and answered, is what its keeper wants to know."""
     dead, mirror = f"127.0.0.1:{free_port()}", servers[1]
     mirror.image("app:2", b"another")
