@@ -15,9 +15,10 @@ from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any, Iterator, Mapping, Sequence
 
 from archiver.core import jsontext
-from archiver.core.errors import HookFailed, SpecError
+from archiver.core.errors import HookFailed, InvalidDocument, NotArchived, SpecError
 from archiver.core.judgement import worst_verdict
 from archiver.spec.environment import substituted
+from archiver.store.snapshots import list_snapshots, read_snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,9 +93,20 @@ def call_hook(
     return _called(words, told, loaded.folder, variables, time_limit)
 
 
+def _ill_before(paths: ProjectPaths, snapshot: Snapshot) -> frozenset[str]:
+    """Return the sources that were not healthy in the snapshot before; none where there is none, or it cannot be read."""
+    earlier = max((name for name in list_snapshots(paths) if name < snapshot.id), default="")
+    try:
+        judgements = read_snapshot(paths, earlier).judgements if earlier else ()
+    except (NotArchived, InvalidDocument):
+        return frozenset()
+    return frozenset(judgement.source for judgement in judgements if judgement.is_alarm)
+
+
 def _document(paths: ProjectPaths, snapshot: Snapshot, ill: Sequence[Judgement]) -> dict[str, Any]:
+    known = _ill_before(paths, snapshot)
     sources = [
-        {**asdict(judgement), "new": judgement.since >= snapshot.started, "kept": bool(judgement.good)}
+        {**asdict(judgement), "new": judgement.source not in known, "kept": bool(judgement.good)}
         for judgement in ill
     ]
     lines = [f"{snapshot.project}: {each.source} is {each.verdict}: {each.reason}" for each in ill]

@@ -19,6 +19,7 @@ from archiver.core.errors import HookFailed
 from archiver.core.judgement import DEGRADED, GONE, HEALTHY, Judgement
 from archiver.spec.load import load_spec
 from archiver.store.paths import ProjectPaths
+from archiver.store.snapshots import write_snapshot
 from servers.records import run_record
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ ENVIRONMENT = {"PATH": os.environ["PATH"]}
 def _spec(folder: Path, *words: str) -> LoadedSpec:
     path = folder / "sample.yaml"
     keys: dict[str, Any] = {"project": "sample", "files": [{"url": "https://example.org/a.zip"}]}
-    path.write_text(json.dumps({**keys, "on_degraded": list(words)}), "utf-8")
+    path.write_text(json.dumps({**keys, **({"on_degraded": words} if words else {})}), "utf-8")
     return load_spec(path)
 
 
@@ -78,11 +79,15 @@ def test_the_command_gets_what_was_found(tmp_path: Path) -> None:
 
 
 def test_what_goes_on_is_not_news(tmp_path: Path) -> None:
-    """A source that was not healthy before this run is told again, as not new."""
+    """A source that was not healthy before this run is told again, as not new; whatever the clock said then."""
     loaded = _python(tmp_path, "import sys; print(sys.stdin.read())")
-    old = replace(SNAPSHOT, judgements=(replace(LOST, verdict=GONE, since="2026-11-20T04:17:00Z"),))
-    told = json.loads(_call(loaded, old))
-    assert (told["new"], told["verdict"]) == (False, "gone")
+    paths = ProjectPaths(tmp_path / "archives" / "sample")
+    paths.snapshots.mkdir(parents=True)
+    gone = replace(LOST, verdict=GONE, since="2027-01-01T00:00:00Z")
+    write_snapshot(paths, run_record(gone, WELL, id="20261122T041700Z"))
+    told = json.loads(_call(loaded, replace(SNAPSHOT, judgements=(gone, replace(WELL, verdict=DEGRADED)))))
+    assert (told["new"], told["verdict"]) == (True, "gone")
+    assert [source["new"] for source in told["sources"]] == [False, True]
 
 
 def test_nothing_is_called_for_good_news(tmp_path: Path) -> None:
