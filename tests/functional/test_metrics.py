@@ -173,6 +173,22 @@ def test_alerts_are_raised_and_only_then(tmp_path: Path) -> None:
     assert _raised(tmp_path, {name: (series, good) for name, (series, _, good) in _SERIES.items()}) == set()
 
 
+def test_what_is_retired_raises_no_alert(tmp_path: Path) -> None:
+    """A source that was gone when it was retired, and a project that has no other: both are as the keeper wants them."""
+    need("promtool")
+    ill = {
+        "ArchiverSourceNotHealthy": ('archiver_source_healthy{project="a",source="docs"}', "0x1500"),
+        "ArchiverGoodCopyOld": ('archiver_project_good_timestamp_seconds{project="a"}', "-1300000x1500"),
+    }
+    assert _raised(tmp_path, ill) == set(ill)
+    retired = ('archiver_source_retired{project="a",source="docs"}', "1x1500")
+    assert _raised(tmp_path, {**ill, "ArchiverNeverGood": retired}) == set()
+    other = ('archiver_source_retired{project="a",source="images"}', "0x1500")
+    assert _raised(tmp_path, {**ill, "ArchiverNeverGood": retired, "ArchiverBug": other}) == {
+        "ArchiverGoodCopyOld"
+    }
+
+
 def _raised(folder: Path, series: dict[str, tuple[str, str]]) -> set[str]:
     """Return which alerts are raised four days after their series began; promtool complains of those, told to expect none.
 
