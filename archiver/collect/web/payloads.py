@@ -127,6 +127,8 @@ def _parsed(member: gzip.GzipFile, at: Location, longest: int) -> StoredRecord:
     head, http = record.rec_headers, record.http_headers
     if head.get_header("WARC-Record-ID") != at.id or http is None:
         raise RecordCorrupt("another record is in its place", place=place)
+    if record.length is None:
+        raise RecordCorrupt("the record does not say how long it is", place=place)
     if record.length > longest:
         raise SizeMismatch(f"the record has {record.length:,} bytes", place=place)
     body, size, hasher = bytearray(), 0, hashlib.sha256()

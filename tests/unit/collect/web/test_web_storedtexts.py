@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -108,9 +109,9 @@ def test_what_cannot_be_relied_on_is_not_read(paths: ProjectPaths) -> None:
     assert _text(paths, _archived(paths, PAGE_BODY + b" ", truncated=True)) is None
 
 
-@pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "unsized", "missing"])
 def test_a_damaged_file_is_not_read(paths: ProjectPaths, damage: str) -> None:
-    """One flipped byte, a file that ends too early, no file at all."""
+    """One flipped byte, a file that ends too early, a record without its length, no file at all."""
     capture = _archived(paths, PAGE_BODY)
     path = next(paths.warc.iterdir())
     with closing(open_locator(paths)) as locator:
@@ -122,6 +123,12 @@ def test_a_damaged_file_is_not_read(paths: ProjectPaths, damage: str) -> None:
         path.write_bytes(data)
     elif damage == "cut":
         path.write_bytes(data[: at.offset + at.length // 2])
+    elif damage == "unsized":
+        record = gzip.decompress(data[at.offset : at.offset + at.length])
+        member = gzip.compress(re.sub(rb"Content-Length: \d+\r\n", b"", record, count=1))
+        path.write_bytes(member)
+        with closing(open_locator(paths)) as locator:
+            locator.add([replace(at, offset=0, length=len(member), pair_length=len(member))])
     else:
         path.unlink()
     assert _text(paths, capture) is None
