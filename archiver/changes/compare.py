@@ -9,7 +9,6 @@ from archiver.changes.model import Changes, Endpoint, FileChanges, ImageChanges,
 from archiver.changes.pages import compare_pages
 from archiver.changes.texts import PageTexts
 from archiver.core.errors import NothingToCompare
-from archiver.core.judgement import HEALTHY
 from archiver.core.progress import NullProgress
 from archiver.store.snapshots import (
     good_snapshot,
@@ -87,7 +86,7 @@ def compare_snapshots(
             notes=tuple(
                 SourceNote(each.source, each.verdict, each.reason, each.good)
                 for each in later.judgements
-                if each.verdict != HEALTHY
+                if each.is_alarm
             ),
             files=FileChanges() if under else compare_files(earlier, later),
             images=ImageChanges() if under else compare_images(earlier, later),

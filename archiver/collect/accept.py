@@ -184,6 +184,7 @@ class _Refused:
                 good=snapshot,
                 alive=self.refusals[each.source].judgement.alive,
                 peak=self.refusals[each.source].judgement.alive,
+                retired=each.retired,
             )
             if each.source in self.refusals
             else each

@@ -297,15 +297,14 @@ def retired_sources(spec: Spec, before: Snapshot | None) -> frozenset[str]:
         spec: the spec.
         before: the last good snapshot; None where there is none.
     """
-    return frozenset(
-        name for name in spec.retired if before is not None and before.judgement(name) is not None
-    )
+    kept = {each.source for each in before.judgements if each.good} if before is not None else set()
+    return frozenset(kept.intersection(spec.retired))
 
 
 def due_sources(
     spec: Spec, record: Mapping[str, Any], before: Snapshot | None, asking: Asking, moment: datetime
 ) -> frozenset[str]:
-    """Return the names of the sources of a spec that are to be asked: by their time, or for something else than before.
+    """Return the names of the sources of a spec that are to be asked: by their time, for something else than before, or once more.
 
     Args:
         spec: the spec.
@@ -320,7 +319,8 @@ def due_sources(
         if asking.is_source_due(before.judgement(source) if before else None, interval, moment)
     }
     changed = changed_sources(record, before.spec if before else {})
-    return (changed | due) - retired_sources(spec, before)
+    back = {each.source for each in before.judgements if each.retired} if before else set()
+    return (changed | due | back & intervals(spec).keys()) - retired_sources(spec, before)
 
 
 def due_at(judgement: Judgement, interval: Interval) -> datetime | None:
@@ -372,7 +372,8 @@ def leftovers(
 
 
 def _is_healthy(judgement: Judgement | None) -> bool:
-    return judgement is not None and judgement.verdict == HEALTHY
+    """Say whether a source was asked and healthy; of one that was retired nobody noted what it did not give."""
+    return judgement is not None and judgement.verdict == HEALTHY and not judgement.retired
 
 
 def _validators(capture: Capture) -> tuple[tuple[str, str], ...]:

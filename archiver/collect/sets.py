@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Mapping, TypeVar
 
-from archiver.collect.asking import due_sources
+from archiver.collect.asking import due_sources, retired_sources
 from archiver.collect.guard.judging import judge_set
 from archiver.collect.guard.sets import set_evidence
 from archiver.collect.guard.thresholds import thresholds
@@ -135,16 +135,19 @@ class MirrorSets:
         return judge_set(source, evidence, limits, before.judgement(source), self.run, moment=self.moment)
 
     def _is_due(self, source: str, before: Before) -> bool:
+        if source in retired_sources(self.loaded.spec, before.snapshot):
+            return False
         due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, self.moment)
         return self.lock is not None or source in due
 
     def _left_alone(self, source: str, earlier: tuple[_Result, ...], before: Before) -> Guarded[_Result]:
-        """Return what the last good snapshot has of a set that is not due, as it is."""
+        """Return what the last good snapshot has of a set that is not due, as it is; what had changed then has not changed now."""
         failures = failing_still(before.failures(source), earlier)
         judgement = before.judgement(source)
         assert judgement is not None, "what was never judged is due"
         retired = source in self.loaded.spec.retired
-        return Guarded(earlier, () if retired else failures, 0, replace(judgement, retired=retired))
+        results = tuple(replace(each, was="") for each in earlier)
+        return Guarded(results, () if retired else failures, 0, replace(judgement, retired=retired))
 
     @property
     def _mirror(self) -> Mirror:

@@ -117,7 +117,8 @@ class DocSites:
         failures = tuple(each for each in before.failures(site.name) if each.subject not in known_gone)
         links = before.broken_links(site.name)
         if retired := site.name in self.loaded.spec.retired:  # what could not be had will not be had
-            told, failures = replace(told, failed=()), ()
+            coverage = replace(told.coverage, missing=()) if told.coverage else None
+            told, failures = replace(told, failed=(), skipped=(), coverage=coverage), ()
         judgement = replace(judgement, retired=retired)
         return Sites((result,), tuple(earlier.values()), failures, links, (told,), (judgement,))
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from archiver.core import jsontext
 from archiver.core.errors import FileGone, TagGone
-from archiver.core.judgement import HEALTHY
 from archiver.core.reasons import GONE_UPSTREAM
 
 if TYPE_CHECKING:
@@ -212,8 +211,8 @@ class Report:
 
     @property
     def refused(self) -> tuple[Judgement, ...]:
-        """What was judged of the sources that are not healthy."""
-        return tuple(each for each in self.judgements if each.verdict != HEALTHY)
+        """What was judged of the sources that are asked and not healthy."""
+        return tuple(each for each in self.judgements if each.is_alarm)
 
     @property
     def missing(self) -> int:

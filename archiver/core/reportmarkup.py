@@ -56,7 +56,7 @@ class ReportMarkup:
         refused = "\n".join(map(self._refused, report.refused))
         found = [_section("refused", "What was refused", refused)] if refused else []
         found += [_section("missing", "What is missing", missing)] if missing else []
-        verdicts = {each.source: each.verdict for each in report.judgements}
+        verdicts = {each.source: "retired" if each.retired else each.verdict for each in report.judgements}
         found += [
             _section(
                 f"site-{site.name}", f"Site {site.name}", self._site(site), verdicts.get(site.name, HEALTHY)

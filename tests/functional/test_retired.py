@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archiver.collect.asking import UNCONDITIONAL
+from archiver.collect.accept import accept_refused
+from archiver.collect.asking import DUE, UNCONDITIONAL
 from archiver.core.errors import SpecError
 from archiver.core.judgement import GONE, HEALTHY
+from archiver.core.reportjson import read_report
 from archiver.spec.load import load_spec
 from servers.content import packed
 from servers.dying import FILES, PAGES, TAGS, dying
@@ -72,6 +74,66 @@ def test_what_there_is_nothing_of_is_asked_all_the_same(world: Dying) -> None:
     assert world.site.targets() == []
 
 
+def test_what_never_was_had_is_asked_although_it_was_judged(world: Dying) -> None:
+    """A source that was dead from the first run is no copy that is kept, and does not become silent."""
+    _end_of_docs(world)
+    world.run("docs", "files")
+    world.publish()
+    later = world.run("docs", "files", asking=DUE, retired=["docs"])
+    assert later.sites[0].pages == PAGES + 1
+    assert [(each.verdict, each.retired) for each in later.judgements] == [(HEALTHY, False)] * 2
+
+
+def test_nothing_of_it_is_missing_or_refused_any_more(world: Dying) -> None:
+    """The report has what is here: what could not be had before the end, and the end itself, are told no more."""
+    world.run("docs")
+    world.site.answers["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /", type="text/plain")
+    dead = world.run("docs")
+    assert (told := read_report(world.paths.report(dead.id).read_bytes(), what="")).missing
+    assert [each.source for each in told.refused] == ["docs"]
+    later = world.run("docs", retired=["docs"])
+    told = read_report(world.paths.report(later.id).read_bytes(), what="")
+    assert (told.missing, told.refused) == (0, ())
+    page = world.paths.report_page(later.id).read_text("utf-8")
+    assert "refused" not in page
+    assert "retired</span>" in page
+
+
+def test_a_replaced_file_is_told_once(world: Dying) -> None:
+    """What the files were before is told by the run that found it, and not by those that do not ask for them."""
+    world.run("docs", "files")
+    world.publish(2)
+    assert [bool(file.was) for file in world.run("docs", "files").files] == [True] * FILES
+    assert [file.was for file in world.run("docs", "files", retired=["files"]).files] == [""] * FILES
+
+
+def test_neither_a_lock_nor_a_plan_asks_for_it(console: Console) -> None:
+    """With the registry and the downloads dead, ``archive --locked`` and ``plan`` have nothing to complain of."""
+    with dying(console.folder) as world:
+        console.succeed("archive", world.spec())
+        for number in range(TAGS):
+            world.registry.untag(f"app:{number}")
+        for number in range(FILES):
+            world.site.answers[f"/files/{number}.tgz"] = _DEAD
+        spec = world.spec(retired=["docs", "images", "files"])
+        world.site.forget()
+        world.registry.forget()
+        console.succeed("plan", spec)
+        console.succeed("archive", "--locked", spec)
+        assert (world.site.targets(), world.registry.lines()) == ([], [])
+
+
+def test_what_is_retired_can_be_accepted(world: Dying) -> None:
+    """The last that came is taken after all; the source stays retired, and nothing is due for that."""
+    world.run("docs")
+    world.publish(2)
+    world.take_down(*range(2, PAGES))
+    refused = world.run("docs")
+    world.run("docs", retired=["docs"])
+    (judged,) = accept_refused(world.archive, "sample", refused.id).snapshot.judgements
+    assert (judged.verdict, judged.retired) == (HEALTHY, True)
+
+
 def test_what_comes_back_from_retirement_is_asked_again(world: Dying) -> None:
     """Out of the list, a source is judged as any other; what changed meanwhile is there."""
     world.run("docs")
@@ -81,6 +143,16 @@ def test_what_comes_back_from_retirement_is_asked_again(world: Dying) -> None:
     (judged,) = later.judgements
     assert (judged.verdict, judged.retired) == (HEALTHY, False)
     assert later.sites[0].fetched - later.sites[0].unchanged >= PAGES
+
+
+def test_it_is_asked_at_once_also_for_what_never_was_had(world: Dying) -> None:
+    """Whenever it would be due: a page that failed before, to which an unchanged page leads, is looked for again."""
+    world.site.answers["/docs/0"] = Reply(b"no", 403)
+    assert len(world.run("docs").failures) == 1
+    assert world.run("docs", retired=["docs"]).failures == ()
+    world.restore(0)
+    later = world.run("docs", asking=DUE)
+    assert (later.failures, later.sites[0].pages) == ((), PAGES + 1)
 
 
 def test_the_keeper_has_peace(console: Console) -> None:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Mapping
 
+from archiver.collect.asking import retired_sources
 from archiver.collect.images.registries import Registries
 from archiver.collect.images.selection import Mention, selected
 from archiver.collect.plan.files import planned_files
@@ -17,6 +18,7 @@ from archiver.collect.useragent import user_agent
 from archiver.collect.view import failing_still
 from archiver.core.descriptor import Platform
 from archiver.core.errors import InvalidDocument, NotArchived, Stopped
+from archiver.core.judgement import FILES, IMAGES
 from archiver.core.progress import NullProgress
 from archiver.store.snapshots import good_snapshot, read_snapshot
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from archiver.collect.plan.model import PlannedFile, RegistryLoad
     from archiver.core.progress import Progress
-    from archiver.core.snapshot import Failure, FileResult, ImageResult
+    from archiver.core.snapshot import Failure, FileResult, ImageResult, Snapshot
     from archiver.spec.load import LoadedSpec
     from archiver.store.paths import ArchivePaths
 
@@ -71,15 +73,20 @@ class _Planner:
         spec, holdings = self.loaded.spec, Holdings.of(self.archive)
         asked = spec.asked_images
         tally = Tally(holdings)
-        images_before, files_before = self._before()
-        images, loads, failures = self._images(holdings, tally, images_before)
-        files, file_failures = self._files(holdings, files_before)
+        before = self._before()
+        retired = retired_sources(spec, before)
+        images_before = before.images if before else ()
+        files_before = before.files if before else ()
+        images, loads, failures = (
+            self._images(holdings, tally, images_before) if IMAGES not in retired else ((), (), ())
+        )
+        files, file_failures = self._files(holdings, files_before) if FILES not in retired else ((), ())
         return Plan(
             project=spec.project,
             title=spec.title or spec.project,
             platforms=asked.platforms if asked else (),
             offline=False,
-            sites=planned_sites(spec),
+            sites=tuple(site for site in planned_sites(spec) if site.name not in retired),
             images=images,
             files=files,
             registries=loads,
@@ -87,17 +94,16 @@ class _Planner:
             total=sum((file.amount for file in files if file.amount), tally.total),
         )
 
-    def _before(self) -> tuple[tuple[ImageResult, ...], tuple[FileResult, ...]]:
-        """Return the images and files of the last good snapshot, as far as it can be read."""
+    def _before(self) -> Snapshot | None:
+        """Return the last good snapshot; None where there is none that can be read."""
         paths = self.archive.project(self.loaded.spec.project)
         try:
-            snapshot = read_snapshot(paths, good_snapshot(paths))
+            return read_snapshot(paths, good_snapshot(paths))
         except NotArchived:
-            return (), ()
+            return None
         except InvalidDocument as error:
             self.progress.warn(f"{paths.name}: the last good snapshot cannot be read: {error}")
-            return (), ()
-        return snapshot.images, snapshot.files
+            return None
 
     def _images(
         self, holdings: Holdings, tally: Tally, before: tuple[ImageResult, ...]
