@@ -34,6 +34,11 @@ class Kept:
         """Whether its content is not what it was."""
         return self.now.digest != self.earlier.digest
 
+    @property
+    def was_settled(self) -> bool:
+        """Whether it was found unchanged when it was last asked for."""
+        return self.earlier.since not in ("", self.earlier.timestamp)
+
 
 @dataclass(frozen=True)
 class Compared:

@@ -135,14 +135,15 @@ class _Sight:
         collapsed = [
             url for digest, url, characters in measured if _has_collapsed(self._texts[digest], characters)
         ]
-        compared = self._compared(comparison, unchanged, changed)
+        asked = len(unchanged) + len(changed) + len(lost)
+        compared = self._compared(comparison, unchanged, changed, is_most=2 * asked >= len(self._known))
         seeds = [answer for answer in self._seeds if not _leads_on(answer)]
         dead = [answer for answer in seeds if answer.capture is None or answer.url in self._noticed]
         fates = self._fates((*(self._lost[url] for url in lost if url in self._lost), *dead))
         return SiteEvidence(
             before=len(self._known),
             unwanted=self._unwanted,
-            asked=len(unchanged) + len(changed) + len(lost),
+            asked=asked,
             unchanged=len(unchanged),
             changed=len(changed),
             lost=losses((*self._fate(url, fates), url) for url in lost),
@@ -158,14 +159,23 @@ class _Sight:
         )
 
     def _compared(
-        self, comparison: Comparison | None, unchanged: Iterable[str], changed: Mapping[str, Capture]
+        self,
+        comparison: Comparison | None,
+        unchanged: Iterable[str],
+        changed: Mapping[str, Capture],
+        *,
+        is_most: bool,
     ) -> Compared:
-        """Compare what pages say with what they said, where they had something to say, and have."""
+        """Compare what pages say with what they said, where they had something to say, and have.
+
+        Where few were asked for, those that were other ones at each look are due more often than the rest, and no sample
+        of it: news of the day have nothing in common with yesterday's.
+        """
         if comparison is None:
             return NOTHING_COMPARED
         pages = [Kept(self._earlier[digest], self._earlier[digest]) for digest in unchanged]
         pages += [Kept(self._earlier[digest], page) for digest, page in changed.items() if _has_text(page)]
-        kept = [page for page in pages if _has_text(page.earlier)]
+        kept = [page for page in pages if _has_text(page.earlier) and (is_most or page.was_settled)]
         return comparison.of(kept, (*self._pages.values(), *self._new.values()), len(self._known))
 
     def _one_page(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from archiver.collect.guard.comparison import Comparison
 from archiver.collect.guard.kinds import (
     BUSY,
     DENIED,
@@ -22,7 +23,10 @@ from archiver.collect.guard.kinds import (
     kind_of_failure,
 )
 from archiver.collect.guard.sight import site_evidence
+from archiver.collect.guard.thresholds import Thresholds
+from servers.prose import prose
 from servers.worlds import (
+    RUN,
     SITE,
     World,
     emptied,
@@ -182,3 +186,21 @@ def test_seeds_count_by_what_they_lead_to():
     out = replace(led, target="")
     assert _seen(out, before=[]).seeds == 1, "out of scope, and archived as what it is"
     assert World(fates=((4, emptied),)).evidence.seeds == 1
+
+
+@pytest.mark.parametrize(
+    ("settled", "asked", "compared"),
+    [(False, 4, 0), (True, 4, 4), (False, 20, 20)],
+    ids=["news are due", "chapters are due", "half is due"],
+)
+def test_what_changes_each_time_is_no_sample(settled, asked, compared):
+    """Of what is due, news of the day have nothing in common with yesterday's; a page that had stayed as it was should have."""
+    since = {"since": "20250101000000"} if settled else {}
+    pages = [replace(had(f"p{n}"), text="1000", **since) for n in range(40)]
+    now = [got(page, digest=f"sha256:now {page.url}", text="1000") for page in pages[:asked]]
+    texts = {page.digest: prose("cluster", page.url) for page in pages}
+    texts.update({answer.capture.digest: prose("casino", answer.url) for answer in now})
+    comparison = Comparison(RUN, Thresholds(), lambda capture: texts.get(capture.digest))
+    seen = site_evidence(now, pages, lambda _: True, comparison)
+    assert (seen.asked, seen.compared) == (asked, compared)
+    assert (seen.replaced.count if seen.replaced else 0) == compared
