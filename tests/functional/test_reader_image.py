@@ -16,7 +16,7 @@ import pytest
 
 from servers.console import Console, fetch
 from servers.podman import Podman, empty_podman
-from servers.processes import accepts, end, free_port, need, running, wait_until
+from servers.processes import end, free_ports, need, running, wait_until
 from servers.real import debian_root, docker_registry, umoci
 from servers.registry import Registry
 from servers.registry import serving as registry_serving
@@ -176,7 +176,7 @@ def _script(readme: str) -> str:
 @contextmanager
 def _typed(script: str, podman: Podman, folder: Path) -> Iterator[str]:
     """Type a script while the block lasts, with free ports in place of its own; give the address of the docs."""
-    first = _free_ports(2)
+    first = free_ports(2)
     assert ":8080-8081:8080-8081 " in script
     *others, last = script.strip().splitlines()
     for said, instead in (
@@ -218,11 +218,3 @@ def _answers(url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_ports(count: int) -> int:
-    """Return the first of some ports in a row that nobody listens on now."""
-    while True:
-        first = free_port()
-        if first + count < 65536 and not any(accepts(port) for port in range(first, first + count)):
-            return first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+_PORTS = 20_000, 32_000  # below those that Linux gives to connections that go out
+_CHANCE = random.SystemRandom()  # tests that run side by side are not to try the same ones
 PATIENCE = 60  # seconds after which something that should have happened long ago counts as broken
 
 
@@ -36,10 +39,25 @@ def _with_sbin() -> str:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
+    """Return a loopback port that nobody has now, nor is given by the system: a connection that goes out gets none of these."""
+    return free_ports(1)
+
+
+def free_ports(count: int) -> int:
+    """Return the first of such ports in a row."""
+    while True:
+        first = _CHANCE.randrange(*_PORTS)
+        if all(map(_is_free, range(first, first + count))):
+            return first
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextlib.contextmanager
