@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def make_good(paths: ProjectPaths, snapshot: Snapshot) -> None:
     """Make a snapshot the one that is handed over, if it has anything. Raises StoreError or a subclass."""
-    if snapshot.captures or snapshot.images or snapshot.files:
+    if snapshot.has_anything:
         set_good(paths, snapshot.id)
 
 

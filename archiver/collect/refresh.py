@@ -75,7 +75,7 @@ def refresh_project(
     before = _last_good(paths)
     if before is not None and unfinished_since(paths) is None and not _is_due(loaded, before, asking):
         until = next_due(loaded, before)
-        if until is not None or all(judgement.retired for judgement in before.judgements):
+        if until is not None or before.is_retired:
             return NotDue(paths.name, until, len(before.failures))
     return archive_project(
         loaded, archive, asking=asking, stop=stop, progress=progress, environment=environment

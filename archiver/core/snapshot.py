@@ -190,6 +190,16 @@ class Snapshot:
         """The worst verdict on any source that is asked still."""
         return worst_verdict(self.judgements)
 
+    @property
+    def has_anything(self) -> bool:
+        """Whether there is something to hand over."""
+        return bool(self.captures or self.images or self.files)
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether none of its sources is asked any more."""
+        return bool(self.judgements) and all(judgement.retired for judgement in self.judgements)
+
     def judgement(self, source: str) -> Judgement | None:
         """Return what was judged of a source; None where the record has nothing of it."""
         return next((each for each in self.judgements if each.source == source), None)

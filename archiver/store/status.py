@@ -77,7 +77,7 @@ class ProjectStatus:
     @property
     def is_retired(self) -> bool:
         """Whether none of its sources is asked any more."""
-        return bool(self.judgements) and all(judgement.retired for judgement in self.judgements)
+        return self.newest is not None and self.newest.is_retired
 
     @property
     def last_good(self) -> str:

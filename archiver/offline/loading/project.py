@@ -125,7 +125,7 @@ class ProjectLoad:
         load_search(paths, bundle, record, self._progress)
         if not _has(paths.record(record.id), Digest.of(incoming.data)):
             write_atomically(paths.record(record.id), incoming.data)
-        if (record.captures or record.images or record.files) and find_good(self._paths) < record.id:
+        if record.has_anything and find_good(self._paths) < record.id:
             set_good(paths, record.id)
 
 
