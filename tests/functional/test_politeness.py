@@ -227,6 +227,15 @@ def test_as_many_bytes_as_the_spec_wants(paths: ProjectPaths) -> None:
         assert len(whole.captures) == 51
 
 
+def test_bytes_count_as_they_come(paths: ProjectPaths) -> None:
+    """Pages that take far longer to be read than to be sent do not let further ones in, beyond the limit."""
+    names = [f"/docs/{number}" for number in range(30)]
+    slow = html(text="<p>word <b>word</b> " * 25_000)
+    with serving({"/docs/": html(*names), **dict.fromkeys(names, slow)}) as site:
+        limited = crawled(paths, doc_site(site, limits={"bytes": "1MB"}, connections=1))
+    assert 1_000_000 <= limited.bytes < 1_000_000 + 3 * len(slow)
+
+
 def test_a_limited_run_keeps_what_an_earlier_one_had(paths: ProjectPaths) -> None:
     """What the limit leaves out is carried over, since it is still in scope."""
     names = [f"/docs/{number}" for number in range(5)]

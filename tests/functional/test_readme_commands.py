@@ -25,7 +25,7 @@ from servers.console import Console, fetch
 from servers.containerd import Containerd, empty_containerd
 from servers.dockerd import Docker, empty_docker
 from servers.podman import Podman, empty_podman
-from servers.processes import accepts, end, free_port, need, running, wait_until
+from servers.processes import end, free_port, need, running, wait_until
 from servers.real import docker_registry, skopeo
 from servers.small_archive import IMAGE, SNAPSHOT, html, small_archive
 
@@ -351,6 +351,6 @@ def _serving(reader: Reader, caption: str) -> Iterator[tuple[str, Callable[[], s
     line = re.sub(r" --port [0-9]+", "", reader.lines(caption).strip())
     command = ["bash", "-ec", f"exec {line} --port {port}"]
     with running(command, log=log, env=reader.environment, cwd=reader.folder) as process:
-        wait_until(lambda: accepts(port), process, what=f"{line} ({log})")
+        wait_until(lambda: b"Ctrl-C ends it." in log.read_bytes(), process, what=f"{line} ({log})")
         yield f"http://127.0.0.1:{port}/", lambda: log.read_text("utf-8")
         assert end(process) == 0

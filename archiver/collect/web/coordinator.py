@@ -86,6 +86,19 @@ class Read:
     probe: str = ""
 
 
+@dataclass(frozen=True)
+class _BeingRead:
+    """A document that is being read, or waits for it.
+
+    Attributes:
+        memory: the bytes that it takes there.
+        received: the bytes that came for it and are not accounted for.
+    """
+
+    memory: int
+    received: int
+
+
 class Coordinator:
     """Takes what arrives, has it written down, and finds what to ask for next.
 
@@ -140,7 +153,7 @@ class Coordinator:
             examination=examination,
             progress=progress,
         )
-        self._reading: dict[str, int] = {}  # the sizes of the documents being read, by record
+        self._reading: dict[str, _BeingRead] = {}  # by record
         self._committed_at = time.monotonic()
         self._limits, self._pages_asked = limits, frontier.asked(PAGE)
         self._enough = ""  # the limit that is reached
@@ -200,7 +213,9 @@ class Coordinator:
     @property
     def _reads_enough(self) -> bool:
         """Whether so much is being read, and so kept in memory, that nothing is to be added."""
-        return len(self._reading) >= _MOST_READING or sum(self._reading.values()) >= _MOST_READING_BYTES
+        if len(self._reading) >= _MOST_READING:
+            return True
+        return sum(each.memory for each in self._reading.values()) >= _MOST_READING_BYTES
 
     def _next_event(self) -> Arrival | Read | None:
         try:
@@ -230,7 +245,8 @@ class Coordinator:
         """Say whether a limit of bytes or time is reached; what is under way then is let in, and nothing else."""
         if not self._enough:
             seconds = self._frontier.seconds + time.monotonic() - self._committed_at
-            self._enough = self._limits.reached(received=self._frontier.received, seconds=seconds)
+            received = self._frontier.received + sum(each.received for each in self._reading.values())
+            self._enough = self._limits.reached(received=received, seconds=seconds)
             if self._enough:
                 self._tell_of(self._enough)
         return bool(self._enough)
@@ -435,7 +451,7 @@ class Coordinator:
 
     def _read(self, recorded: Recorded, form: str, *, again: bool = False, probe: str = "") -> None:
         size = min(recorded.payload_size, READ)
-        self._reading[recorded.record] = size
+        self._reading[recorded.record] = _BeingRead(size, 0 if again or probe else recorded.size)
         self._documents.submit(
             Reading(
                 recorded.url,
