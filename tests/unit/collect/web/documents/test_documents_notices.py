@@ -127,6 +127,6 @@ def test_manuals_say_other_things(text: str) -> None:
 def test_hostile_text_takes_little_time(piece: str) -> None:
     """What is looked at is short, and no beginning of a notice repeated in it costs more than some milliseconds."""
     text = (piece * 3200)[:3200]
-    begun = time.perf_counter()
+    begun = time.process_time()
     tells_of_an_end(text + " removed")
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
