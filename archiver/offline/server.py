@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 Log = Callable[[str], None]
 
 _HIGHEST_PORT = 65535
+_SLICE = 1.0  # seconds: no signal interrupts a wait on Windows, nor one that went to another thread, after a SIGSTOP
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to here: what to print for them
 
 
@@ -115,7 +116,7 @@ class Served:
     def wait(self, stop: threading.Event | None = None) -> None:
         """Wait until ``stop`` is set. Raises KeyboardInterrupt where the process is interrupted."""
         ended = stop or threading.Event()
-        while not ended.wait(3600):  # a wait without an end cannot be interrupted on Windows
+        while not ended.wait(_SLICE):
             pass
 
     def __enter__(self) -> Served:

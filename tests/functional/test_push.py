@@ -6,14 +6,14 @@ import json
 import signal
 import threading
 from base64 import b64encode
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Callable, Iterator
 
 import pytest
 
 from servers.certificates import make_certificates
 from servers.console import Console
 from servers.front import broken, fronting, status
-from servers.processes import end
+from servers.processes import end, end_stopped
 from servers.proxy import proxying
 from servers.pushing import (
     AMD64,
@@ -31,6 +31,7 @@ from servers.registry import Reply
 from servers.tokenserver import giving_tokens
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from servers.front import Front
@@ -327,8 +328,14 @@ def test_a_push_that_was_killed_goes_on(console: Console, target: Registry, fron
         assert digest_of(target, f"team/tool{number}:1") == archive.images[reference].digest
 
 
-def test_an_interrupted_push_ends_at_once(console: Console, archive: ImageArchive, front: Front) -> None:
-    """Ctrl-C does not wait for a registry that is silent; exit 130."""
+@pytest.mark.parametrize("ended", [end, end_stopped])
+def test_an_interrupted_push_ends_at_once(
+    console: Console,
+    archive: ImageArchive,
+    front: Front,
+    ended: Callable[[subprocess.Popen[bytes], int], int],
+) -> None:
+    """Ctrl-C does not wait for a registry that is silent, also where it comes while the program is paused; exit 130."""
     reached, going_on = threading.Event(), threading.Event()
 
     def silent(_: object) -> None:
@@ -339,7 +346,7 @@ def test_an_interrupted_push_ends_at_once(console: Console, archive: ImageArchiv
     try:
         with console.started("push", archive.root, front.host) as process:
             assert reached.wait(60)
-            assert end(process, signal.SIGINT) == 130
+            assert ended(process, signal.SIGINT) == 130
             assert not going_on.is_set()
     finally:
         going_on.set()

@@ -21,7 +21,7 @@ from archiver.bundle.build import build_bundle
 from archiver.core.progress import NullProgress
 from servers.browser import browser
 from servers.console import Console, fetch
-from servers.processes import free_port, need
+from servers.processes import end_stopped, free_port, need, wait_until
 from servers.small_archive import IMAGE, SITE, small_archive
 
 REPOSITORY = Path(__file__).parents[2]
@@ -81,6 +81,18 @@ def test_serve_tells_where_to_look(made: Made) -> None:
     assert f"docker pull 127.0.0.1:{port}/" in said
     assert "and 2 more\n" in said, "signatures are no images to be pulled"
     assert "Only this machine" in said
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_it_ends_also_where_it_is_told_while_paused(made: Made, attempt: int) -> None:
+    """SIGTERM to a process that is stopped, as in a container that is paused, ends it once it goes on."""
+    log = made.console.folder / "console.log"
+    with made.console.started("serve", made.bundle, "--port", str(free_port())) as process:
+        wait_until(
+            lambda: b"Ctrl-C" in log.read_bytes(), process, what=f"serve, for the {attempt + 1}th time"
+        )
+        assert end_stopped(process) == 0
+    assert log.read_text().endswith("stopped\n")
 
 
 def test_a_taken_port_is_one_clear_line(made: Made) -> None:

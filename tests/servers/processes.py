@@ -90,6 +90,20 @@ def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
     return process.wait()
 
 
+def end_stopped(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
+    """As ``end``, while the process is stopped, as a container is that is paused; then let it go on.
+
+    Any of its threads may be given the signal then (Linux otherwise gives it to the first one), so nothing that the
+    first one waits for is interrupted.
+    """
+    process.send_signal(signal.SIGSTOP)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    return end(process, 0)
+
+
 def wait_until(happened: Callable[[], bool], process: subprocess.Popen[bytes], *, what: str) -> None:
     """Return as soon as something has happened; fail where the process ends first, or after a minute.
 

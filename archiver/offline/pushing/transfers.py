@@ -6,6 +6,7 @@ Source: OCI distribution-spec v1.1, "Mounting a blob from another repository".
 from __future__ import annotations
 
 import threading
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Iterable
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from archiver.offline.pushing.registry import TargetRepository
 
 AT_A_TIME = 4
+_SLICE = 0.5  # seconds; how soon Ctrl-C is noticed where no signal interrupts a wait
 
 
 @dataclass
@@ -80,7 +82,10 @@ class Transfers:
             ArchiverError: one of them cannot be brought there.
         """
         for blob in blobs:
-            failure = self._futures[blob.digest].result().get(repository.name)
+            future = self._futures[blob.digest]
+            while not wait((future,), _SLICE).done:
+                pass
+            failure = future.result().get(repository.name)
             if failure is not None:
                 raise failure
 
