@@ -126,7 +126,7 @@ class _AllPages:
     def is_due(self, capture: Capture, modified: str = "") -> bool:  # noqa: ARG002 - the protocol's
         return True
 
-    def is_list_due(self, capture: Capture, modified: str = "") -> bool:  # noqa: ARG002
+    def is_list_due(self, capture: Capture, modified: str = "") -> bool:  # noqa: ARG002 - the protocol's
         return True
 
     def conditions(self, capture: Capture) -> tuple[tuple[str, str], ...]:
@@ -137,7 +137,7 @@ class _AllPages:
 class _AllPagesAnew(_AllPages):
     """Every URL, sent whether it changed or not."""
 
-    def conditions(self, capture: Capture) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
+    def conditions(self, capture: Capture) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - the protocol's
         return ()
 
 
@@ -199,14 +199,14 @@ class _DuePages:
 class _Everything:
     """Asks every source for everything, has it sent only where it changed, and reads all of what was not healthy."""
 
-    def is_source_due(self, judgement: Judgement | None, interval: Interval, moment: datetime) -> bool:  # noqa: ARG002
+    def is_source_due(self, judgement: Judgement | None, interval: Interval, moment: datetime) -> bool:  # noqa: ARG002 - the protocol's
         return True
 
     def pages(
         self,
         judgement: Judgement | None,
-        interval: Interval,  # noqa: ARG002
-        moment: datetime,  # noqa: ARG002
+        interval: Interval,  # noqa: ARG002 - the protocol's
+        moment: datetime,  # noqa: ARG002 - the protocol's
         leftovers: tuple[Entry, ...] | None,
     ) -> PageAsking:
         return _AllPages(leftovers if _is_healthy(judgement) else None)
@@ -217,10 +217,10 @@ class _Unconditional(_Everything):
 
     def pages(
         self,
-        judgement: Judgement | None,  # noqa: ARG002
-        interval: Interval,  # noqa: ARG002
-        moment: datetime,  # noqa: ARG002
-        leftovers: tuple[Entry, ...] | None,  # noqa: ARG002
+        judgement: Judgement | None,  # noqa: ARG002 - the protocol's
+        interval: Interval,  # noqa: ARG002 - the protocol's
+        moment: datetime,  # noqa: ARG002 - the protocol's
+        leftovers: tuple[Entry, ...] | None,  # noqa: ARG002 - the protocol's
     ) -> PageAsking:
         return _AllPagesAnew()
 

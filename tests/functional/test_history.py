@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from archiver.core.judgement import GONE, Judgement
+from archiver.core.refusal import Refusal
+from archiver.store.quarantine import write_refusal, write_refused_captures
 from servers.changed_pump import AFTER, BEFORE, changed_pump
 from servers.console import Console
 from servers.small_archive import SITE, ArchiveBuilder, html, small_archive
@@ -92,10 +95,6 @@ def test_an_index_that_is_damaged_is_told_and_passed_over(tmp_path: Path) -> Non
 
 def test_what_the_guard_refused_is_told_as_evidence(tmp_path: Path) -> None:
     """A capture that came with a source that was not healthy is in quarantine, and in no snapshot."""
-    from archiver.core.judgement import GONE, Judgement  # noqa: PLC0415
-    from archiver.core.refusal import Refusal  # noqa: PLC0415
-    from archiver.store.quarantine import write_refusal, write_refused_captures  # noqa: PLC0415
-
     made = changed_pump(tmp_path / "archives")
     run = "20260501T120000Z"
     parked = made.page(

@@ -16,7 +16,7 @@ import tarfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Callable, Iterator, cast
+from typing import IO, Iterator, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -179,7 +179,7 @@ def test_reading_and_searching(reader: Reader) -> None:
                           ("On the machine that has it", "Every machine")):  # fmt: skip
         with _serving(reader, caption) as (url, said):
             assert b"Small Project" in fetch(url)
-        assert told in said()
+        assert told in said
     assert "https://docs.example.org/" in reader.type("Search", **{"some words": "fox"})
 
 
@@ -345,12 +345,12 @@ def test_no_command_is_left_out(made: Path) -> None:
 
 
 @contextmanager
-def _serving(reader: Reader, caption: str) -> Iterator[tuple[str, Callable[[], str]]]:
+def _serving(reader: Reader, caption: str) -> Iterator[tuple[str, str]]:
     """Run a command that serves, on a free port, while the block lasts; give its address and what it has said."""
     port, log = free_port(), reader.folder / "serve.log"
     line = re.sub(r" --port [0-9]+", "", reader.lines(caption).strip())
     command = ["bash", "-ec", f"exec {line} --port {port}"]
     with running(command, log=log, env=reader.environment, cwd=reader.folder) as process:
         wait_until(lambda: b"Ctrl-C ends it." in log.read_bytes(), process, what=f"{line} ({log})")
-        yield f"http://127.0.0.1:{port}/", lambda: log.read_text("utf-8")
+        yield f"http://127.0.0.1:{port}/", log.read_text("utf-8")
         assert end(process) == 0

@@ -88,9 +88,7 @@ def test_it_ends_also_where_it_is_told_while_paused(made: Made, attempt: int) ->
     """SIGTERM to a process that is stopped, as in a container that is paused, ends it once it goes on."""
     log = made.console.folder / "console.log"
     with made.console.started("serve", made.bundle, "--port", str(free_port())) as process:
-        wait_until(
-            lambda: b"Ctrl-C" in log.read_bytes(), process, what=f"serve, for the {attempt + 1}th time"
-        )
+        wait_until(lambda: b"Ctrl-C" in log.read_bytes(), process, what=f"serve, attempt {attempt}")
         assert end_stopped(process) == 0
     assert log.read_text().endswith("stopped\n")
 

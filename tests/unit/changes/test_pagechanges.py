@@ -207,9 +207,7 @@ def test_pages_with_the_same_text_are_paired_by_name(twice: _Twice) -> None:
 def test_lengths_that_crawls_counted_spare_reading(twice: _Twice, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page whose text is much longer or shorter than all on the other side is not read to find where it went."""
     read: list[str] = []
-    from archiver.changes import texts as module  # noqa: PLC0415
-
-    monkeypatch.setattr(module, "page_text", lambda _: read.append("x") or "")
+    monkeypatch.setattr("archiver.changes.texts.page_text", lambda _: read.append("x") or "")
     twice.first(a=html("A", "Some words."), b=html("B", "More words."))
     snapshot = read_snapshot(twice.made.paths, BEFORE)
     counted = [
@@ -318,10 +316,8 @@ def _line(url: str, digest: str) -> bytes:
 
 def test_only_so_many_differences_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what is beyond, it is still told that the text changed and by how many words."""
-    from archiver.changes import pages as module  # noqa: PLC0415
-
     paths = changed_pump(tmp_path / "archives").paths
-    monkeypatch.setattr(module, "MOST_KEPT", 5)
+    monkeypatch.setattr("archiver.changes.pages.MOST_KEPT", 5)
     changed = _compared(paths).pages.changed_as(TEXT)
     assert [page.diff is None for page in changed] == [False] + [True] * 6
     assert all(page.removed and page.added for page in changed)

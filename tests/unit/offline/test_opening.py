@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archiver.bundle.build import build_bundle
 from archiver.core.digest import Digest
 from archiver.core.errors import (
     BundleDamaged,
@@ -155,9 +156,8 @@ def test_archive_folder_is_a_holding_a_project(tmp_path: Path) -> None:
 
 def test_archive_and_bundle_of_it_give_the_same_bodies(tmp_path: Path) -> None:
     """What is read from the archive folder and from the bundle made of it is the same, revisits included."""
-    build = pytest.importorskip("archiver.bundle.build")
     made = small_archive(tmp_path / "archive")
-    packed = build.build_bundle(made.archive, "small", output=tmp_path / "small.tar")
+    packed = build_bundle(made.archive, "small", output=tmp_path / "small.tar")
     (from_archive,) = open_holdings(tmp_path / "archive")
     (from_bundle,) = open_holdings(packed.path)
     there, here = bodies(from_archive), bodies(from_bundle)

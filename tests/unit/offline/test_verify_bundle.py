@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 import pytest
 
+from archiver.bundle.build import build_bundle
 from archiver.core.errors import NotABundle
 from archiver.core.tarheader import BLOCK, header
 from archiver.offline.problems import MEANINGS
@@ -90,9 +91,8 @@ def test_sound_bundle_has_no_problem(check: Check) -> None:
 
 def test_bundle_of_the_packer_has_no_problem(tmp_path: Path) -> None:
     """What the packer writes verifies as well: two writers, one format."""
-    build = pytest.importorskip("archiver.bundle.build")
     made = small_archive(tmp_path / "archive")
-    packed = build.build_bundle(made.archive, "small", output=tmp_path / "small.tar")
+    packed = build_bundle(made.archive, "small", output=tmp_path / "small.tar")
     assert verify_bundle(packed.path).problems == ()
 
 
