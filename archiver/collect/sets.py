@@ -135,10 +135,10 @@ class MirrorSets:
         return judge_set(source, evidence, limits, before.judgement(source), self.run, moment=self.moment)
 
     def _is_due(self, source: str, before: Before) -> bool:
-        if source in retired_sources(self.loaded.spec, before.snapshot):
-            return False
-        due = due_sources(self.loaded.spec, self.loaded.record, before.snapshot, self.asking, self.moment)
-        return self.lock is not None or source in due
+        spec = self.loaded.spec
+        if self.lock is not None:
+            return source not in retired_sources(spec, before.snapshot)
+        return source in due_sources(spec, self.loaded.record, before.snapshot, self.asking, self.moment)
 
     def _left_alone(self, source: str, earlier: tuple[_Result, ...], before: Before) -> Guarded[_Result]:
         """Return what the last good snapshot has of a set that is not due, as it is; what had changed then has not changed now."""
